@@ -1,0 +1,119 @@
+// TPMT_PUBLIC of asymmetric keys (TPM 2.0 part 2, 12.2.4) and the Name of an object (part 1, 16).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/crypto/crypto.h"
+#include "protocol/tpm/errors.h"
+
+namespace pavise::tpm {
+
+// TPM_ALG_ID (part 2, 6.3), the ones that Pavise meets.
+inline constexpr std::uint16_t kAlgRsa = 0x0001;
+inline constexpr std::uint16_t kAlgSha1 = 0x0004;
+inline constexpr std::uint16_t kAlgAes = 0x0006;
+inline constexpr std::uint16_t kAlgSha256 = 0x000b;
+inline constexpr std::uint16_t kAlgSha384 = 0x000c;
+inline constexpr std::uint16_t kAlgSha512 = 0x000d;
+inline constexpr std::uint16_t kAlgNull = 0x0010;
+inline constexpr std::uint16_t kAlgEcdsa = 0x0018;
+inline constexpr std::uint16_t kAlgEcc = 0x0023;
+inline constexpr std::uint16_t kAlgCfb = 0x0043;
+inline constexpr std::uint16_t kCurveP256 = 0x0003;
+
+// TPMA_OBJECT (part 2, 8.3).
+inline constexpr std::uint32_t kFixedTpm = 1U << 1U;
+inline constexpr std::uint32_t kStClear = 1U << 2U;
+inline constexpr std::uint32_t kFixedParent = 1U << 4U;
+inline constexpr std::uint32_t kSensitiveDataOrigin = 1U << 5U;
+inline constexpr std::uint32_t kUserWithAuth = 1U << 6U;
+inline constexpr std::uint32_t kAdminWithPolicy = 1U << 7U;
+inline constexpr std::uint32_t kNoDa = 1U << 10U;
+inline constexpr std::uint32_t kEncryptedDuplication = 1U << 11U;
+inline constexpr std::uint32_t kRestricted = 1U << 16U;
+inline constexpr std::uint32_t kDecrypt = 1U << 17U;
+inline constexpr std::uint32_t kSign = 1U << 18U;
+inline constexpr std::uint32_t kX509Sign = 1U << 19U;
+// Bits 8 and 9 are firmwareLimited and svnLimited since revision 1.83.
+inline constexpr std::uint32_t kDefinedAttributes =
+    kFixedTpm | kStClear | kFixedParent | kSensitiveDataOrigin | kUserWithAuth | kAdminWithPolicy |
+    1U << 8U | 1U << 9U | kNoDa | kEncryptedDuplication | kRestricted | kDecrypt | kSign |
+    kX509Sign;
+
+inline constexpr std::size_t kPublicAreaBytesMax = 512;
+inline constexpr std::size_t kAuthPolicyBytesMax = 64;  // SHA-512
+inline constexpr std::size_t kRsaModulusBytes = 256;    // RSA-2048, the only size accepted
+inline constexpr std::uint32_t kRsaDefaultExponent = 65537;
+inline constexpr std::size_t kP256CoordinateBytesMax = 32;
+
+// Name of an object whose nameAlg is SHA-256: 0x000b, then the digest of its TPMT_PUBLIC.
+using Name = std::array<std::byte, 34>;
+
+struct SymmetricDefinition {
+  std::uint16_t algorithm = kAlgNull;
+  std::uint16_t key_bits = 0;  // present on the wire only if algorithm is not NULL
+  std::uint16_t mode = 0;
+  bool operator==(const SymmetricDefinition&) const = default;
+};
+struct AsymmetricScheme {
+  std::uint16_t algorithm = kAlgNull;
+  std::uint16_t hash = 0;  // present on the wire only if algorithm is not NULL
+  bool operator==(const AsymmetricScheme&) const = default;
+};
+
+// A well-formed public area of an RSA-2048 or a P-256 key with nameAlg SHA-256. Whether it is the
+// right kind of key is for the reader to ask: is_*() below.
+struct PublicArea {
+  std::uint16_t type = kAlgEcc;  // kAlgEcc or kAlgRsa
+  std::uint32_t attributes = 0;
+  Bytes auth_policy;
+  SymmetricDefinition symmetric;
+  AsymmetricScheme scheme;
+  // type == kAlgEcc: coordinates as the TPM wrote them, 1 to 32 bytes each. Not checked to be a
+  // point: p256_key() does that.
+  AsymmetricScheme kdf;
+  Bytes x;
+  Bytes y;
+  // type == kAlgRsa; exponent 0 on the wire means 65537 and is kept as 0 here.
+  std::uint32_t exponent = 0;
+  Bytes modulus;
+
+  // Strict: nothing may follow, every size within its limit, reserved attribute bits zero. Errors:
+  // PV-TPM-001, -002, -003, -004, -005, -008. encode(*parse(b)) == b. Does not block.
+  static Result<PublicArea> parse(ByteView tpmt_public);
+  Bytes encode() const;
+  Name name() const;
+
+  bool has(std::uint32_t bits) const { return (attributes & bits) == bits; }
+  bool has_none(std::uint32_t bits) const { return (attributes & bits) == 0; }
+  // The key as a verified point on P-256. Errors: kUnsupportedKey if it is not ECC;
+  // crypto::kBadPublicKey.
+  Result<crypto::P256PublicKey> p256_key() const;
+  bool operator==(const PublicArea&) const = default;
+};
+
+// Name of an encoded TPMT_PUBLIC that has already been parsed: SHA-256 over the bytes as they are.
+Name name_of(ByteView tpmt_public);
+
+// A restricted P-256 signing key that cannot leave its TPM, scheme ECDSA/SHA-256: fit to be an AK.
+bool is_attestation_key(const PublicArea& key);
+// An unrestricted P-256 signing key that was made in, and cannot leave, its TPM.
+bool is_resident_signing_key(const PublicArea& key);
+// A restricted decryption key, fixed to its TPM, that wraps with AES-128-CFB.
+bool is_endorsement_key(const PublicArea& key);
+
+// TCG EK Credential Profile 2.3, template L-1 (RSA-2048) around a modulus of 256 bytes.
+PublicArea ek_template_l1(ByteView modulus);
+// Templates of the keys that Pavise makes; used by the factory, by the fake TPM and in tests.
+PublicArea ak_template(ByteView x, ByteView y);
+PublicArea tls_key_template(ByteView x, ByteView y);
+
+// Lower-case hex SHA-256 of the Name. Error: as PublicArea::parse, kNotEndorsementKey.
+Result<DeviceId> device_id_from_ek_public(ByteView ek_public);
+DeviceId device_id_from_name(const Name& ek_name);
+
+}  // namespace pavise::tpm
