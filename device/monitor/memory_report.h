@@ -1,0 +1,26 @@
+// The monitor's own memory use, from /proc.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace pavise::monitor {
+
+// Value of the line "Pss:" of smaps_rollup (proc(5)) in KiB. kMemoryUnknown.
+Result<std::uint64_t> parse_pss_kib(std::string_view smaps_rollup);
+
+// Keeps the report open, so that it can be read inside the sandbox.
+class MemoryReport {
+ public:
+  // Without /proc the report is empty and pss_kib() fails with kMemoryUnknown.
+  MemoryReport();
+  Result<std::uint64_t> pss_kib() const;
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace pavise::monitor

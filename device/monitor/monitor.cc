@@ -1,0 +1,77 @@
+#include "device/monitor/monitor.h"
+
+#include "protocol/eventlog/event_log.h"
+
+namespace pavise::monitor {
+namespace {
+
+using root_of_trust::PcrMask;
+
+Digest256 data_opened_digest() {
+  return crypto::sha256(as_bytes(kDataOpenedText));
+}
+
+}  // namespace
+
+Status Monitor::learn_past() {
+  const auto log = eventlog::EventLog::parse(inputs_.event_log);
+  if (!log) return {};  // nothing to compare with
+  PAVISE_TRY_ASSIGN(const PcrMask mask, PcrMask::from_bits(1U << kDataOpenedPcr));
+  PAVISE_TRY_ASSIGN(const auto values, root_.read_pcrs(mask));
+  Digest256 expected = log->replay(1U << kDataOpenedPcr).at(kDataOpenedPcr);
+  eventlog::extend(expected, data_opened_digest());
+  if (values.at(kDataOpenedPcr) != expected) return {};
+  asked_for_data_ = true;
+  runtime_events_.push_back({kDataOpenedPcr, std::string(kDataOpenedText)});
+  return {};
+}
+
+Result<DataKey> Monitor::open_data(ByteView blob, std::uint64_t epoch) {
+  if (asked_for_data_) return kOpenedAlready;
+  asked_for_data_ = true;
+  auto key = obtain(blob, epoch);
+  // A key must not go out while the TPM would still give it to somebody else.
+  PAVISE_TRY(close_the_door());
+  return key;
+}
+
+Result<DataKey> Monitor::obtain(ByteView blob, std::uint64_t epoch) {
+  if (!inputs_.policy_key) return Error(kNoPolicy, "no policy key");
+  const auto policy =
+      pcr_policy::SignedPcrPolicy::parse(inputs_.signed_policy, *inputs_.policy_key);
+  if (!policy) return Error(kNoPolicy, policy.error().message());
+  return obtain_data_key(root_, *policy, blob, epoch);
+}
+
+Status Monitor::close_the_door() {
+  if (const Status status = root_.extend(kDataOpenedPcr, data_opened_digest()); !status)
+    return Error(kDoorStaysOpen, status.error().message());
+  runtime_events_.push_back({kDataOpenedPcr, std::string(kDataOpenedText)});
+  return {};
+}
+
+Result<WhoAmI> Monitor::identity() {
+  PAVISE_TRY_ASSIGN(auto identity, root_.identity());
+  PAVISE_TRY_ASSIGN(auto keys, root_.keys());
+  return WhoAmI{.identity = std::move(identity), .keys = std::move(keys)};
+}
+
+Result<SecretBytes> Monitor::activate(ByteView id_object, ByteView encrypted_secret) {
+  return root_.activate(id_object, encrypted_secret);
+}
+
+Result<root_of_trust::Quote> Monitor::attest(PcrMask pcrs, const attestor::Binding& binding) {
+  return attestor::attest(root_, pcrs, binding);
+}
+
+Result<Bytes> Monitor::sign_tls(const Digest256& digest) {
+  PAVISE_TRY_ASSIGN(const auto signature, root_.sign_tls(digest));
+  return crypto::ecdsa_to_der(signature);
+}
+
+Result<Health> Monitor::status() {
+  PAVISE_TRY_ASSIGN(const std::uint64_t pss_kib, inputs_.pss_kib());
+  return Health{.pss_kib = pss_kib, .tpm_commands = root_.commands_sent()};
+}
+
+}  // namespace pavise::monitor
