@@ -1,0 +1,172 @@
+// Runs real children: shell scripts under users of their own, which needs root. The control groups
+// are a folder of plain files.
+#include "device/init/supervisor.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+namespace pavise::device {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr uid_t kTestUid = 65534;
+constexpr int kTurns = 60;
+constexpr int kTurnMs = 50;
+
+class SupervisorTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to start children as other users";
+    ::sigprocmask(SIG_SETMASK, nullptr, &mask_);
+    char path[] = "/tmp/pavise-init-XXXXXX";
+    folder_ = ::mkdtemp(path);
+    std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+    file("cgroup.subtree_control", "");
+    for (const char* group : {"monitor", "agent"}) {
+      std::filesystem::create_directory(folder_ / group);
+      for (const char* name : {"cgroup.procs", "memory.max", "memory.oom.group", "pids.max"})
+        file(std::string(group) + '/' + name, "");
+    }
+  }
+  void TearDown() override {
+    if (folder_.empty()) return;
+    ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    std::filesystem::remove_all(folder_);
+  }
+
+  void file(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  std::string content(const std::string& name) const {
+    std::ifstream in(folder_ / name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  ChildSpec script(const std::string& name, const std::string& body) const {
+    file(name + ".sh", "#!/bin/sh\n" + body + '\n');
+    std::filesystem::permissions(folder_ / (name + ".sh"), std::filesystem::perms(0755));
+    return {.name = name,
+            .program = folder_ / (name + ".sh"),
+            .uid = kTestUid,
+            .memory_bytes_max = 1000,
+            .processes_max = 7,
+            .open_files_max = 20};
+  }
+  Supervisor supervise(const std::string& monitor, const std::string& agent) {
+    auto created = Supervisor::create(
+        folder_, {.monitor = script("monitor", monitor), .agent = script("agent", agent)}, clock_,
+        [this](std::string_view line) { console_.emplace_back(line); });
+    PAVISE_CHECK(created.has_value());
+    PAVISE_CHECK(created->start_monitor().has_value());
+    PAVISE_CHECK(created->start_agent().has_value());
+    return std::move(*created);
+  }
+  bool turn_until(Supervisor& supervisor, const std::string& text, std::size_t times = 1) {
+    for (int i = 0; i < kTurns; ++i) {
+      std::size_t seen = 0;
+      for (const auto& line : console_)
+        if (line.find(text) != std::string::npos) ++seen;
+      if (seen >= times) return true;
+      supervisor.step(kTurnMs);
+    }
+    return false;
+  }
+
+  std::filesystem::path folder_;
+  sigset_t mask_{};
+  ManualClock clock_{0};
+  std::vector<std::string> console_;
+};
+
+TEST_F(SupervisorTest, ChildrenRunConfinedWithTheirSocketsAndNothingElse) {
+  auto supervisor = supervise(
+      "id -u; id -G; echo limits $(ulimit -n) $(ulimit -c); env | grep -v '^PWD=\\|^_=\\|^SHLVL='; "
+      "echo fds $(ls -l /proc/self/fd | grep -c socket); echo ready; sleep 60",
+      "echo caps $(grep -h 'CapBnd\\|CapEff\\|NoNewPrivs' /proc/self/status); echo agent-fds $(ls "
+      "-l "
+      "/proc/self/fd | grep -c socket); sleep 60");
+  EXPECT_TRUE(turn_until(supervisor, "monitor: ready"));
+  EXPECT_TRUE(turn_until(supervisor, "agent-fds"));
+  EXPECT_THAT(console_, Contains("monitor: 65534\n"));
+  EXPECT_THAT(console_, Contains("monitor: limits 20 0\n"));
+  EXPECT_THAT(console_, Contains("monitor: fds 2\n"));
+  EXPECT_THAT(console_, Contains("agent: agent-fds 1\n"));
+  EXPECT_THAT(console_, Contains("agent: caps CapEff: 0000000000000000 CapBnd: 0000000000000000 "
+                                 "NoNewPrivs: 1\n"));
+  EXPECT_THAT(console_, Not(Contains(HasSubstr("PATH="))));
+  EXPECT_EQ(content("monitor/memory.max"), "1000");
+  EXPECT_EQ(content("monitor/pids.max"), "7");
+  EXPECT_EQ(content("monitor/cgroup.procs"), "0");
+  EXPECT_EQ(content("cgroup.subtree_control"), "+memory +pids +cpu");
+  supervisor.stop();
+}
+
+TEST_F(SupervisorTest, WhenOneEndsBothStartAgainAfterTheDelay) {
+  auto supervisor = supervise("echo hello; echo go >&4; sleep 60",
+                              "dd bs=9 count=1 <&3 2>/dev/null; echo first; exit 5");
+  EXPECT_TRUE(turn_until(supervisor, "agent ended with exit code 5"));
+  EXPECT_TRUE(turn_until(supervisor, "monitor ended by signal 9"));
+  for (int i = 0; i < 3; ++i) supervisor.step(1);
+  EXPECT_EQ(std::ranges::count(console_, "monitor: hello\n"), 1);  // time stands still
+  clock_.advance_ms(kRestartFirstMs);
+  EXPECT_TRUE(turn_until(supervisor, "monitor: hello", 2));
+  EXPECT_TRUE(turn_until(supervisor, "agent: first", 2));
+  EXPECT_TRUE(turn_until(supervisor, "start again in 1000 ms"));
+  supervisor.stop();
+}
+
+TEST_F(SupervisorTest, AgentIsRestartedWhenTheMonitorEnds) {
+  auto supervisor = supervise("exit 3", "echo agent here; sleep 60");
+  EXPECT_TRUE(turn_until(supervisor, "monitor ended with exit code 3"));
+  EXPECT_TRUE(turn_until(supervisor, "agent ended by signal 9"));
+  supervisor.stop();
+}
+
+TEST_F(SupervisorTest, ProgramThatCannotBeStartedIsTriedAgain) {
+  auto broken = Supervisor::create(
+      folder_,
+      {.monitor = script("monitor", "sleep 60"),
+       .agent = {.name = "agent", .program = folder_ / "missing", .uid = kTestUid}},
+      clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(broken);
+  ASSERT_TRUE(broken->start_monitor());
+  ASSERT_TRUE(broken->start_agent());
+  EXPECT_TRUE(turn_until(*broken, "agent: not started: exec: No such file"))
+      << testing::PrintToString(console_);
+  EXPECT_TRUE(turn_until(*broken, "agent ended with exit code 127"));
+  EXPECT_TRUE(turn_until(*broken, "start again in 500 ms"));
+  broken->stop();
+}
+
+TEST_F(SupervisorTest, SignalEndsTheRunAndChildrenAreAskedFirst) {
+  auto supervisor = supervise(
+      "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done", "sleep 60");
+  EXPECT_TRUE(turn_until(supervisor, "monitor: ready"));
+  ::kill(::getpid(), SIGTERM);
+  supervisor.run();  // returns because of the signal
+  supervisor.stop();
+  EXPECT_THAT(console_, Contains("monitor: bye\n"));
+  EXPECT_THAT(console_, Contains(HasSubstr("agent ended by signal 15")));
+}
+
+TEST_F(SupervisorTest, MissingControlGroupsAreAnError) {
+  std::filesystem::remove(folder_ / "agent/pids.max");
+  const auto created =
+      Supervisor::create(folder_, {.monitor = script("monitor", ""), .agent = script("agent", "")},
+                         clock_, [](std::string_view) {});
+  ASSERT_FALSE(created);
+  EXPECT_TRUE(created.error().is(kNoBudget));
+}
+
+}  // namespace
+}  // namespace pavise::device
