@@ -1,0 +1,1 @@
+"""The device image: kernel, verified root, signed UKI, disk, and the reference values that follow from them."""
