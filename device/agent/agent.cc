@@ -1,0 +1,259 @@
+#include "device/agent/agent.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "device/agent/twin.h"
+
+namespace pavise::agent {
+namespace {
+
+// The first acknowledgement is news, later ones only now and then.
+constexpr std::uint64_t kLogEveryAcknowledged = 100;
+constexpr std::int64_t kGoodSessionMs = 60'000;
+
+std::string utc_text(UnixSeconds at) {
+  const std::time_t time = at;
+  std::tm parts{};
+  char text[32] = "?";
+  if (gmtime_r(&time, &parts) != nullptr)
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// Texts of the other side go to the console: one line, printable, bounded.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, 300));
+  std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return out;
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, AgentPorts ports)
+    : options_(std::move(options)),
+      ports_(std::move(ports)),
+      attest_backoff_(ports_.random),
+      hub_backoff_(ports_.random),
+      time_floor_(options_.build_epoch),
+      interval_s_(options_.telemetry_interval_s) {
+  attest_at_ms_ = connect_at_ms_ = telemetry_at_ms_ = ports_.clock.steady_ms();
+}
+
+UnixSeconds Agent::now_s() const {
+  const UnixSeconds wall = ports_.clock.now_s();
+  if (clock_source() == ClockSource::wall) return wall;
+  return std::max(wall + clock_offset_s_, time_floor_);
+}
+
+ClockSource Agent::clock_source() const {
+  const UnixSeconds wall = ports_.clock.now_s();
+  // A clock that fits the certificate, perhaps set right meanwhile, needs no correction.
+  if (certificate_ != nullptr && wall >= certificate_->not_before && wall < certificate_->not_after)
+    return ClockSource::wall;
+  if (clock_offset_s_ != 0) return ClockSource::certificate;
+  return wall < time_floor_ ? ClockSource::image : ClockSource::wall;
+}
+
+bool Agent::certificate_usable() const {
+  return certificate_ != nullptr && judgement_ != Judgement::not_asked &&
+         now_s() < certificate_->not_after;
+}
+
+bool Agent::renewal_due() const {
+  if (certificate_ == nullptr || judgement_ != Judgement::judged) return true;
+  const UnixSeconds now = now_s();
+  const UnixSeconds life = certificate_->not_after - certificate_->not_before;
+  return now >= certificate_->renew_at || certificate_->not_after - now <= life / 3;
+}
+
+std::string Agent::next_try(std::int64_t wait_ms) const {
+  return "; next try in " + std::to_string((wait_ms + 999) / 1000) + " s";
+}
+
+std::int64_t Agent::step() {
+  if (!loaded_) load_certificate();
+  std::int64_t now_ms = ports_.clock.steady_ms();
+  if (renewal_due() && now_ms >= attest_at_ms_) {
+    attest(now_ms);
+    now_ms = ports_.clock.steady_ms();
+  }
+  if (connection_ != nullptr) {
+    serve(now_ms);
+    return 0;
+  }
+  if (certificate_usable() && now_ms >= connect_at_ms_) {
+    connect(now_ms);
+    return 0;
+  }
+  const std::int64_t due_ms =
+      certificate_usable() && !renewal_due()
+          ? connect_at_ms_
+          : (certificate_usable() ? std::min(connect_at_ms_, attest_at_ms_) : attest_at_ms_);
+  return std::max<std::int64_t>(0, due_ms - ports_.clock.steady_ms());
+}
+
+void Agent::load_certificate() {
+  loaded_ = true;
+  auto stored = ports_.store.load();
+  if (!stored) {
+    ports_.log.line(stored.error().message());
+    return;
+  }
+  std::optional<DeviceCertificate>& kept = *stored;
+  if (!kept) return;
+  certificate_ = std::make_unique<const DeviceCertificate>(*std::move(kept));
+  // It was issued in the past, so it is later now than its beginning.
+  time_floor_ = std::max(time_floor_, certificate_->not_before);
+}
+
+void Agent::attest(std::int64_t now_ms) {
+  auto outcome = ports_.attester.attest(now_s());
+  if (!outcome) {
+    if (judgement_ == Judgement::not_asked) judgement_ = Judgement::unreachable;
+    const std::int64_t wait_ms = attest_backoff_.next_ms(outcome.error().retry());
+    attest_at_ms_ = now_ms + wait_ms;
+    ports_.log.line("attestation failed: " + outcome.error().message() + next_try(wait_ms));
+    return;
+  }
+  if (const auto* refusal = std::get_if<Refusal>(&*outcome)) {
+    const std::int64_t wait_ms = attest_backoff_.next_ms(refusal->retry);
+    attest_at_ms_ = now_ms + wait_ms;
+    // "later" is about the service's load, not about this device.
+    if (judgement_ != Judgement::judged && refusal->retry != Retry::later) {
+      certificate_.reset();
+      ports_.store.erase();
+      leave_hub();
+    }
+    ports_.log.line("refused " + printable(refusal->code) + ": " + printable(refusal->reason) +
+                    next_try(wait_ms));
+    return;
+  }
+  accept(std::get<DeviceCertificate>(*std::move(outcome)), now_ms);
+}
+
+void Agent::accept(DeviceCertificate certificate, std::int64_t now_ms) {
+  judgement_ = Judgement::judged;
+  certificate_ = std::make_unique<const DeviceCertificate>(std::move(certificate));
+  certificate_proven_ = false;
+  const UnixSeconds wall = ports_.clock.now_s();
+  const bool fits = wall >= certificate_->not_before && wall < certificate_->renew_at;
+  clock_offset_s_ = fits ? 0 : certificate_->not_before + 1 - wall;
+  if (!kernel_to_certificate_ms_) kernel_to_certificate_ms_ = ports_.system.since_kernel_start_ms();
+  ports_.log.line("attested, certificate until " + utc_text(certificate_->not_after));
+  if (auto saved = ports_.store.save(*certificate_); !saved)
+    ports_.log.line(saved.error().message());  // it works from memory until the next start
+  // The pace of the next attestation slackens only when the hub takes the certificate: a hub that
+  // rejects every fresh one must not make us attest in a circle.
+  attest_at_ms_ = now_ms + attest_backoff_.next_ms(Retry::later);
+  leave_hub();
+  connect_at_ms_ = std::max(now_ms, connect_at_ms_);
+}
+
+void Agent::connect(std::int64_t now_ms) {
+  auto connection = ports_.connector.connect(*certificate_, now_s());
+  if (!connection) return hub_lost(connection.error(), now_ms);
+  connection_ = *std::move(connection);
+  session_ = std::make_unique<HubSession>(HubSessionOptions{.device_id = options_.device.text(),
+                                                            .hub_host = certificate_->hub_host,
+                                                            .agent_version = options_.version},
+                                          queue_, ports_.clock.steady_ms());
+}
+
+void Agent::leave_hub() {
+  if (connection_ != nullptr && session_->connected())
+    (void)connection_->write(session_->farewell()).has_value();
+  connection_.reset();
+  session_.reset();
+}
+
+void Agent::hub_lost(const Error& error, std::int64_t now_ms) {
+  // Only a session that lasted shows that the hub is well; one that it drops at once does not.
+  if (online() && now_ms - connected_since_ms_ >= kGoodSessionMs) hub_backoff_.reset();
+  connection_.reset();
+  session_.reset();
+  const std::int64_t wait_ms = hub_backoff_.next_ms(error.retry());
+  connect_at_ms_ = now_ms + wait_ms;
+  if (error.retry() == Retry::after_reattest) {
+    certificate_.reset();
+    ports_.store.erase();
+  }
+  ports_.log.line("no connection to the hub: " + error.message() + next_try(wait_ms));
+}
+
+void Agent::serve(std::int64_t now_ms) {
+  if (!certificate_usable())
+    return hub_lost(Error(kHubNotAuthorized, "our certificate has expired"), now_ms);
+  if (auto served = exchange(now_ms); !served) hub_lost(served.error(), ports_.clock.steady_ms());
+}
+
+Status Agent::exchange(std::int64_t now_ms) {
+  if (session_->connected() && now_ms >= telemetry_at_ms_) queue_telemetry(now_ms);
+  PAVISE_TRY(session_->on_time(now_ms));
+  PAVISE_TRY(flush());
+  std::int64_t wake_ms = session_->next_wake_ms();
+  if (session_->connected()) wake_ms = std::min(wake_ms, telemetry_at_ms_);
+  if (renewal_due()) wake_ms = std::min(wake_ms, attest_at_ms_);
+  std::array<std::byte, 4096> buffer;
+  const std::int64_t timeout_ms = std::max<std::int64_t>(0, wake_ms - ports_.clock.steady_ms());
+  PAVISE_TRY_ASSIGN(const std::size_t size, connection_->read(buffer, timeout_ms));
+  if (size == 0) return {};
+  PAVISE_TRY(session_->feed(ByteView(buffer).first(size), ports_.clock.steady_ms()));
+  handle_events();
+  return flush();
+}
+
+Status Agent::flush() {
+  const Bytes output = session_->take_output();
+  return output.empty() ? Status{} : connection_->write(output);
+}
+
+void Agent::handle_events() {
+  for (const HubEvent& event : session_->take_events()) {
+    if (std::holds_alternative<HubConnected>(event)) {
+      connected_since_ms_ = ports_.clock.steady_ms();
+      ports_.log.line("connected to hub " + certificate_->hub_host);
+      const SystemInfo system = ports_.system.read();
+      session_->report(reported_facts({.os_release = system.os_release,
+                                       .agent_version = options_.version,
+                                       .boot_id = system.boot_id}));
+    } else if (std::holds_alternative<TelemetryAcknowledged>(event)) {
+      if (!std::exchange(certificate_proven_, true)) attest_backoff_.reset();
+      ++acknowledged_;
+      if (acknowledged_ == 1 || acknowledged_ % kLogEveryAcknowledged == 0)
+        ports_.log.line("telemetry " + std::to_string(acknowledged_) + " acknowledged");
+    } else if (const auto* twin = std::get_if<TwinReceived>(&event)) {
+      on_desired(twin->desired);
+    } else if (const auto* patch = std::get_if<DesiredChanged>(&event)) {
+      on_desired(patch->patch);
+    }
+  }
+}
+
+void Agent::on_desired(const std::string& text) {
+  const auto desired = JsonView::parse(text);
+  if (!desired) return;  // the session hands out checked objects only
+  const DesiredOutcome outcome =
+      handle_desired(*desired, interval_s_, options_.telemetry_interval_s);
+  if (outcome.telemetry_interval_s) {
+    interval_s_ = *outcome.telemetry_interval_s;
+    telemetry_at_ms_ =
+        std::min(telemetry_at_ms_, ports_.clock.steady_ms() + std::int64_t{interval_s_} * 1000);
+    ports_.log.line("telemetry every " + std::to_string(interval_s_) + " s");
+  }
+  if (!outcome.reported_patch.empty()) session_->report(outcome.reported_patch);
+}
+
+void Agent::queue_telemetry(std::int64_t now_ms) {
+  telemetry_at_ms_ = now_ms + std::int64_t{interval_s_} * 1000;
+  queue_.push(telemetry_json({.system = ports_.system.read(),
+                              .monitor_pss_kib = ports_.monitor.monitor_pss_kib(),
+                              .kernel_to_certificate_ms = kernel_to_certificate_ms_,
+                              .clock = clock_source(),
+                              .sequence = ++sequence_,
+                              .dropped = queue_.dropped(),
+                              .agent_version = options_.version}));
+}
+
+}  // namespace pavise::agent

@@ -1,0 +1,33 @@
+// A hub that sends anything: the session must neither crash nor send what MQTT does not allow.
+#include <cstdint>
+#include <span>
+
+#include "device/agent/hub_session.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pavise;
+  if (size < 1) return 0;
+  agent::TelemetryQueue queue;
+  queue.push("{}");
+  agent::HubSession session({.device_id = "d", .hub_host = "h", .agent_version = "0"}, queue, 0);
+  session.report("{}");
+  const std::size_t piece = 1 + data[0] % 64;
+  ByteView rest = std::as_bytes(std::span(data + 1, size - 1));
+  std::int64_t now_ms = 0;
+  while (!rest.empty()) {
+    const ByteView part = rest.first(std::min(piece, rest.size()));
+    rest = rest.subspan(part.size());
+    now_ms += 100;
+    if (!session.feed(part, now_ms) || !session.on_time(now_ms)) return 0;
+    (void)session.take_events();
+    const Bytes out = session.take_output();
+    mqtt::PacketStream check;
+    check.feed(out);
+    while (true) {
+      const auto packet = check.next();
+      PAVISE_CHECK(packet.has_value());
+      if (!*packet) break;
+    }
+  }
+  return 0;
+}

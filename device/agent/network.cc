@@ -1,0 +1,105 @@
+#include "device/agent/network.h"
+
+#include <openssl/ssl.h>
+
+#include "common/crypto/crypto.h"
+#include "common/net/https_client.h"
+#include "protocol/evidence/limits.h"
+
+namespace pavise::agent {
+namespace {
+
+constexpr net::Millis kConnectTimeout{15'000};
+// The service verifies, asks its signer and writes to disk before it answers.
+constexpr net::Millis kAnswerTimeout{30'000};
+constexpr net::Millis kWriteTimeout{15'000};
+
+class HttpsAttestChannel final : public AttestChannel {
+ public:
+  explicit HttpsAttestChannel(net::HttpsClient client) : client_(std::move(client)) {}
+
+  Result<Bytes> post(const std::string& path, Bytes body) override {
+    PAVISE_TRY_ASSIGN(net::HttpResponse response,
+                      client_.send({.method = "POST",
+                                    .target = path,
+                                    .headers = {{"Content-Type", "application/cbor"}},
+                                    .body = std::move(body)},
+                                   kAnswerTimeout));
+    const std::string* type = response.header("content-type");
+    if (type == nullptr || *type != "application/cbor")
+      return Error(kServiceAnswer, "HTTP status " + std::to_string(response.status));
+    return std::move(response.body);
+  }
+  Result<Digest256> exporter(std::string_view label) override {
+    return client_.tls().export_keying_material(label);
+  }
+
+ private:
+  net::HttpsClient client_;
+};
+
+class TlsHubConnection final : public HubConnection {
+ public:
+  TlsHubConnection(net::TlsClient tls, std::shared_ptr<std::shared_ptr<const net::TlsSession>> kept)
+      : tls_(std::move(tls)), kept_(std::move(kept)) {}
+
+  Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms) override {
+    auto size = tls_.read(out, net::Deadline::after(net::Millis(timeout_ms)));
+    if (!size && size.error().is(net::kTimedOut)) return std::size_t{0};
+    if (size && *size == 0) return Error(net::kClosed);
+    if (size) {
+      if (auto session = tls_.session()) *kept_ = std::move(session);
+    }
+    return size;
+  }
+  Status write(ByteView bytes) override {
+    return tls_.write(bytes, net::Deadline::after(kWriteTimeout));
+  }
+
+ private:
+  net::TlsClient tls_;
+  std::shared_ptr<std::shared_ptr<const net::TlsSession>> kept_;
+};
+
+}  // namespace
+
+void load_tls_library() {
+  OPENSSL_init_ssl(0, nullptr);
+  SSL_CTX_free(SSL_CTX_new(TLS_client_method()));
+  Digest256 seed{};
+  (void)crypto::random_fill(seed).has_value();
+}
+
+Result<std::unique_ptr<AttestChannel>> HttpsAttestDialer::open(UnixSeconds now) {
+  PAVISE_TRY_ASSIGN(net::HttpsClient client,
+                    net::HttpsClient::connect(config_.service_host, config_.service_port,
+                                              {.trust_anchors_pem = service_ca_pem_,
+                                               .server_name = config_.service_name,
+                                               .validation_time = now,
+                                               .connect_timeout = kConnectTimeout},
+                                              {.body_bytes_max = evidence::kResponseBytesMax}));
+  return std::unique_ptr<AttestChannel>(std::make_unique<HttpsAttestChannel>(std::move(client)));
+}
+
+Result<std::unique_ptr<HubConnection>> TlsHubConnector::connect(
+    const DeviceCertificate& certificate, UnixSeconds now) {
+  // A session stands for the certificate it was made with.
+  if (session_leaf_ != certificate.chain_der.front()) session_->reset();
+  session_leaf_ = certificate.chain_der.front();
+  net::TlsOptions options{.trust_anchors_pem = service_ca_pem_,
+                          .server_name = certificate.hub_host,
+                          .identity = net::ClientIdentity{certificate.chain_der,
+                                                          [this](const Digest256& digest) {
+                                                            return monitor_.sign_tls(digest);
+                                                          }},
+                          .validation_time = now,
+                          .connect_timeout = kConnectTimeout,
+                          .resume = *session_};
+  session_->reset();  // a session that fails is not tried twice
+  PAVISE_TRY_ASSIGN(net::TlsClient tls,
+                    net::TlsClient::connect(config_.hub_address, certificate.hub_port, options));
+  return std::unique_ptr<HubConnection>(
+      std::make_unique<TlsHubConnection>(std::move(tls), session_));
+}
+
+}  // namespace pavise::agent

@@ -1,0 +1,50 @@
+#include "device/agent/options.h"
+
+#include <charconv>
+#include <string_view>
+
+namespace pavise::agent {
+
+const char* const kHelp =
+    "pavise-agent [--config FILE] [--service-ca FILE] [--data FOLDER] [--monitor-fd FD]\n"
+    "\n"
+    "Attests this device, keeps its certificate fresh and speaks with the hub. On a device init\n"
+    "starts it without arguments.\n"
+    "\n"
+    "  --config      where the service is; default /etc/pavise/device.conf\n"
+    "  --service-ca  trust anchor of the service, PEM; default /etc/pavise/service-ca.pem\n"
+    "  --data        folder for the certificate; default /data/agent\n"
+    "  --monitor-fd  inherited socket of the monitor; default 3\n"
+    "\n"
+    "Exit codes: 1 cannot start, or the monitor is gone; 2 wrong command line.\n";
+
+Result<Options> Options::parse(std::span<const char* const> arguments) {
+  Options out;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view name = arguments[i];
+    if (name == "--help" || name == "-h") {
+      out.help = true;
+      return out;
+    }
+    std::string* text = name == "--config"       ? &out.config_file
+                        : name == "--service-ca" ? &out.service_ca_file
+                        : name == "--data"       ? &out.data_folder
+                                                 : nullptr;
+    if (text == nullptr && name != "--monitor-fd")
+      return Error(kUsage, "unknown option " + std::string(name));
+    if (++i == arguments.size() || *arguments[i] == '\0')
+      return Error(kUsage, std::string(name) + " wants a value");
+    const std::string_view value = arguments[i];
+    if (text != nullptr) {
+      *text = value;
+      continue;
+    }
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), out.monitor_fd);
+    if (error != std::errc{} || end != value.data() + value.size() || out.monitor_fd < 3)
+      return Error(kUsage, "--monitor-fd wants a number from 3 on");
+  }
+  return out;
+}
+
+}  // namespace pavise::agent

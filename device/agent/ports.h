@@ -1,0 +1,86 @@
+// The outside world as the agent's logic sees it. main.cc gives it the real one, tests their own.
+// Calls block as stated; everything runs on one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace pavise::agent {
+
+// A certificate that the service issued for the TLS key of this device.
+struct DeviceCertificate {
+  std::vector<Bytes> chain_der;  // leaf first
+  UnixSeconds not_before = 0;
+  UnixSeconds not_after = 0;
+  UnixSeconds renew_at = 0;  // no later than
+  std::string hub_host;
+  std::uint16_t hub_port = 0;
+  std::string tenant;
+  Bytes message;  // the service's answer as it came: what is kept on disk
+};
+
+// The service said no, in its own words.
+struct Refusal {
+  std::string code;
+  std::string reason;
+  Retry retry = Retry::later;
+};
+
+using AttestOutcome = std::variant<DeviceCertificate, Refusal>;
+
+class Attester {
+ public:
+  virtual ~Attester() = default;
+  // One whole attestation: blocks up to the deadlines of its network and of the TPM. The service's
+  // TLS certificate is judged as of `now`.
+  virtual Result<AttestOutcome> attest(UnixSeconds now) = 0;
+};
+
+class HubConnection {
+ public:
+  virtual ~HubConnection() = default;
+  // At least one byte; 0 bytes when nothing came in `timeout_ms`. A closed connection is an error.
+  virtual Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms) = 0;
+  virtual Status write(ByteView bytes) = 0;
+};
+
+class HubConnector {
+ public:
+  virtual ~HubConnector() = default;
+  virtual Result<std::unique_ptr<HubConnection>> connect(const DeviceCertificate& certificate,
+                                                         UnixSeconds now) = 0;
+};
+
+class CertificateStore {
+ public:
+  virtual ~CertificateStore() = default;
+  // nullopt when there is none, or none that fits this device's keys. kStoreFailed.
+  virtual Result<std::optional<DeviceCertificate>> load() = 0;
+  virtual Status save(const DeviceCertificate& certificate) = 0;  // atomic; kStoreFailed
+  virtual void erase() = 0;
+};
+
+class MonitorProbe {
+ public:
+  virtual ~MonitorProbe() = default;
+  virtual std::optional<std::int64_t> monitor_pss_kib() = 0;
+};
+
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual void line(std::string_view text) = 0;
+};
+
+}  // namespace pavise::agent
