@@ -1,0 +1,54 @@
+// The verifier (RFC 9334): evidence of a device against what the service expects of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "cloud/security/attestation/errors.h"
+#include "cloud/security/attestation/verdict.h"
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
+#include "protocol/evidence/evidence.h"
+#include "protocol/release/reference_set.h"
+#include "protocol/tpm/public_area.h"
+
+namespace pavise::attestation {
+
+// Twelve checks of the quote, then TLS key, certificate request, released state, platform.
+inline constexpr unsigned kChecks = 16;
+
+// After a power cut a TPM may resume its clock a little in the past and says so with `safe` = NO.
+enum class UnsafeClock {
+  // Believed only in a boot that was never seen before: resetCount is above the mark. Within one
+  // boot the clock never goes back, safe or not.
+  accept_in_new_boot,
+  refuse,
+};
+
+// What this service asked of this device. Everything in it comes from the registry and the session;
+// nothing from the evidence.
+struct Expectation {
+  Digest256 nonce{};
+  Digest256 exporter{};        // of the TLS connection that carried the evidence
+  std::uint32_t pcr_mask = 0;  // bit n is PCR n; not 0
+  DeviceId device;             // common name of the certificate request
+  tpm::Name ak_name{};         // of the AK bound to the device, or of the one being bound now
+  // Set while the AK is being bound: what MakeCredential hid. Without it, evidence that holds an
+  // activation secret is refused.
+  std::optional<Digest256> activation_secret;
+  std::optional<ClockMarks> marks;  // none: this AK has never attested
+  UnsafeClock unsafe_clock = UnsafeClock::accept_in_new_boot;
+  std::span<const std::uint64_t> firmware_denied;  // TPM firmware versions
+  bool secure_boot_required = true;
+  Assurance assurance_min = Assurance::release;
+};
+
+// Judges. Never throws, never blocks, allocates in proportion to the evidence; thread-safe. Fails
+// closed: the Verdict accepts only if every check passed. `evidence` is what protocol/evidence
+// parsed (Evidence::fields()); its inner structures are parsed here, and one that cannot be read
+// ends it at once.
+Verdict verify(const evidence::EvidenceFields& evidence, const Expectation& expectation,
+               std::span<const release::ReferenceSet> releases);
+
+}  // namespace pavise::attestation

@@ -1,0 +1,146 @@
+#include "cloud/security/registry/sqlite_schema.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace pavise::security {
+namespace {
+
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE tenants (
+  id TEXT PRIMARY KEY NOT NULL,
+  created INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  issuing BLOB NOT NULL
+) STRICT;
+CREATE TABLE vendor_roots (
+  fingerprint TEXT PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL,
+  certificate BLOB NOT NULL,
+  added INTEGER NOT NULL
+) STRICT;
+CREATE TABLE devices (
+  id TEXT PRIMARY KEY NOT NULL,
+  version INTEGER NOT NULL,
+  ek_certificate BLOB NOT NULL,
+  ek_public BLOB NOT NULL UNIQUE,
+  ak_public BLOB UNIQUE,
+  tenant TEXT REFERENCES tenants (id),
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  created INTEGER NOT NULL,
+  claimed INTEGER,
+  clock_ms INTEGER,
+  reset_count INTEGER,
+  restart_count INTEGER,
+  last_attested INTEGER,
+  CHECK ((tenant IS NULL) = (claimed IS NULL)),
+  CHECK ((clock_ms IS NULL) = (reset_count IS NULL)),
+  CHECK ((clock_ms IS NULL) = (restart_count IS NULL))
+) STRICT;
+CREATE INDEX devices_by_tenant ON devices (tenant, id);
+CREATE TABLE vouchers (
+  serial TEXT PRIMARY KEY NOT NULL,
+  device TEXT NOT NULL REFERENCES devices (id),
+  tenant TEXT NOT NULL REFERENCES tenants (id),
+  used INTEGER NOT NULL
+) STRICT;
+CREATE TABLE certificates (
+  serial TEXT PRIMARY KEY NOT NULL,
+  fingerprint TEXT NOT NULL,
+  device TEXT NOT NULL REFERENCES devices (id),
+  tenant TEXT NOT NULL REFERENCES tenants (id),
+  not_before INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  revoked INTEGER,
+  reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX certificates_by_device ON certificates (device, not_before);
+CREATE TABLE verdicts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  device TEXT NOT NULL REFERENCES devices (id),
+  at INTEGER NOT NULL,
+  accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
+  code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  report TEXT NOT NULL
+) STRICT;
+CREATE INDEX verdicts_by_device ON verdicts (device, id);
+CREATE TABLE release_keys (
+  id TEXT PRIMARY KEY NOT NULL,
+  tenant TEXT REFERENCES tenants (id),
+  name TEXT NOT NULL,
+  spki BLOB NOT NULL,
+  added INTEGER NOT NULL
+) STRICT;
+CREATE TABLE releases (
+  digest TEXT PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  manifest BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  release_key TEXT NOT NULL REFERENCES release_keys (id),
+  tenant TEXT REFERENCES tenants (id),
+  added INTEGER NOT NULL,
+  revoked INTEGER,
+  reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE tokens (
+  hash BLOB PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL UNIQUE,
+  role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 3),
+  tenant TEXT REFERENCES tenants (id),
+  created INTEGER NOT NULL,
+  not_after INTEGER
+) STRICT;
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1};
+
+// A crash leaves either no backup of that name or a whole one.
+Status back_up(SqliteDatabase& db, const std::string& path, std::int64_t version) {
+  const std::string target = path + ".v" + std::to_string(version) + ".bak";
+  const std::string partial = target + ".partial";
+  std::remove(partial.c_str());
+  PAVISE_TRY(db.change("VACUUM INTO ?1", partial));
+  if (std::rename(partial.c_str(), target.c_str()) != 0)
+    return Error(kRegistryUnavailable, std::string("backup: ") + std::strerror(errno));
+  return {};
+}
+
+}  // namespace
+
+std::span<const char* const> registry_migrations() {
+  return kMigrations;
+}
+
+Status migrate(SqliteDatabase& db, const std::string& path,
+               std::span<const char* const> migrations) {
+  std::int64_t version = 0;
+  PAVISE_TRY(
+      db.query("PRAGMA user_version", [&](const SqliteRow& row) { version = row.integer(0); }));
+  const auto newest = static_cast<std::int64_t>(migrations.size());
+  if (version > newest || version < 0)
+    return Error(kRegistryTooNew,
+                 "file " + std::to_string(version) + ", program " + std::to_string(newest));
+  if (version > 0 && version < newest) PAVISE_TRY(back_up(db, path, version));
+  for (; version < newest; ++version) {
+    const std::string sql = std::string("BEGIN IMMEDIATE;") +
+                            migrations[static_cast<std::size_t>(version)] +
+                            "PRAGMA user_version=" + std::to_string(version + 1) + ";COMMIT;";
+    if (auto status = db.execute(sql.c_str()); !status) {
+      if (db.in_transaction()) (void)db.execute("ROLLBACK");
+      return status;
+    }
+  }
+  return {};
+}
+
+}  // namespace pavise::security

@@ -1,0 +1,14 @@
+// Whether a voucher was signed inside the TPM of the device that it names.
+#pragma once
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "protocol/evidence/voucher.h"
+
+namespace pavise::security {
+
+// `ak_public` is the TPMT_PUBLIC bound to voucher.device. kVoucherInvalid (tenancy.h) with the
+// reason. Does not block.
+Status check_voucher(const evidence::Voucher& voucher, ByteView ak_public);
+
+}  // namespace pavise::security
