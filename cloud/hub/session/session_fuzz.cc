@@ -1,0 +1,60 @@
+// Input: bytes for a session after its CONNECT. First byte: chunk size. Whatever comes, the session
+// stays within its limits and what it sends is well-formed MQTT.
+#include <algorithm>
+
+#include "cloud/hub/session/testing/recording_port.h"
+#include "protocol/mqtt/encode.h"
+
+namespace {
+using namespace pavise;
+using namespace pavise::hub;
+
+const DeviceId& device() {
+  static const DeviceId id = *DeviceId::parse(std::string(DeviceId::kLength, 'd'));
+  return id;
+}
+
+void check_output(ByteView out) {
+  mqtt::PacketStream stream(SIZE_MAX);
+  stream.feed(out);
+  for (;;) {
+    const auto packet = stream.next();
+    PAVISE_CHECK(packet.has_value());
+    if (!*packet) break;
+  }
+  PAVISE_CHECK(stream.buffered_bytes() == 0);
+}
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return 0;
+  const std::string host = "hub.test";
+  hub::testing::RecordingPort port;
+  const SessionNow now{0, 1'000'000};
+  Session session(host, {device(), *TenantId::parse("acme"), "01", 1'000'000}, port, now);
+  Bytes out;
+  // An odd first byte leaves the CONNECT to the fuzzer.
+  if (data[0] % 2 == 0) {
+    const std::string username = host + "/" + device().text() + "/?api-version=1";
+    Bytes connect;
+    PAVISE_CHECK(
+        mqtt::encode(mqtt::Connect{.client_id = device().text(), .username = username}, connect)
+            .has_value());
+    session.on_bytes(connect, now, out);
+    PAVISE_CHECK(session.connected());
+  }
+  const std::size_t chunk = static_cast<std::size_t>(data[0]) + 1;
+  const ByteView wire = std::as_bytes(std::span(data + 1, size - 1));
+  for (std::size_t at = 0; at < wire.size() && !session.closed(); at += chunk) {
+    session.on_bytes(wire.subspan(at, std::min(chunk, wire.size() - at)), now, out);
+    for (const auto& [command, token] : port.twins)
+      session.on_twin_answer(token, TwinAnswer{"{}", 2}, out);
+    port.twins.clear();
+    session.on_desired_changed(2, "{}", out);
+  }
+  session.on_durable(port.records.size(), out);
+  session.close(kPeerClosed);
+  check_output(out);
+  for (const auto& record : port.records) PAVISE_CHECK(record.device == device().text());
+  return 0;
+}

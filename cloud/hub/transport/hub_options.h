@@ -1,0 +1,41 @@
+// What the hub can be told, and the limits it keeps.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cloud/hub/transport/tls.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace pavise::hub {
+
+// Ciphertext that waits because the client does not read; beyond it the connection is closed.
+inline constexpr std::size_t kOutboundBytesMax = 256UL * 1024;
+// From accept to the end of the TLS handshake.
+inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
+// Unacknowledged data or keep-alive probes: the peer is gone.
+inline constexpr int kPeerGoneMs = 30'000;
+
+struct HubEvent {
+  const DeviceId* device = nullptr;  // null before the TLS handshake named one
+  const TenantId* tenant = nullptr;
+  std::string peer_address;       // "127.0.0.1:40000"
+  const Error* reason = nullptr;  // why a connection ended; null for a new session
+};
+
+struct HubOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8883;  // 0: any free one
+  std::string host_name;      // what devices put first into their user name
+  std::string certificate_chain_pem;
+  SecretBytes private_key_pem;
+  unsigned threads = 0;  // 0: one per processor
+  std::size_t connections_max = 50'000;
+  std::size_t handshakes_max = 4'096;  // connections that have not yet sent CONNECT, per thread
+  // Called on the hub's threads; must not block. May be empty.
+  std::function<void(const HubEvent&)> on_session = {};
+  std::function<void(const HubEvent&)> on_closed = {};
+};
+
+}  // namespace pavise::hub

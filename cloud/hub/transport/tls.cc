@@ -1,0 +1,274 @@
+#include "cloud/hub/transport/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "cloud/hub/session/close_reasons.h"
+
+namespace pavise::hub {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+
+std::string last_openssl_error() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* reason = ERR_reason_error_string(code);
+  return reason == nullptr ? "no detail" : reason;
+}
+
+Error start_error(std::string_view doing) {
+  std::string detail(doing);
+  detail.append(": ").append(last_openssl_error());
+  return {kHubStartFailed, std::move(detail)};
+}
+
+// --- The client's certificate travels with the session ------------------------------------------
+
+void free_leaf(void*, void* leaf, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<Bytes*>(leaf);
+}
+// OpenSSL copies a session when it issues a further ticket for it.
+int copy_leaf(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void** leaf, int, long, void*) {
+  if (*leaf != nullptr) *leaf = new Bytes(*static_cast<const Bytes*>(*leaf));
+  return 1;
+}
+int leaf_index() {
+  static const int index = SSL_SESSION_get_ex_new_index(0, nullptr, nullptr, copy_leaf, free_leaf);
+  return index;
+}
+
+// Stores the encoded leaf at the moment it is verified: before any ticket refers to the session,
+// and while OpenSSL still has the bytes, so that resumption never decodes a certificate again.
+int on_verify(int ok, X509_STORE_CTX* store_context) {
+  if (ok != 1 || X509_STORE_CTX_get_error_depth(store_context) != 0) return ok;
+  auto* ssl = static_cast<SSL*>(
+      X509_STORE_CTX_get_ex_data(store_context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  SSL_SESSION* session = SSL_get_session(ssl);
+  X509* leaf = X509_STORE_CTX_get_current_cert(store_context);
+  unsigned char* raw = nullptr;
+  const int size = session == nullptr ? -1 : i2d_X509(leaf, &raw);
+  if (size <= 0) return 0;
+  const auto view = std::as_bytes(std::span(raw, static_cast<std::size_t>(size)));
+  auto kept = std::make_unique<Bytes>(view.begin(), view.end());
+  OPENSSL_free(raw);
+  delete static_cast<Bytes*>(SSL_SESSION_get_ex_data(session, leaf_index()));
+  if (SSL_SESSION_set_ex_data(session, leaf_index(), kept.get()) != 1) return 0;
+  (void)kept.release();
+  return 1;
+}
+
+// --- Server material ---------------------------------------------------------------------------
+
+Status use_certificates(SSL_CTX* context, const std::string& pem) {
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  bool first = true;
+  for (;;) {
+    const X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (certificate == nullptr) break;
+    const auto used = first ? static_cast<long>(SSL_CTX_use_certificate(context, certificate.get()))
+                            : SSL_CTX_add1_chain_cert(context, certificate.get());
+    if (used != 1) return start_error("use the server certificate");
+    first = false;
+  }
+  if (first) return start_error("read the server certificate");
+  ERR_clear_error();  // the end of the file is reported as an error
+  return {};
+}
+
+Status use_key(SSL_CTX* context, const SecretBytes& pem) {
+  const BioPtr bio(BIO_new_mem_buf(pem.view().data(), static_cast<int>(pem.size())));
+  // An encrypted key must fail here, not ask at a terminal.
+  pem_password_cb* no_password = [](char*, int, int, void*) { return -1; };
+  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  if (key == nullptr) return start_error("read the server key");
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
+    return start_error("use the server key");
+  return {};
+}
+
+Status configure(SSL_CTX* context, const TlsServerOptions& options) {
+  constexpr std::string_view kSessionContext = "pavise-hub";
+  constexpr std::uint64_t kOptions = SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE;
+  SSL_CTX_set_options(context, kOptions);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_num_tickets(context, 1);
+  SSL_CTX_set_max_cert_list(context, kPeerCertificatesBytesMax);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+  SSL_CTX_sess_set_cache_size(context, static_cast<long>(options.session_cache_max));
+  SSL_CTX_set_timeout(context, options.session_lifetime_s);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
+  SSL_CTX_set_verify_depth(context, 3);
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  // Without a session id context OpenSSL aborts every resumption with a client certificate.
+  const bool ok = SSL_CTX_set_session_id_context(context, as_uchar(as_bytes(kSessionContext)),
+                                                 kSessionContext.size()) == 1 &&
+                  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+                  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+                  SSL_CTX_set_ciphersuites(context,
+                                           "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+                                           "TLS_AES_256_GCM_SHA384") == 1 &&
+                  SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1;
+  if (!ok) return start_error("configure TLS");
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TlsServer>> TlsServer::create(const TlsServerOptions& options) {
+  ERR_clear_error();
+  Context context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  if (context == nullptr || leaf_index() < 0) return start_error("create the TLS context");
+  PAVISE_TRY(configure(context.get(), options));
+  PAVISE_TRY(use_certificates(context.get(), options.certificate_chain_pem));
+  PAVISE_TRY(use_key(context.get(), options.private_key_pem));
+  return std::unique_ptr<TlsServer>(new TlsServer(std::move(context), options.session_renew_age_s));
+}
+
+Status TlsServer::add_issuer(ByteView certificate_der) {
+  ERR_clear_error();
+  const unsigned char* at = as_uchar(certificate_der);
+  const X509Ptr issuer(d2i_X509(nullptr, &at, static_cast<long>(certificate_der.size())));
+  if (issuer == nullptr) return Error(kTlsFailed, "an issuer is not a certificate");
+  if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), issuer.get()) != 1)
+    return Error(kTlsFailed, "an issuer cannot be trusted: " + last_openssl_error());
+  return {};
+}
+
+// --- One connection ----------------------------------------------------------------------------
+
+const BIO_METHOD* TlsStream::bio_method() {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "pavise hub");
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_ctrl);
+    return made;
+  }();
+  return method;
+}
+
+int TlsStream::bio_read(BIO* bio, char* out, int size) {
+  auto* self = static_cast<TlsStream*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (self->in_ == nullptr || self->in_->empty()) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const std::size_t taken = std::min(static_cast<std::size_t>(size), self->in_->size());
+  std::memcpy(out, self->in_->data(), taken);
+  *self->in_ = self->in_->subspan(taken);
+  return static_cast<int>(taken);
+}
+
+int TlsStream::bio_write(BIO* bio, const char* in, int size) {
+  auto* self = static_cast<TlsStream*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (self->out_ == nullptr) return -1;
+  append(*self->out_, std::as_bytes(std::span(in, static_cast<std::size_t>(size))));
+  return size;
+}
+
+long TlsStream::bio_ctrl(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+TlsStream::TlsStream(const TlsServer& server)
+    : server_(server), ssl_(SSL_new(server.context()), SSL_free) {
+  PAVISE_CHECK(ssl_ != nullptr);  // only without memory
+  BIO* bio = BIO_new(bio_method());
+  PAVISE_CHECK(bio != nullptr);
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_accept_state(ssl_.get());
+}
+
+TlsStream::~TlsStream() {
+  // Keeps the session in the cache although no close_notify was exchanged: resumption after a
+  // broken connection is the common case for devices.
+  SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
+TlsStream::Step TlsStream::fail(int outcome) {
+  const int error = SSL_get_error(ssl_.get(), outcome);
+  if (error == SSL_ERROR_WANT_READ) return Step::need_more;
+  if (error == SSL_ERROR_ZERO_RETURN) {
+    failure_ = "the client ended TLS";
+  } else {
+    failure_ = last_openssl_error();
+    const long verified = SSL_get_verify_result(ssl_.get());
+    if (verified != X509_V_OK)
+      failure_.append(", ").append(X509_verify_cert_error_string(verified));
+  }
+  ERR_clear_error();
+  return Step::failed;
+}
+
+// TLS 1.3 sends the ticket after the client's Finished, one turn after it is known that the session
+// was resumed.
+void TlsStream::decide_on_ticket() {
+  if (SSL_session_reused(ssl_.get()) != 1) return;
+  const long age_s =
+      static_cast<long>(std::time(nullptr)) - SSL_SESSION_get_time(SSL_get_session(ssl_.get()));
+  if (age_s < server_.session_renew_age_s()) SSL_set_num_tickets(ssl_.get(), 0);
+}
+
+TlsStream::Step TlsStream::handshake(ByteView& in, Bytes& out) {
+  in_ = &in;
+  out_ = &out;
+  ERR_clear_error();
+  decide_on_ticket();
+  const int outcome = SSL_do_handshake(ssl_.get());
+  return outcome == 1 ? Step::done : fail(outcome);
+}
+
+TlsStream::Step TlsStream::read(ByteView& in, std::span<std::byte> plain, std::size_t& size,
+                                Bytes& out) {
+  in_ = &in;
+  out_ = &out;
+  ERR_clear_error();
+  const int outcome = SSL_read_ex(ssl_.get(), plain.data(), plain.size(), &size);
+  return outcome == 1 ? Step::done : fail(outcome);
+}
+
+TlsStream::Step TlsStream::write(ByteView plain, Bytes& out) {
+  out_ = &out;
+  ERR_clear_error();
+  std::size_t written = 0;
+  const int outcome = SSL_write_ex(ssl_.get(), plain.data(), plain.size(), &written);
+  return outcome == 1 ? Step::done : fail(outcome);
+}
+
+void TlsStream::close_notify(Bytes& out) {
+  out_ = &out;
+  ERR_clear_error();
+  if (SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
+bool TlsStream::resumed() const {
+  return SSL_session_reused(ssl_.get()) == 1;
+}
+
+ByteView TlsStream::peer_leaf() const {
+  const SSL_SESSION* session = SSL_get_session(ssl_.get());
+  if (session == nullptr) return {};
+  const auto* leaf = static_cast<const Bytes*>(SSL_SESSION_get_ex_data(session, leaf_index()));
+  return leaf == nullptr ? ByteView{} : ByteView(*leaf);
+}
+
+}  // namespace pavise::hub

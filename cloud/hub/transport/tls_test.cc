@@ -1,0 +1,126 @@
+// TLS without sockets: a server stream against an OpenSSL client in memory.
+#include "cloud/hub/transport/tls.h"
+
+#include <gtest/gtest.h>
+
+#include "cloud/hub/session/close_reasons.h"
+#include "cloud/hub/transport/testing/test_client.h"
+
+namespace pavise::hub {
+namespace {
+
+using testing::ClientContext;
+using testing::Identity;
+using testing::SavedSession;
+using testing::TestCa;
+
+class TlsTest : public ::testing::Test {
+ protected:
+  void make_server(long renew_age_s) {
+    const Identity own = server_ca_.issue("hub.test");
+    server_ = *TlsServer::create({.certificate_chain_pem = own.certificate_pem,
+                                  .private_key_pem = SecretBytes::copy_of(as_bytes(own.key_pem)),
+                                  .session_renew_age_s = renew_age_s});
+    ASSERT_TRUE(server_->add_issuer(device_ca_.certificate_der()));
+  }
+
+  struct Outcome {
+    TlsStream::Step step = TlsStream::Step::need_more;
+    bool resumed = false;
+    Bytes leaf;
+    SavedSession session;
+    std::string failure;
+  };
+  // One handshake, the ciphertext handed over `chunk` bytes at a time.
+  Outcome handshake(const SavedSession& resume = {}, std::size_t chunk = SIZE_MAX) {
+    SSL* client = SSL_new(client_context_.get());
+    SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    if (resume) SSL_set_session(client, resume.get());
+    TlsStream stream(*server_);
+    Outcome out;
+    for (int turn = 0; turn < 10 && out.step == TlsStream::Step::need_more; ++turn) {
+      SSL_connect(client);
+      char* data = nullptr;
+      const long size = BIO_get_mem_data(SSL_get_wbio(client), &data);
+      const Bytes to_server =
+          to_bytes(std::as_bytes(std::span(data, static_cast<std::size_t>(size))));
+      (void)BIO_reset(SSL_get_wbio(client));
+      Bytes to_client;
+      for (std::size_t at = 0; at < to_server.size(); at += std::min(chunk, to_server.size())) {
+        ByteView part = ByteView(to_server).subspan(at, std::min(chunk, to_server.size() - at));
+        out.step = stream.handshake(part, to_client);
+      }
+      BIO_write(SSL_get_rbio(client), to_client.data(), static_cast<int>(to_client.size()));
+    }
+    char unused = 0;
+    SSL_connect(client);
+    SSL_read(client, &unused, 1);  // takes the ticket
+    out.resumed = stream.resumed();
+    out.leaf = to_bytes(stream.peer_leaf());
+    out.failure = stream.failure();
+    out.session = {SSL_get1_session(client), SSL_SESSION_free};
+    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(client);
+    return out;
+  }
+  long cached_sessions() const { return SSL_CTX_sess_number(server_->context()); }
+
+  TestCa server_ca_{"server root"};
+  TestCa device_ca_{"device CA"};
+  Identity device_ = device_ca_.issue("device");
+  ClientContext client_context_{server_ca_.certificate_pem(), &device_};
+  std::unique_ptr<TlsServer> server_;
+};
+
+TEST_F(TlsTest, IdentityIsKeptOverResumptionWithoutGrowingTheCache) {
+  make_server(3'600);
+  const Outcome first = handshake();
+  ASSERT_EQ(first.step, TlsStream::Step::done) << first.failure;
+  EXPECT_FALSE(first.resumed);
+  EXPECT_TRUE(equal(first.leaf, device_.certificate_der));
+  const long cached = cached_sessions();
+  SavedSession session = first.session;
+  for (int i = 0; i < 3; ++i) {
+    const Outcome again = handshake(session);
+    ASSERT_TRUE(again.resumed);
+    EXPECT_TRUE(equal(again.leaf, device_.certificate_der));
+    session = again.session;
+  }
+  EXPECT_EQ(cached_sessions(), cached);
+}
+
+TEST_F(TlsTest, AnOldSessionIsRenewedWithItsIdentity) {
+  make_server(0);
+  SavedSession session = handshake().session;
+  const long cached = cached_sessions();
+  for (int i = 0; i < 3; ++i) {
+    const Outcome again = handshake(session);
+    ASSERT_TRUE(again.resumed);
+    EXPECT_TRUE(equal(again.leaf, device_.certificate_der)) << "copied into the new session";
+    session = again.session;
+  }
+  EXPECT_EQ(cached_sessions(), cached + 3);
+}
+
+TEST_F(TlsTest, CiphertextMayArriveByteByByte) {
+  make_server(3'600);
+  const Outcome outcome = handshake({}, 1);
+  EXPECT_EQ(outcome.step, TlsStream::Step::done) << outcome.failure;
+  EXPECT_TRUE(equal(outcome.leaf, device_.certificate_der));
+}
+
+TEST_F(TlsTest, FailuresSayWhy) {
+  make_server(3'600);
+  const TestCa stranger("stranger");
+  device_ = stranger.issue("device");
+  client_context_ = ClientContext(server_ca_.certificate_pem(), &device_);
+  const Outcome outcome = handshake();
+  EXPECT_EQ(outcome.step, TlsStream::Step::failed);
+  EXPECT_NE(outcome.failure.find("certificate verify failed"), std::string::npos)
+      << outcome.failure;
+  EXPECT_TRUE(outcome.leaf.empty());
+  EXPECT_TRUE(server_->add_issuer(as_bytes("not a certificate")).error().is(kTlsFailed));
+}
+
+}  // namespace
+}  // namespace pavise::hub

@@ -1,0 +1,473 @@
+#include "cloud/hub/transport/worker.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace pavise::hub {
+namespace {
+
+constexpr int kEventsPerTurn = 64;
+constexpr int kAcceptsPerTurn = 64;
+constexpr int kReceivesPerTurn = 4;  // then the others' turn
+constexpr std::size_t kReceiveBuffer = 64UL * 1024;
+constexpr std::size_t kPlainBuffer = 17UL * 1024;  // more than one TLS record
+constexpr std::size_t kBatchBytesMax = 64UL * 1024 * 1024;
+constexpr std::int64_t kAcceptPauseMs = 200;
+constexpr std::uint64_t kListenerTag = UINT64_MAX;
+constexpr std::uint64_t kInboxTag = UINT64_MAX - 1;
+
+std::uint64_t tag_of(ConnectionRef connection) {
+  return std::uint64_t{connection.generation} << 32U | connection.slot;
+}
+
+bool watch_fd(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t tag) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = tag;
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+}  // namespace
+
+Worker::Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socket epoll)
+    : shared_(shared),
+      number_(number),
+      listener_(std::move(listener)),
+      epoll_(std::move(epoll)),
+      receive_buffer_(kReceiveBuffer),
+      plain_buffer_(kPlainBuffer) {}
+
+Worker::~Worker() = default;
+
+Result<std::unique_ptr<Worker>> Worker::create(WorkerShared shared, std::uint32_t number,
+                                               Socket listener) {
+  PAVISE_TRY_ASSIGN(Socket epoll, make_epoll());
+  const int inbox = shared.inboxes[number]->event_fd();
+  if (!watch_fd(epoll.get(), EPOLL_CTL_ADD, listener.get(), EPOLLIN, kListenerTag) ||
+      !watch_fd(epoll.get(), EPOLL_CTL_ADD, inbox, EPOLLIN, kInboxTag))
+    return Error(kHubStartFailed, "epoll_ctl");
+  return std::unique_ptr<Worker>(new Worker(shared, number, std::move(listener), std::move(epoll)));
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  shared_.inboxes[number_]->post(StopWorker{});
+  thread_.join();
+}
+
+SessionNow Worker::now() const {
+  return {shared_.clock.steady_ms(), shared_.clock.now_ms()};
+}
+
+void Worker::run() {
+  while (!stopping_) turn();
+  for (const auto& connection : connections_)
+    if (connection) end(*connection, kServerStopping);
+  hand_batch_to_log();  // wills
+  bury();
+}
+
+int Worker::wait_ms() const {
+  if (!batch_.empty() || !ended_.empty()) return 0;
+  std::int64_t due = timers_.empty() ? INT64_MAX : timers_.top().due_ms;
+  if (!accepting_) due = std::min(due, accept_again_ms_);
+  if (due == INT64_MAX) return -1;
+  return static_cast<int>(std::clamp<std::int64_t>(due - shared_.clock.steady_ms(), 0, 60'000));
+}
+
+void Worker::turn() {
+  epoll_event events[kEventsPerTurn];
+  const int count = ::epoll_wait(epoll_.get(), events, kEventsPerTurn, wait_ms());
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.u64 == kListenerTag) {
+      accept_some();
+    } else if (events[i].data.u64 == kInboxTag) {
+      for (Message& message : shared_.inboxes[number_]->take())
+        std::visit([this](auto& m) { handle(m); }, message);
+    } else {
+      const auto slot = static_cast<std::uint32_t>(events[i].data.u64);
+      const auto generation = static_cast<std::uint32_t>(events[i].data.u64 >> 32U);
+      Connection* connection = find({number_, slot, generation});
+      if (connection != nullptr) on_ready(*connection, events[i].events);
+    }
+  }
+  run_timers();
+  resume_accepting_if_due();
+  bury();
+  hand_batch_to_log();
+}
+
+// --- Accepting ---------------------------------------------------------------------------------
+
+void Worker::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    Socket socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.get() >= 0) {
+      adopt(std::move(socket));
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      pause_accepting();
+    if (errno != EINTR && errno != ECONNABORTED) return;
+  }
+}
+
+void Worker::pause_accepting() {
+  // Out of descriptors: a listener that stays ready would spin the loop.
+  watch_fd(epoll_.get(), EPOLL_CTL_MOD, listener_.get(), 0, kListenerTag);
+  accepting_ = false;
+  accept_again_ms_ = shared_.clock.steady_ms() + kAcceptPauseMs;
+}
+
+void Worker::resume_accepting_if_due() {
+  if (accepting_ || shared_.clock.steady_ms() < accept_again_ms_) return;
+  accepting_ = watch_fd(epoll_.get(), EPOLL_CTL_MOD, listener_.get(), EPOLLIN, kListenerTag);
+}
+
+void Worker::adopt(Socket socket) {
+  counters_.accepted.add();
+  if (handshaking_ >= shared_.options.handshakes_max ||
+      shared_.open_connections.load(std::memory_order_relaxed) >= shared_.options.connections_max) {
+    counters_.refused_by_limit.add();
+    return;
+  }
+  tune_accepted(socket.get());
+  std::uint32_t slot = 0;
+  if (free_slots_.empty()) {
+    slot = static_cast<std::uint32_t>(connections_.size());
+    connections_.emplace_back();
+    generations_.push_back(0);
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  const ConnectionRef self{number_, slot, ++generations_[slot]};
+  const std::int64_t deadline = shared_.clock.steady_ms() + kHandshakeTimeoutMs;
+  connections_[slot] =
+      std::make_unique<Connection>(*this, self, std::move(socket), shared_.tls, deadline);
+  Connection& connection = *connections_[slot];
+  if (shared_.options.on_session || shared_.options.on_closed)
+    connection.peer = peer_address(connection.socket.get());
+  shared_.open_connections.fetch_add(1, std::memory_order_relaxed);
+  ++handshaking_;
+  connection.epoll_events = EPOLLIN;
+  if (!watch_fd(epoll_.get(), EPOLL_CTL_ADD, connection.socket.get(), EPOLLIN, tag_of(self)))
+    return end(connection, Error(kPeerClosed, "epoll_ctl"));
+  set_timer(connection);
+  receive(connection);  // the ClientHello has often come already
+}
+
+// --- Reading -----------------------------------------------------------------------------------
+
+void Worker::on_ready(Connection& connection, std::uint32_t events) {
+  if (connection.ended) return;
+  if ((events & EPOLLOUT) != 0 && !connection.flush()) return end(connection, kReaderTooSlow);
+  if (connection.paused) {
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) end(connection, kPeerClosed);
+  } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+    receive(connection);
+  }
+  watch(connection);
+}
+
+void Worker::receive(Connection& connection) {
+  for (int i = 0; i < kReceivesPerTurn && !connection.ended && !connection.paused; ++i) {
+    const ssize_t n =
+        ::recv(connection.socket.get(), receive_buffer_.data(), receive_buffer_.size(), 0);
+    if (n == 0) {
+      end(connection, kPeerClosed);
+      break;
+    }
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK)
+        end(connection, Error(kPeerClosed, std::generic_category().message(errno)));
+      break;
+    }
+    const auto size = static_cast<std::size_t>(n);
+    take_ciphertext(connection, ByteView(receive_buffer_).first(size));
+    if (size < receive_buffer_.size()) break;  // the socket is empty
+  }
+  deliver(connection);
+}
+
+void Worker::take_ciphertext(Connection& connection, ByteView in) {
+  if (!connection.session) {
+    const auto step = connection.tls.handshake(in, cipher_out_);
+    if (step == TlsStream::Step::failed) {
+      counters_.handshakes_failed.add();
+      return end(connection, Error(kTlsFailed, connection.tls.failure()));
+    }
+    if (step == TlsStream::Step::need_more || !finish_handshake(connection)) return;
+  }
+  Session& session = *connection.session;
+  while (!connection.ended) {
+    if (!session.wants_input()) {
+      connection.paused = true;
+      connection.stash.assign(in.begin(), in.end());
+      return;
+    }
+    std::size_t size = 0;
+    const auto step = connection.tls.read(in, plain_buffer_, size, cipher_out_);
+    if (step == TlsStream::Step::need_more) return;
+    if (step == TlsStream::Step::failed)
+      return end(connection, Error(kPeerClosed, connection.tls.failure()));
+    session.on_bytes(ByteView(plain_buffer_).first(size), now(), plain_out_);
+    if (session.closed()) return end(connection, *session.closed());
+    set_timer(connection);
+  }
+}
+
+bool Worker::finish_handshake(Connection& connection) {
+  const bool resumed = connection.tls.resumed();
+  (resumed ? counters_.handshakes_resumed : counters_.handshakes_full).add();
+  // Asked on every connection, resumed or not: rights may have gone since the last one.
+  auto admitted = shared_.authority.admit(connection.tls.peer_leaf());
+  if (!admitted) {
+    counters_.not_admitted.add();
+    end(connection, admitted.error());
+    return false;
+  }
+  shared_.table.add(admitted->device, connection.self);
+  connection.session =
+      std::make_unique<Session>(shared_.options.host_name, *std::move(admitted), connection, now());
+  set_timer(connection);
+  return true;
+}
+
+void Worker::resume_reading(Connection& connection) {
+  if (!connection.paused || connection.ended || !connection.session->wants_input()) return;
+  connection.paused = false;
+  const Bytes stash = std::exchange(connection.stash, {});
+  take_ciphertext(connection, stash);
+}
+
+// --- Writing -----------------------------------------------------------------------------------
+
+// Sends what the session wrote in this turn, as one record and one system call.
+void Worker::deliver(Connection& connection) {
+  if (!plain_out_.empty()) {
+    if (connection.tls.write(plain_out_, cipher_out_) == TlsStream::Step::failed)
+      end(connection, Error(kPeerClosed, connection.tls.failure()));
+    plain_out_.clear();
+  }
+  if (connection.ended) connection.tls.close_notify(cipher_out_);
+  if (!cipher_out_.empty()) {
+    if (!connection.send(cipher_out_)) end(connection, kReaderTooSlow);
+    cipher_out_.clear();
+  }
+  watch(connection);
+}
+
+void Worker::watch(Connection& connection) {
+  if (connection.ended) return;
+  const std::uint32_t wanted =
+      (connection.paused ? 0U : static_cast<std::uint32_t>(EPOLLIN)) |
+      (connection.has_outbound() ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
+  if (wanted == connection.epoll_events) return;
+  if (!watch_fd(epoll_.get(), EPOLL_CTL_MOD, connection.socket.get(), wanted,
+                tag_of(connection.self)))
+    return end(connection, Error(kPeerClosed, "epoll_ctl"));
+  connection.epoll_events = wanted;
+}
+
+// --- Ending ------------------------------------------------------------------------------------
+
+void Worker::end(Connection& connection, Error reason) {
+  if (connection.ended) return;
+  if (connection.session) connection.session->close(reason);  // leaves the will
+  connection.ended = std::move(reason);
+  ended_.push_back(connection.self);
+}
+
+void Worker::bury() {
+  for (const ConnectionRef ref : std::exchange(ended_, {})) {
+    const std::unique_ptr<Connection> connection = std::move(connections_[ref.slot]);
+    free_slots_.push_back(ref.slot);
+    counters_.closed.add();
+    shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+    const Session* session = connection->session.get();
+    if (session == nullptr || !session->connected()) --handshaking_;
+    if (session != nullptr) shared_.table.remove(session->identity().device, ref);
+    if (shared_.options.on_closed) {
+      HubEvent event;
+      event.peer_address = connection->peer;
+      event.reason = &*connection->ended;
+      if (session != nullptr) {
+        event.device = &session->identity().device;
+        event.tenant = &session->identity().tenant;
+      }
+      shared_.options.on_closed(event);
+    }
+  }
+}
+
+// --- Messages ----------------------------------------------------------------------------------
+
+Connection* Worker::find(ConnectionRef ref) {
+  if (ref.slot >= connections_.size()) return nullptr;
+  Connection* connection = connections_[ref.slot].get();
+  if (connection == nullptr || !(connection->self == ref) || connection->ended) return nullptr;
+  return connection;
+}
+
+void Worker::handle(BarDevice& message) {
+  for (const ConnectionRef ref : shared_.table.connections_of(message.device)) {
+    if (ref.worker != number_) continue;
+    if (Connection* connection = find(ref)) {
+      end(*connection, kDeviceBarred);
+      deliver(*connection);
+    }
+  }
+}
+
+void Worker::handle(EndConnection& message) {
+  if (Connection* connection = find(message.connection)) {
+    end(*connection, message.reason);
+    deliver(*connection);
+  }
+}
+
+void Worker::handle(TwinAnswered& message) {
+  if (Connection* connection = find(message.connection)) {
+    connection->session->on_twin_answer(message.token, message.answer, plain_out_);
+    deliver(*connection);
+  }
+}
+
+void Worker::handle(DesiredChanged& message) {
+  if (Connection* connection = find(message.connection)) {
+    connection->session->on_desired_changed(message.version, *message.body, plain_out_);
+    deliver(*connection);
+  }
+}
+
+void Worker::handle(StopWorker&) {
+  stopping_ = true;
+}
+
+// --- Records -----------------------------------------------------------------------------------
+
+Result<std::uint64_t> Worker::queue_record(Connection& from, const RecordView& record) {
+  // Not handed over here: that may end connections, and this one is in the middle of its turn.
+  if (batch_.size_bytes() >= kBatchBytesMax) return kLogBusy;
+  PAVISE_TRY(batch_.add(record));
+  counters_.messages.add();
+  counters_.message_bytes.add(record.payload.size());
+  if (from.last_batch != batch_number_) {
+    from.last_batch = batch_number_;
+    batch_connections_.push_back(from.self);
+  }
+  return next_record_++;
+}
+
+void Worker::hand_batch_to_log() {
+  if (batch_.empty()) return;
+  Commit commit{0, batch_first_record_, next_record_, std::exchange(batch_connections_, {})};
+  batch_first_record_ = next_record_;
+  ++batch_number_;
+  const auto range = shared_.log.append(batch_);
+  if (range) {
+    commit.end = range->end;
+    commits_.push_back(std::move(commit));
+  } else {
+    batch_.clear();
+    fail_commit(commit);
+    bury();
+  }
+}
+
+void Worker::fail_commit(const Commit& commit) {
+  counters_.messages_lost.add(commit.number_end - commit.number_begin);
+  for (const ConnectionRef ref : commit.connections) {
+    Connection* connection = find(ref);
+    if (connection == nullptr) continue;
+    connection->session->on_not_stored(commit.number_begin, commit.number_end);
+    if (connection->session->closed()) end(*connection, *connection->session->closed());
+    deliver(*connection);
+  }
+}
+
+void Worker::handle(LogProgress& progress) {
+  while (!commits_.empty() && commits_.front().end <= progress.durable_end) {
+    const Commit commit = std::move(commits_.front());
+    commits_.pop_front();
+    for (const ConnectionRef ref : commit.connections) {
+      Connection* connection = find(ref);
+      if (connection == nullptr) continue;
+      connection->session->on_durable(commit.number_end, plain_out_);
+      resume_reading(*connection);
+      deliver(*connection);
+    }
+  }
+  if (!progress.error) return;
+  while (!commits_.empty() && commits_.front().end <= progress.failed_end) {
+    const Commit commit = std::move(commits_.front());
+    commits_.pop_front();
+    fail_commit(commit);
+  }
+}
+
+void Worker::queue_twin(Connection& from, TwinCommand command, std::uint32_t token) {
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.twins.submit(std::move(command), [inbox, ref = from.self, token](Result<TwinAnswer> a) {
+    inbox->post(TwinAnswered{ref, token, std::move(a)});
+  });
+}
+
+void Worker::announce(Connection& from, const DeviceId& device) {
+  --handshaking_;
+  counters_.sessions.add();
+  ConnectionInfo info{shared_.clock.now_ms(), from.session->identity().certificate_serial};
+  for (const ConnectionRef older : shared_.table.announce(device, from.self, std::move(info)))
+    shared_.inboxes[older.worker]->post(EndConnection{older, kSuperseded});
+  if (shared_.options.on_session) {
+    HubEvent event;
+    event.device = &from.session->identity().device;
+    event.tenant = &from.session->identity().tenant;
+    event.peer_address = from.peer;
+    shared_.options.on_session(event);
+  }
+}
+
+// --- Time --------------------------------------------------------------------------------------
+
+void Worker::set_timer(Connection& connection) {
+  const std::int64_t due = connection.deadline_ms();
+  // A later deadline keeps its earlier timer, which then sets itself anew.
+  if (connection.timer_ms != 0 && connection.timer_ms <= due) return;
+  connection.timer_ms = due;
+  timers_.push({due, connection.self.slot, connection.self.generation});
+}
+
+void Worker::run_timers() {
+  const SessionNow at = now();
+  while (!timers_.empty() && timers_.top().due_ms <= at.steady_ms) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    Connection* connection = find({number_, timer.slot, timer.generation});
+    if (connection == nullptr || connection->timer_ms != timer.due_ms) continue;
+    connection->timer_ms = 0;
+    if (connection->session) {
+      connection->session->on_time(at);
+      if (connection->session->closed()) end(*connection, *connection->session->closed());
+    } else if (at.steady_ms >= connection->deadline_ms()) {
+      end(*connection, Error(kConnectTimeout, "during the TLS handshake"));
+    }
+    if (connection->ended) {
+      deliver(*connection);
+    } else {
+      set_timer(*connection);
+    }
+  }
+}
+
+}  // namespace pavise::hub

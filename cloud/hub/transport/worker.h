@@ -1,0 +1,132 @@
+// One event loop with its own listener and its own connections, on one thread.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <queue>
+#include <thread>
+#include <vector>
+
+#include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/hub/transport/connection.h"
+#include "cloud/hub/transport/hub_options.h"
+#include "cloud/hub/transport/inbox.h"
+#include "cloud/hub/transport/metrics.h"
+#include "cloud/hub/transport/twin_queue.h"
+#include "cloud/security/authority/device_authority.h"
+#include "common/base/clock.h"
+
+namespace pavise::hub {
+
+// What all workers of a hub share. Everything must outlive them.
+struct WorkerShared {
+  const HubOptions& options;
+  const TlsServer& tls;
+  security::DeviceAuthority& authority;
+  SegmentLog& log;
+  TwinQueue& twins;
+  const Clock& clock;
+  ConnectionTable& table;
+  std::vector<std::unique_ptr<Inbox>>& inboxes;  // one per worker, by number
+  std::atomic<std::uint64_t>& open_connections;
+};
+
+class Worker final : public ConnectionHost {
+ public:
+  // kHubStartFailed.
+  static Result<std::unique_ptr<Worker>> create(WorkerShared shared, std::uint32_t number,
+                                                Socket listener);
+  ~Worker() override;  // the thread must have been stopped
+  void start();
+  // Ends every connection, waits for the thread. What was queued is handed to the log.
+  void stop();
+  const WorkerCounters& counters() const { return counters_; }
+
+ private:
+  struct Timer {
+    std::int64_t due_ms;
+    std::uint32_t slot;
+    std::uint32_t generation;
+    bool operator>(const Timer& other) const { return due_ms > other.due_ms; }
+  };
+  // A batch of records on its way to the disk.
+  struct Commit {
+    Offset end;                  // durable when the log has reached this
+    std::uint64_t number_begin;  // this worker's numbers of its records
+    std::uint64_t number_end;
+    std::vector<ConnectionRef> connections;  // whose records are in it, each once
+  };
+
+  Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socket epoll);
+
+  // ConnectionHost
+  Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
+  void queue_twin(Connection& from, TwinCommand command, std::uint32_t token) override;
+  void announce(Connection& from, const DeviceId& device) override;
+  ConnectionTable& table() override { return shared_.table; }
+
+  void run();
+  void turn();
+  int wait_ms() const;
+  SessionNow now() const;
+
+  void accept_some();
+  void pause_accepting();
+  void resume_accepting_if_due();
+  void adopt(Socket socket);
+
+  void on_ready(Connection& connection, std::uint32_t events);
+  void receive(Connection& connection);
+  void take_ciphertext(Connection& connection, ByteView in);
+  bool finish_handshake(Connection& connection);
+  void resume_reading(Connection& connection);
+  void deliver(Connection& connection);
+  void watch(Connection& connection);
+  void end(Connection& connection, Error reason);
+  void bury();
+
+  void handle(LogProgress& progress);
+  void handle(BarDevice& message);
+  void handle(EndConnection& message);
+  void handle(TwinAnswered& message);
+  void handle(DesiredChanged& message);
+  void handle(StopWorker& message);
+
+  void hand_batch_to_log();
+  void fail_commit(const Commit& commit);
+  void set_timer(Connection& connection);
+  void run_timers();
+  Connection* find(ConnectionRef connection);
+
+  WorkerShared shared_;
+  const std::uint32_t number_;
+  Socket listener_;
+  Socket epoll_;
+  std::thread thread_;
+  bool stopping_ = false;
+
+  std::vector<std::unique_ptr<Connection>> connections_;  // by slot
+  std::vector<std::uint32_t> generations_;                // by slot
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<ConnectionRef> ended_;  // to close at the end of the turn
+  std::size_t handshaking_ = 0;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  bool accepting_ = true;
+  std::int64_t accept_again_ms_ = 0;
+
+  RecordBatch batch_;
+  std::uint64_t batch_number_ = 1;
+  std::uint64_t next_record_ = 0;
+  std::uint64_t batch_first_record_ = 0;
+  std::vector<ConnectionRef> batch_connections_;
+  std::deque<Commit> commits_;
+
+  Bytes plain_out_;   // scratch of one turn: session output
+  Bytes cipher_out_;  // scratch of one turn: TLS output
+  Bytes receive_buffer_;
+  Bytes plain_buffer_;
+  WorkerCounters counters_;
+};
+
+}  // namespace pavise::hub
