@@ -1,0 +1,36 @@
+// The command line of pavise-server.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/server/bootstrap/server_identity.h"
+
+namespace pavise::server {
+
+struct ServerOptions {
+  std::string state_directory;
+  std::string listen = "127.0.0.1";
+  std::uint16_t management_port = 8443;
+  std::uint16_t device_port = 8444;
+  std::uint16_t hub_port = 8883;
+  std::string host_name = "localhost";  // devices are told to reach the hub by it
+  std::vector<std::string> more_names;  // --san
+  std::string signer_socket;            // default: signer.sock in the state directory
+  std::string spawn_signer;             // empty: the signer is somebody else's business
+  bool new_admin_token = false;
+
+  // host_name, the others, and what a tool on this machine uses: localhost and 127.0.0.1.
+  Result<ServerNames> names() const;
+};
+
+struct ParsedCommandLine {
+  std::optional<ServerOptions> options;  // none: exit with `exit_code` now
+  int exit_code = 0;
+};
+// Prints help, the version or what is wrong.
+ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace pavise::server

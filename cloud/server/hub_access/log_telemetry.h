@@ -1,0 +1,26 @@
+// Telemetry for the management API, read from the hub's segment log.
+#pragma once
+
+#include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/server/routes/hub_ports.h"
+
+namespace pavise::server {
+
+// Records looked at for one page: a reader that waits for one device among many still answers soon.
+inline constexpr std::size_t kScannedRecordsMax = 20'000;
+
+class LogTelemetry final : public Telemetry {
+ public:
+  explicit LogTelemetry(hub::SegmentLog& log) : log_(log) {}  // the log outlives it
+  std::uint64_t first_offset() override { return log_.first_offset(); }
+  std::uint64_t next_offset() override { return log_.durable_end(); }
+  // Errors: those of SegmentLog::read.
+  Result<TelemetryPage> read(std::uint64_t from, std::size_t limit,
+                             const std::optional<TenantId>& tenant,
+                             const std::optional<DeviceId>& device) override;
+
+ private:
+  hub::SegmentLog& log_;
+};
+
+}  // namespace pavise::server

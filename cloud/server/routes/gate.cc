@@ -1,0 +1,178 @@
+#include "cloud/server/routes/gate.h"
+
+#include <algorithm>
+
+#include "cloud/server/routes/errors.h"
+
+namespace pavise::server {
+namespace {
+
+using security::Role;
+
+constexpr std::string_view kBearer = "Bearer ";
+
+// The value for {name}, an empty string for a pattern without one, nullopt if it does not match.
+std::optional<std::string> matched(std::string_view pattern, std::string_view path) {
+  const std::size_t open = pattern.find('{');
+  if (open == std::string_view::npos)
+    return pattern == path ? std::optional(std::string()) : std::nullopt;
+  const std::string_view tail = pattern.substr(pattern.find('}') + 1);
+  if (!path.starts_with(pattern.substr(0, open))) return std::nullopt;
+  path.remove_prefix(open);
+  if (!path.ends_with(tail)) return std::nullopt;
+  path.remove_suffix(tail.size());
+  if (path.empty() || path.find('/') != std::string_view::npos) return std::nullopt;
+  return std::string(path);
+}
+
+bool is_sha256(std::string_view text) {
+  return DeviceId::parse(text).has_value();  // the same shape
+}
+
+bool is_json_type(std::string_view type) {
+  return type == "application/json" || type.starts_with("application/json;");
+}
+
+}  // namespace
+
+bool role_suffices(Role held, Role needed) {
+  if (held == Role::administrator) return true;
+  switch (needed) {
+    case Role::administrator:
+      return false;
+    case Role::operator_:
+      return held == Role::operator_;
+    case Role::reader:
+      return held == Role::operator_ || held == Role::reader;
+    case Role::factory:
+      return held == Role::factory;
+  }
+  return false;
+}
+
+Result<Match> match_route(std::span<const Route> table, std::string_view method,
+                          std::string_view path) {
+  if (!path.starts_with(kApiRoot)) return kNoSuchPath;
+  path.remove_prefix(kApiRoot.size());
+  std::string allowed;
+  std::optional<Match> best;
+  for (const Route& route : table) {
+    auto id = matched(route.pattern, path);
+    if (!id) continue;
+    if (route.method == method) {
+      // "/devices/claim" is itself, not the device "claim".
+      if (!best || id->empty()) best = Match{&route, *std::move(id)};
+      continue;
+    }
+    if (!allowed.empty()) allowed += ", ";
+    allowed += route.method;
+  }
+  if (best) return *std::move(best);
+  if (!allowed.empty()) return Error(kNoSuchMethod, std::move(allowed));
+  return kNoSuchPath;
+}
+
+Result<Caller> Gate::authenticate(const http::Request& request) {
+  const std::string_view header = request.header("authorization");
+  if (header.empty()) return kTokenNeeded;
+  if (header.starts_with(kBearer)) {
+    auto caller = services_.tokens.check(header.substr(kBearer.size()));
+    if (caller) return caller;
+  }
+  if (!failures_.note_failure(request.peer)) return kTooManyFailures;
+  return kTokenRefused;
+}
+
+Result<Gate::Passed> Gate::pass(const http::Request& request) {
+  PAVISE_TRY_ASSIGN(Caller caller, authenticate(request));
+  PAVISE_TRY_ASSIGN(Match match, match_route(table_, request.method, request.path));
+  const Route& route = *match.route;
+  if (!role_suffices(caller.role, route.role))
+    return Error(kRoleRefused, "needs " + std::string(to_string(route.role)) + ", the token is " +
+                                   std::string(to_string(caller.role)));
+  Call call{services_, request, std::move(caller), std::move(match.id)};
+  PAVISE_TRY_ASSIGN(call.query, Query::parse(request.query, route.query));
+  PAVISE_TRY(read_body(route, call));
+  PAVISE_TRY(confine(route, call));
+  return Passed{&route, std::move(call)};
+}
+
+Status Gate::read_body(const Route& route, Call& call) const {
+  if (route.body == BodyKind::none) {
+    if (!call.request.body.empty()) return kUnexpectedBody;
+    return {};
+  }
+  if (!is_json_type(call.request.header("content-type"))) return kNotJsonType;
+  PAVISE_TRY_ASSIGN(call.body, JsonObject::parse(call.request.body));
+  return {};
+}
+
+Status Gate::confine(const Route& route, Call& call) const {
+  call.tenant = call.caller.tenant;
+  switch (route.confinement) {
+    case Confinement::filtered:
+      return {};
+    case Confinement::service:
+      if (call.caller.tenant) return kTenantRefused;
+      return {};
+    case Confinement::device_in_path:
+      return confine_to_device(call, call.id);
+    case Confinement::device_in_query: {
+      const auto named = call.query.text("device");
+      return named ? confine_to_device(call, *named) : Status();
+    }
+    case Confinement::tenant_in_query:
+      return confine_to_tenant(call, call.query.text("tenant"));
+    case Confinement::tenant_in_body: {
+      PAVISE_TRY_ASSIGN(const std::string named, call.body.text("tenant", TenantId::kLengthMax));
+      return confine_to_tenant(call, named);
+    }
+    case Confinement::optional_tenant_in_body: {
+      PAVISE_TRY_ASSIGN(const auto named, call.body.optional_text("tenant", TenantId::kLengthMax));
+      if (!named && call.caller.tenant) return kTenantRefused;
+      return confine_to_tenant(call, named);
+    }
+    case Confinement::release_in_path:
+      return confine_to_release(call);
+  }
+  return kTenantRefused;
+}
+
+Status Gate::confine_to_tenant(Call& call, const std::optional<std::string>& named) const {
+  if (!named) return {};
+  const auto tenant = TenantId::parse(*named);
+  if (!tenant) return Error(kBadValue, "tenant");
+  if (call.caller.tenant && *call.caller.tenant != *tenant) return kTenantRefused;
+  call.tenant = tenant;
+  return {};
+}
+
+// A device of another tenant answers as one that does not exist: its existence is nobody's
+// business.
+Status Gate::confine_to_device(Call& call, std::string_view id) const {
+  const auto device_id = DeviceId::parse(id);
+  if (!device_id) return Error(kBadValue, "a device id is 64 hexadecimal characters, lower case");
+  auto device = services_.registry.device(*device_id);
+  if (!device) {
+    if (device.error().is(security::kNotFound)) return security::kDeviceUnknown;
+    return std::move(device).error();
+  }
+  if (call.caller.tenant && device->tenant != call.caller.tenant) return security::kDeviceUnknown;
+  call.tenant = device->tenant;
+  call.device = *std::move(device);
+  return {};
+}
+
+Status Gate::confine_to_release(const Call& call) const {
+  if (!is_sha256(call.id)) return Error(kBadValue, "a release is named by a SHA-256 in hex");
+  PAVISE_TRY_ASSIGN(const auto releases, services_.registry.releases());
+  for (const security::ReleaseRecord& release : releases) {
+    if (release.digest != call.id) continue;
+    if (!call.caller.tenant || release.tenant == call.caller.tenant) return {};
+    // A release for all tenants is visible to this one, but not its to revoke.
+    return release.tenant ? Status(security::kReleaseUnknown) : Status(kTenantRefused);
+  }
+  return security::kReleaseUnknown;
+}
+
+}  // namespace pavise::server

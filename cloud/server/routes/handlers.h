@@ -1,0 +1,56 @@
+// The handlers of the route table. Each is called only through the gate: the caller's role and
+// tenant are settled, the query holds known names only, and Call::device is resolved where the
+// row says so. Errors are those of the called service; see errors.cc for their status.
+#pragma once
+
+#include "cloud/server/routes/route.h"
+
+namespace pavise::server {
+
+inline constexpr std::size_t kPageDefault = 100;
+inline constexpr std::uint64_t kTelemetryWaitMsMax = 30'000;
+inline constexpr std::chrono::milliseconds kTelemetryPoll{100};
+inline constexpr std::size_t kReasonMax = 200;
+inline constexpr std::size_t kNameMax = 64;
+inline constexpr std::size_t kPemTextMax = 16UL * 1024;
+inline constexpr std::size_t kVoucherTextMax = 4UL * 1024;
+inline constexpr std::size_t kIntermediatesMax = 4;
+inline constexpr std::int64_t kTokenDaysMax = 3650;
+
+// service.cc
+Result<Reply> get_status(Call& call);
+Result<Reply> list_tenants(Call& call);
+Result<Reply> create_tenant(Call& call);
+Result<Reply> list_tokens(Call& call);
+Result<Reply> create_token(Call& call);
+Result<Reply> remove_token(Call& call);
+Result<Reply> read_audit(Call& call);
+
+// devices.cc
+Result<Reply> list_devices(Call& call);
+Result<Reply> get_device(Call& call);
+Result<Reply> claim_device(Call& call);
+Result<Reply> enable_device(Call& call);
+Result<Reply> disable_device(Call& call);
+Result<Reply> release_device(Call& call);
+Result<Reply> revoke_certificates(Call& call);
+Result<Reply> get_evidence(Call& call);
+Result<Reply> get_evidence_history(Call& call);
+Result<Reply> register_device(Call& call);
+
+// hub.cc
+Result<Reply> get_twin(Call& call);
+Result<Reply> patch_twin(Call& call);
+Result<Reply> read_telemetry(Call& call);
+
+// supply.cc
+Result<Reply> list_vendors(Call& call);
+Result<Reply> add_vendor(Call& call);
+Result<Reply> remove_vendor(Call& call);
+Result<Reply> list_release_keys(Call& call);
+Result<Reply> add_release_key(Call& call);
+Result<Reply> list_releases(Call& call);
+Result<Reply> add_release(Call& call);
+Result<Reply> revoke_release(Call& call);
+
+}  // namespace pavise::server

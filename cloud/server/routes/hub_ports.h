@@ -1,0 +1,72 @@
+// What the management API needs of the hub. main.cc joins the two; tests put fakes here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace pavise::server {
+
+struct TelemetryItem {
+  std::uint64_t offset;
+  DeviceId device;
+  TenantId tenant;
+  UnixMillis time_ms;
+  std::vector<std::pair<std::string, std::string>> properties;
+  Bytes body;
+};
+
+struct TelemetryPage {
+  std::vector<TelemetryItem> items;
+  std::uint64_t next_offset = 0;  // where to read on, whether or not there were items
+};
+
+// Thread-safe; read() blocks on disk.
+class Telemetry {
+ public:
+  virtual ~Telemetry() = default;
+  virtual std::uint64_t first_offset() = 0;
+  virtual std::uint64_t next_offset() = 0;
+  // Items from `from` on that match, at most `limit`; looks at a bounded number of records, so a
+  // page may be empty and still move on. An offset before the first begins at the first.
+  virtual Result<TelemetryPage> read(std::uint64_t from, std::size_t limit,
+                                     const std::optional<TenantId>& tenant,
+                                     const std::optional<DeviceId>& device) = 0;
+};
+
+struct TwinDocument {
+  std::uint64_t desired_version = 0;  // the ETag: what the service changes
+  std::uint64_t reported_version = 0;
+  std::string desired = "{}";  // JSON objects
+  std::string reported = "{}";
+};
+
+// Thread-safe; blocks on disk.
+class Twins {
+ public:
+  virtual ~Twins() = default;
+  virtual Result<TwinDocument> read(const DeviceId& device) = 0;
+  // `patch` is a JSON merge patch (RFC 7396). kTwinChanged when `if_version` is another; errors of
+  // protocol/twin's limits.
+  virtual Result<TwinDocument> change_desired(const DeviceId& device, const std::string& patch,
+                                              std::optional<std::uint64_t> if_version) = 0;
+  // For a device that gets another owner, or none: the next must not read what the last wrote.
+  virtual Status forget(const DeviceId& device) = 0;
+};
+
+// Thread-safe, does not block.
+class Presence {
+ public:
+  virtual ~Presence() = default;
+  virtual bool connected(const DeviceId& device) = 0;
+  virtual std::size_t connected_count() = 0;
+};
+
+}  // namespace pavise::server

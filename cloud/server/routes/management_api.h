@@ -1,0 +1,25 @@
+// The management API as one HTTP handler: gate, handler of the route, error body, log line.
+#pragma once
+
+#include "cloud/server/http/message.h"
+#include "cloud/server/log/log.h"
+#include "cloud/server/routes/gate.h"
+
+namespace pavise::server {
+
+// Thread-safe; blocks on disk and on the signer.
+class ManagementApi {
+ public:
+  // `services` and `log` outlive the API.
+  ManagementApi(Services& services, Log& log) : log_(log), gate_(services, route_table()) {}
+  http::Response handle(const http::Request& request);
+
+ private:
+  http::Response refuse(const http::Request& request, const Error& error);
+  void log_reply(const http::Request& request, const Gate::Passed& passed, int status);
+
+  Log& log_;
+  Gate gate_;
+};
+
+}  // namespace pavise::server

@@ -1,0 +1,101 @@
+// A row of the route table, and what a handler gets after the choke point has let a call through.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/security/issuing/issuer.h"
+#include "cloud/security/registry/registry.h"
+#include "cloud/security/releases/release_book.h"
+#include "cloud/security/tenancy/tenancy.h"
+#include "cloud/server/access/token_authority.h"
+#include "cloud/server/http/message.h"
+#include "cloud/server/json/json_object.h"
+#include "cloud/server/routes/hub_ports.h"
+#include "cloud/server/routes/query.h"
+
+namespace pavise::server {
+
+struct Ports {
+  std::uint16_t management = 0;
+  std::uint16_t device = 0;
+  std::uint16_t hub = 0;
+};
+
+// All that handlers may use. Everything outlives the API.
+struct Services {
+  security::Registry& registry;
+  security::Tenancy& tenancy;
+  security::Issuer& issuer;
+  security::ReleaseBook& releases;
+  TokenAuthority& tokens;
+  Telemetry& telemetry;
+  Twins& twins;
+  Presence& presence;
+  const Clock& clock;
+  std::function<Ports()> ports;
+  UnixSeconds started = 0;
+};
+
+// What of a tenant a call touches, so that the choke point can hold a bound token inside its own.
+enum class Confinement {
+  filtered,                 // the handler limits its answer to Call::tenant
+  service,                  // concerns all tenants: not for bound tokens
+  device_in_path,           // {device}: resolved into Call::device
+  device_in_query,          // ?device=, optional: resolved into Call::device
+  tenant_in_query,          // ?tenant=, optional
+  tenant_in_body,           // "tenant", required
+  optional_tenant_in_body,  // "tenant"; without it, as `service`
+  release_in_path,          // {release}: must be of the tenant
+};
+
+enum class BodyKind { none, json };
+
+struct Call {
+  Services& services;
+  const http::Request& request;
+  Caller caller;
+  std::string id;                    // what stands for the {name} of the pattern
+  std::optional<TenantId> tenant{};  // confined to it, or naming it; none: all tenants
+  std::optional<security::DeviceRecord> device{};
+  Query query{};
+  JsonObject body{};
+
+  // Precondition, checked: the row is confined to a device in its path.
+  const security::DeviceRecord& named_device() const {
+    PAVISE_CHECK(device.has_value());
+    return *device;
+  }
+};
+
+struct Reply {
+  int status = 200;
+  boost::json::value body{};  // null: no body (204)
+  std::vector<http::Header> headers{};
+  std::optional<http::AskAgain> ask_again{};
+};
+
+using RouteHandler = Result<Reply> (*)(Call&);
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // below kApiRoot; at most one {name}
+  security::Role role;       // the least that is needed
+  Confinement confinement;
+  BodyKind body;
+  std::vector<std::string_view> query;  // names that may be given
+  RouteHandler handler;
+};
+
+inline constexpr std::string_view kApiRoot = "/api/v1";
+
+// The whole management API. api/openapi.yaml describes exactly these rows (a test compares them).
+std::span<const Route> route_table();
+
+}  // namespace pavise::server

@@ -1,0 +1,68 @@
+#include "cloud/server/routes/handlers.h"
+
+namespace pavise::server {
+namespace {
+
+using security::Role;
+using enum Confinement;
+
+constexpr auto kNone = BodyKind::none;
+constexpr auto kJson = BodyKind::json;
+
+// clang-format off
+const std::vector<Route>& rows() {
+  static const std::vector<Route> table = {
+    {"GET", "/status", Role::reader, filtered, kNone, {}, get_status},
+
+    {"GET", "/tenants", Role::reader, filtered, kNone, {}, list_tenants},
+    {"POST", "/tenants", Role::administrator, service, kJson, {}, create_tenant},
+
+    {"GET", "/devices", Role::reader, tenant_in_query, kNone,
+     {"tenant", "state", "after", "limit"}, list_devices},
+    {"POST", "/devices/claim", Role::operator_, tenant_in_body, kJson, {}, claim_device},
+    {"GET", "/devices/{device}", Role::reader, device_in_path, kNone, {}, get_device},
+    {"POST", "/devices/{device}/enable", Role::operator_, device_in_path, kNone, {}, enable_device},
+    {"POST", "/devices/{device}/disable", Role::operator_, device_in_path, kNone, {},
+     disable_device},
+    {"POST", "/devices/{device}/release", Role::operator_, device_in_path, kNone, {},
+     release_device},
+    {"POST", "/devices/{device}/revoke-certificates", Role::operator_, device_in_path, kJson, {},
+     revoke_certificates},
+    {"GET", "/devices/{device}/evidence", Role::reader, device_in_path, kNone, {}, get_evidence},
+    {"GET", "/devices/{device}/evidence/history", Role::reader, device_in_path, kNone, {"limit"},
+     get_evidence_history},
+    {"GET", "/devices/{device}/twin", Role::reader, device_in_path, kNone, {}, get_twin},
+    {"PATCH", "/devices/{device}/twin", Role::operator_, device_in_path, kJson, {}, patch_twin},
+
+    {"GET", "/telemetry", Role::reader, device_in_query, kNone,
+     {"device", "from", "limit", "wait_ms"}, read_telemetry},
+
+    {"GET", "/vendors", Role::reader, filtered, kNone, {}, list_vendors},
+    {"POST", "/vendors", Role::administrator, service, kJson, {}, add_vendor},
+    {"DELETE", "/vendors/{vendor}", Role::administrator, service, kNone, {}, remove_vendor},
+    {"GET", "/release-keys", Role::reader, filtered, kNone, {}, list_release_keys},
+    {"POST", "/release-keys", Role::administrator, optional_tenant_in_body, kJson, {},
+     add_release_key},
+    {"GET", "/releases", Role::reader, filtered, kNone, {}, list_releases},
+    {"POST", "/releases", Role::operator_, filtered, kJson, {}, add_release},
+    {"POST", "/releases/{release}/revoke", Role::operator_, release_in_path, kJson, {},
+     revoke_release},
+
+    {"POST", "/factory/devices", Role::factory, service, kJson, {}, register_device},
+
+    {"GET", "/tokens", Role::administrator, service, kNone, {}, list_tokens},
+    {"POST", "/tokens", Role::administrator, service, kJson, {}, create_token},
+    {"DELETE", "/tokens/{token}", Role::administrator, service, kNone, {}, remove_token},
+    {"GET", "/audit", Role::administrator, service, kNone, {"before", "limit"}, read_audit},
+  };
+  return table;
+}
+// clang-format on
+
+}  // namespace
+
+std::span<const Route> route_table() {
+  return rows();
+}
+
+}  // namespace pavise::server
