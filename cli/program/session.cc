@@ -1,0 +1,246 @@
+#include "cli/program/session.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "cli/view/text.h"
+
+namespace pavise::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kIdSize = 64;
+constexpr std::size_t kIdPrefixMin = 4;
+
+bool is_hex(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::string lowered(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+// The greatest id before every id that begins with `prefix`; empty when there is none.
+std::string id_before(std::string prefix) {
+  for (std::size_t i = prefix.size(); i-- > 0;) {
+    if (prefix[i] == '0') {
+      prefix[i] = 'f';
+      continue;
+    }
+    prefix[i] = prefix[i] == 'a' ? '9' : static_cast<char>(prefix[i] - 1);
+    prefix.append(kIdSize - prefix.size(), 'f');
+    return prefix;
+  }
+  return {};
+}
+
+Exit exit_of(int status) {
+  switch (status) {
+    case 401:
+    case 403:
+      return Exit::refused;
+    case 404:
+      return Exit::not_found;
+    case 409:
+    case 412:
+    case 422:
+      return Exit::not_acceptable;
+    default:
+      return Exit::failed;
+  }
+}
+
+Exit exit_of(const Error& error) {
+  if (error.is(kUnknownId)) return Exit::not_found;
+  if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
+      error.is(net::kBadUrl))
+    return Exit::usage;
+  return error.code().starts_with("PV-NET-") ? Exit::unreachable : Exit::failed;
+}
+
+std::vector<std::string> ids_with(const json::value& answer, std::string_view list,
+                                  std::string_view key, std::string_view prefix) {
+  std::vector<std::string> out;
+  const json::object* object = answer.if_object();
+  const json::value* items = object == nullptr ? nullptr : object->if_contains(list);
+  if (items == nullptr || !items->is_array()) return out;
+  for (const json::value& item : items->as_array()) {
+    const json::value* id = item.is_object() ? item.as_object().if_contains(key) : nullptr;
+    if (id != nullptr && id->is_string() && std::string_view(id->as_string()).starts_with(prefix))
+      out.emplace_back(id->as_string());
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Progress::Impl {
+  Streams& streams;
+  std::string what;
+  std::mutex mutex;
+  std::condition_variable ended_changed;
+  bool ended = false;
+  bool shown = false;
+  std::thread thread;
+
+  void watch() {
+    std::unique_lock lock(mutex);
+    const auto over = [this] { return ended; };
+    for (int seconds = 2;
+         !ended_changed.wait_for(lock, std::chrono::seconds(seconds == 2 ? 2 : 1), over);
+         ++seconds) {
+      streams.err("\r" + what + " ... " + std::to_string(seconds) + " s");
+      shown = true;
+    }
+    if (shown) streams.err("\r\x1b[K");
+  }
+};
+
+Progress::Progress(Streams& streams, std::string what) {
+  if (!streams.progress) return;
+  impl_ = std::make_unique<Impl>(streams, std::move(what));
+  impl_->thread = std::thread([this] { impl_->watch(); });
+}
+
+Progress::~Progress() {
+  if (impl_ == nullptr) return;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->ended = true;
+  }
+  impl_->ended_changed.notify_all();
+  impl_->thread.join();
+}
+
+Result<ApiClient*> Session::client() {
+  if (!client_) {
+    PAVISE_TRY_ASSIGN(const Contexts contexts, load_contexts(context_path()));
+    PAVISE_TRY_ASSIGN(const Context context, contexts.find(options_.context));
+    PAVISE_TRY_ASSIGN(client_,
+                      ApiClient::create(context, std::chrono::seconds(options_.timeout_s)));
+  }
+  return &*client_;
+}
+
+std::optional<json::value> Session::call(std::string_view method, const std::string& target,
+                                         std::string body, std::vector<net::HttpHeader> headers,
+                                         net::Millis extra_wait) {
+  auto ready = client();
+  if (!ready) {
+    fail(ready.error());
+    return std::nullopt;
+  }
+  auto reply = [&] {
+    const bool quiet = extra_wait.count() > 0;  // waiting is what was asked for
+    std::optional<Progress> progress;
+    if (!quiet) progress.emplace(streams_, "waiting for " + (*ready)->url().host);
+    return (*ready)->call(method, target, std::move(body), std::move(headers), extra_wait);
+  }();
+  if (!reply) {
+    fail(reply.error());
+    return std::nullopt;
+  }
+  if (!reply->good()) {
+    fail(read_api_error(*reply), exit_of(reply->status));
+    return std::nullopt;
+  }
+  last_body_ = std::move(reply->body);
+  if (last_body_.empty()) return json::value(json::object());  // 204
+  boost::system::error_code failed;
+  json::value answer = json::parse(last_body_, failed);
+  if (failed) {
+    fail(Error(kBadAnswer, failed.message()));
+    return std::nullopt;
+  }
+  return answer;
+}
+
+Exit Session::call_and_show(View view, std::string_view method, const std::string& target,
+                            std::string body, std::vector<net::HttpHeader> headers) {
+  const auto answer = call(method, target, std::move(body), std::move(headers));
+  return answer ? show(view, *answer) : exit_;
+}
+
+Exit Session::show(View view, const json::value& answer) {
+  if (!json()) {
+    print(view(answer, colour()));
+  } else {
+    print(last_body_);
+    if (!last_body_.ends_with('\n')) print("\n");
+  }
+  return Exit::ok;
+}
+
+std::optional<std::string> Session::device_id(const std::string& given) {
+  std::string prefix = lowered(given);
+  if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
+    fail(Error(kBadArgument, "a device id has 4 to 64 hexadecimal characters"));
+    return std::nullopt;
+  }
+  if (prefix.size() == kIdSize) return prefix;
+  const auto answer =
+      call("GET", with_query("/devices", {{"after", id_before(prefix)}, {"limit", "2"}}));
+  if (!answer) return std::nullopt;
+  const auto found = ids_with(*answer, "devices", "id", prefix);
+  if (found.size() == 1) return found[0];
+  fail(Error(found.empty() ? kUnknownId : kAmbiguousId, prefix));
+  return std::nullopt;
+}
+
+std::optional<std::string> Session::listed_id(const std::string& given, const std::string& target,
+                                              std::string_view list, std::string_view key) {
+  std::string prefix = lowered(given);
+  if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
+    fail(Error(kBadArgument, "an id has 4 to 64 hexadecimal characters"));
+    return std::nullopt;
+  }
+  if (prefix.size() == kIdSize) return prefix;
+  const auto answer = call("GET", target);
+  if (!answer) return std::nullopt;
+  const auto found = ids_with(*answer, list, key, prefix);
+  if (found.size() == 1) return found[0];
+  fail(Error(found.empty() ? kUnknownId : kAmbiguousId, prefix));
+  return std::nullopt;
+}
+
+Exit Session::fail(const Error& error) {
+  return fail(ApiError{.code = std::string(error.code()),
+                       .message = std::string(error.info().what),
+                       .detail = error.detail(),
+                       .next = std::string(error.info().next_step),
+                       .tracking_id = ""},
+              exit_of(error));
+}
+
+Exit Session::fail(const ApiError& error, Exit exit) {
+  exit_ = exit;
+  if (json()) {
+    streams_.err(json::serialize(json::object{{"error",
+                                               {{"code", error.code},
+                                                {"message", error.message},
+                                                {"detail", error.detail},
+                                                {"next", error.next},
+                                                {"tracking_id", error.tracking_id}}}}) +
+                 "\n");
+    return exit;
+  }
+  std::string text = "error: ";
+  if (!error.code.empty()) text += error.code + ": ";
+  text += error.message;
+  if (!error.detail.empty()) text += " (" + error.detail + ")";
+  streams_.err(safe_text(text) + "\n");
+  if (!error.next.empty()) streams_.err("next:  " + safe_text(error.next) + "\n");
+  if (!error.tracking_id.empty())
+    streams_.err("trace: " + safe_text(error.tracking_id) + " in the server's log\n");
+  return exit;
+}
+
+}  // namespace pavise::cli

@@ -1,0 +1,107 @@
+// What every command works with: options, the server, the two output streams, the exit code.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/api/api_client.h"
+
+namespace pavise::cli {
+
+// Stable; documented in --help.
+enum class Exit : int {
+  ok = 0,
+  failed = 1,
+  usage = 2,
+  not_found = 3,
+  refused = 4,         // no token, or one that does not allow it
+  unreachable = 5,     // no answer from the server, or one that is not trusted
+  not_acceptable = 6,  // the present state, or what was sent, does not allow it
+};
+
+inline constexpr ErrorInfo kUnknownId{"PV-CLI-006", Retry::never, "no id begins like this",
+                                      "See the ids: pavise device list (or release, vendor)."};
+inline constexpr ErrorInfo kAmbiguousId{"PV-CLI-007", Retry::never, "several ids begin like this",
+                                        "Write more characters of the id."};
+inline constexpr ErrorInfo kBadAnswer{
+    "PV-CLI-008", Retry::later, "the server's answer is not JSON",
+    "Check that the URL of the context is that of a Pavise server."};
+inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
+                                        "See --help of the command."};
+
+struct Streams {
+  std::function<void(std::string_view)> out;
+  std::function<void(std::string_view)> err;
+  bool colour = false;    // on `out`
+  bool progress = false;  // `err` is a terminal: say so when something takes more than two seconds
+};
+
+struct Options {
+  bool json = false;
+  std::string context;  // empty: the current one
+  int timeout_s = 10;   // for one call
+};
+
+class Session {
+ public:
+  using View = std::string (*)(const boost::json::value&, bool colour);
+
+  Session(const Options& options, Streams& streams) : options_(options), streams_(streams) {}
+
+  // The answer of one call, or nullopt after the failure was printed and the exit code set.
+  std::optional<boost::json::value> call(std::string_view method, const std::string& target,
+                                         std::string body = {},
+                                         std::vector<net::HttpHeader> headers = {},
+                                         net::Millis extra_wait = {});
+  // call(), then show() of the answer.
+  Exit call_and_show(View view, std::string_view method, const std::string& target,
+                     std::string body = {}, std::vector<net::HttpHeader> headers = {});
+  // The last answer: as it came for JSON, else by the view.
+  Exit show(View view, const boost::json::value& answer);
+
+  // The whole id of the device whose id begins with `prefix`; nullopt after printing why not.
+  std::optional<std::string> device_id(const std::string& prefix);
+  // The same for ids that are listed in one piece: GET `target`, member `list`, member `key`.
+  std::optional<std::string> listed_id(const std::string& prefix, const std::string& target,
+                                       std::string_view list, std::string_view key);
+
+  // Prints the error to people (or programs, with -o json) and returns the exit code for it.
+  Exit fail(const Error& error);
+
+  void print(std::string_view text) { streams_.out(text); }
+  void note(std::string_view text) { streams_.err(text); }
+  bool json() const { return options_.json; }
+  bool colour() const { return streams_.colour; }
+  const Options& options() const { return options_; }
+  const std::string& last_body() const { return last_body_; }
+  Exit exit() const { return exit_; }
+
+ private:
+  Result<ApiClient*> client();
+  Exit fail(const ApiError& error, Exit exit);
+
+  Options options_;
+  Streams& streams_;
+  std::optional<ApiClient> client_;
+  std::string last_body_;
+  Exit exit_ = Exit::ok;
+};
+
+// A line on `err` after two seconds, counted up each second, removed when the object goes.
+class Progress {
+ public:
+  Progress(Streams& streams, std::string what);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pavise::cli
