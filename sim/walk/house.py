@@ -1,0 +1,184 @@
+"""The owner's side of the walk: programs, server, command line and image, each reused while it is valid."""
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+from sim.walk.steps import StepFailed, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PORTS = {"management": 8443, "device": 8444, "hub": 8883}
+HUB_NAME = "hub.pavise.internal"
+HOST_SEEN_BY_GUEST = "10.0.2.2"  # QEMU's user network: the host's loopback
+
+
+def program(name):
+    path = ROOT / "build/release/bin" / name
+    if not path.exists():
+        raise StepFailed(f"{name} is not built", "Run ./run from the project's folder; it builds what is missing.")
+    return path
+
+
+def run_checked(command, what, next_step="", **options):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)
+    if done.returncode != 0:
+        tail = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise StepFailed(f"{what}: {' / '.join(tail) or 'exit ' + str(done.returncode)}", next_step)
+    return done.stdout
+
+
+def write_private(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def free_ports(wanted):
+    """The wanted ports where they are free, any others where not; all differ."""
+    chosen, held = {}, []
+    for name, port in wanted.items():
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
+        held.append(listener)
+        chosen[name] = listener.getsockname()[1]
+    for listener in held:
+        listener.close()
+    return chosen
+
+
+class House:
+    """State under one folder: server/, keys/, vendor/, image/, devices/, context.json, admin.token."""
+
+    def __init__(self, state):
+        self.state = pathlib.Path(state).resolve()
+        self.server_dir = self.state / "server"
+        self.context = self.state / "context.json"
+        self.pid_file = self.state / "server.pid"
+        self.started_server = False
+
+    def prepare(self):
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(self.state, 0o700)
+
+    # -- server -----------------------------------------------------------------------------------
+    def ports(self):
+        path = self.state / "ports.json"
+        if not path.exists():
+            path.write_text(json.dumps(free_ports(PORTS)), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def server_pid(self):
+        try:
+            pid = int(self.pid_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return pid if alive(pid) else None
+
+    def start_server(self):
+        """Starts the server unless it runs. Returns True if it was started by this call."""
+        if self.server_pid():
+            return False
+        ports = self.ports()
+        log_path = self.state / "server.log"
+        ready = self.server_dir / "ports.json"
+        ready.unlink(missing_ok=True)
+        first_start = not self.context.exists()
+        command = [program("pavise-server"), "--state", self.server_dir, "--listen", "127.0.0.1",
+                   "--management-port", ports["management"], "--device-port", ports["device"],
+                   "--hub-port", ports["hub"], "--host-name", HUB_NAME, "--san", HOST_SEEN_BY_GUEST,
+                   "--spawn-signer", program("pavise-signer")]
+        output = self.state / "server.first-start"
+        with open(log_path, "a", encoding="utf-8") as log:
+            out = open(os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+            with out:
+                process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                           stdout=out, stderr=log, start_new_session=True)
+        self.pid_file.write_text(str(process.pid), encoding="utf-8")
+        self.started_server = True
+
+        def up():
+            if process.poll() is not None:
+                tail = log_path.read_text(encoding="utf-8").strip().splitlines()[-3:]
+                raise StepFailed("the server ended at its start: " + " / ".join(tail),
+                                 f"Read {log_path}; another program may use its ports.")
+            return ready.exists()
+
+        wait_until(up, 30, "the server's start", f"Read {log_path}.")
+        if first_start:
+            self.make_context(output.read_text(encoding="utf-8"))
+        output.unlink()
+        return True
+
+    def make_context(self, shown_once):
+        token = next((line.split()[-1] for line in shown_once.splitlines() if "token" in line.lower()), None)
+        if not token:
+            raise StepFailed("the server showed no administrator's token at its first start",
+                             "Remove the state with ./run --clean and start again.")
+        context = {"current": "run", "contexts": {"run": {
+            "url": f"https://127.0.0.1:{self.ports()['management']}",
+            "ca": str(self.server_dir / "service-ca.pem"), "token": token}}}
+        write_private(self.context, json.dumps(context, indent=2))
+
+    def stop_server(self):
+        pid = self.server_pid()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + 10
+            while alive(pid) and time.monotonic() < deadline:
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
+                time.sleep(0.05)
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        self.pid_file.unlink(missing_ok=True)
+
+    # -- the command line, as a person uses it ----------------------------------------------------
+    def environment(self):
+        return {**os.environ, "PAVISE_CONTEXT": str(self.context), "NO_COLOR": "1"}
+
+    def cli(self, *words, what=None, next_step=""):
+        return run_checked([program("pavise"), *words], what or "pavise " + " ".join(map(str, words[:2])),
+                           next_step, env=self.environment())
+
+    def cli_json(self, *words, **options):
+        return json.loads(self.cli(*words, "-o", "json", **options))
+
+    def try_cli_json(self, *words):
+        """Like cli_json, or None while it fails: for polling."""
+        try:
+            return self.cli_json(*words)
+        except (StepFailed, ValueError):
+            return None
+
+
+def tree_digest(paths):
+    """One digest over the bytes of files and folders, to know whether something must be made anew."""
+    digest = hashlib.sha256()
+    for path in sorted(map(pathlib.Path, paths)):
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if "__pycache__" in file.parts:
+                continue
+            digest.update(str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.name).encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
