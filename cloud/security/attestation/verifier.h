@@ -18,10 +18,11 @@ namespace pavise::attestation {
 // Twelve checks of the quote, then TLS key, certificate request, released state, platform.
 inline constexpr unsigned kChecks = 16;
 
-// After a power cut a TPM may resume its clock a little in the past and says so with `safe` = NO.
+// After a power cut a TPM may resume its clock in the past and says so with `safe` = NO, until it
+// next writes the clock down. In a boot that was never seen before (resetCount above the mark) the
+// clock is not compared with the mark, safe or not: docs/adr/0014. Within one boot it never goes
+// back. This says only what an unsafe clock is worth.
 enum class UnsafeClock {
-  // Believed only in a boot that was never seen before: resetCount is above the mark. Within one
-  // boot the clock never goes back, safe or not.
   accept_in_new_boot,
   refuse,
 };
