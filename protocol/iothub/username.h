@@ -7,12 +7,11 @@
 
 #include "common/base/result.h"
 #include "protocol/iothub/errors.h"
+#include "protocol/iothub/identity.h"
 
 namespace pavise::iothub {
 
 inline constexpr std::size_t kUsernameSizeMax = 4096;
-// Device and module ids: 1 to 128 characters (IoT Hub's own limit).
-inline constexpr std::size_t kIdSizeMax = 128;
 
 // Forms that are understood, `?...` being a query whose first occurrence of a key wins and whose
 // unknown keys are ignored:
