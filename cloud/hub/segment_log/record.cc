@@ -1,5 +1,7 @@
 #include "cloud/hub/segment_log/record.h"
 
+#include <array>
+
 #include "cloud/hub/segment_log/crc32c.h"
 
 namespace pavise::hub {
@@ -28,17 +30,35 @@ std::string text_of(ByteView bytes) {
 
 }  // namespace
 
+std::string RecordOrigin::encode() const {
+  return module_id + "\n" + auth_method + "\n" + generation_id + "\n" + source;
+}
+
+RecordOrigin RecordOrigin::parse(std::string_view text) {
+  RecordOrigin out;
+  for (std::string* field : {&out.module_id, &out.auth_method, &out.generation_id, &out.source}) {
+    const std::size_t end = text.find('\n');
+    *field = text.substr(0, end);
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
 Status RecordBatch::add(const RecordView& record) {
-  if (record.tenant.size() > kRecordIdMax || record.device.size() > kRecordIdMax)
-    return Error(kRecordTooLarge, "an id exceeds 255 bytes");
-  const std::size_t body_size = record.tenant.size() + record.device.size() +
-                                record.properties.size() + record.payload.size();
+  const std::array<std::string_view, 4> names = {record.tenant, record.device, record.hub,
+                                                 record.origin};
+  std::size_t body_size = record.properties.size() + record.payload.size();
+  for (const std::string_view name : names) {
+    if (name.size() > kRecordIdMax) return Error(kRecordTooLarge, "an id exceeds 255 bytes");
+    body_size += name.size();
+  }
   if (body_size > kRecordBodyMax)
     return Error(kRecordTooLarge, std::to_string(body_size) + " bytes");
   PAVISE_CHECK(bytes_.size() < UINT32_MAX - kRecordBodyMax);
 
-  std::uint32_t body_crc = crc32c(as_bytes(record.tenant));
-  body_crc = crc32c(as_bytes(record.device), body_crc);
+  std::uint32_t body_crc = 0;
+  for (const std::string_view name : names) body_crc = crc32c(as_bytes(name), body_crc);
   body_crc = crc32c(as_bytes(record.properties), body_crc);
   body_crc = crc32c(record.payload, body_crc);
 
@@ -49,12 +69,9 @@ Status RecordBatch::add(const RecordView& record) {
   push_le<std::uint32_t>(bytes_, 0);  // batch_back, sealed later
   push_le<std::uint64_t>(bytes_, 0);  // offset, sealed later
   push_le(bytes_, static_cast<std::uint64_t>(record.time_ms));
-  push_le(bytes_, static_cast<std::uint8_t>(record.tenant.size()));
-  push_le(bytes_, static_cast<std::uint8_t>(record.device.size()));
-  push_le<std::uint16_t>(bytes_, 0);
+  for (const std::string_view name : names) push_le(bytes_, static_cast<std::uint8_t>(name.size()));
   push_le(bytes_, static_cast<std::uint32_t>(record.properties.size()));
-  append(bytes_, as_bytes(record.tenant));
-  append(bytes_, as_bytes(record.device));
+  for (const std::string_view name : names) append(bytes_, as_bytes(name));
   append(bytes_, as_bytes(record.properties));
   append(bytes_, record.payload);
   return {};
@@ -94,10 +111,11 @@ Result<RecordHeader> RecordHeader::parse(ByteView bytes, std::uint32_t salted_cr
   out.time_ms = static_cast<UnixMillis>(*in.le<std::uint64_t>());
   out.tenant_size = *in.le<std::uint8_t>();
   out.device_size = *in.le<std::uint8_t>();
-  if (*in.le<std::uint16_t>() != 0) return kBadRecord;
+  out.hub_size = *in.le<std::uint8_t>();
+  out.origin_size = *in.le<std::uint8_t>();
   out.properties_size = *in.le<std::uint32_t>();
-  const std::size_t named =
-      std::size_t{out.tenant_size} + out.device_size + std::size_t{out.properties_size};
+  const std::size_t named = std::size_t{out.tenant_size} + out.device_size + out.hub_size +
+                            out.origin_size + out.properties_size;
   if (named > out.body_size) return kBadRecord;
   return out;
 }
@@ -114,6 +132,8 @@ Result<Record> RecordHeader::read_body(ByteView body) const {
   out.time_ms = time_ms;
   out.tenant = text_of(*in.take(tenant_size));
   out.device = text_of(*in.take(device_size));
+  out.hub = text_of(*in.take(hub_size));
+  out.origin = text_of(*in.take(origin_size));
   out.properties = text_of(*in.take(properties_size));
   out.payload = to_bytes(in.rest());
   return out;

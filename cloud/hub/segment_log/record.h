@@ -28,6 +28,8 @@ struct RecordView {
   std::string_view device = {};
   std::string_view properties = {};  // encoded property bag
   ByteView payload = {};
+  std::string_view hub = {};     // its name
+  std::string_view origin = {};  // RecordOrigin::encode()
 };
 
 // A message as it is read back. Owns its bytes.
@@ -38,6 +40,21 @@ struct Record {
   std::string device;
   std::string properties;
   Bytes payload;
+  std::string hub;
+  std::string origin;
+};
+
+// What the hub itself knows of a message's sender and kind; readers show it as system properties.
+// As text: the four fields in this order, separated by line feeds, which none of them holds.
+struct RecordOrigin {
+  std::string module_id;      // empty: the device itself
+  std::string auth_method;    // "sas", "x509", "attested", "hub"; empty: not known
+  std::string generation_id;  // of the identity, so that a re-created one is told from the old
+  std::string source;         // iothub-message-source; empty: Telemetry
+
+  std::string encode() const;
+  // Text of a record; unknown further fields are ignored, missing ones are empty.
+  static RecordOrigin parse(std::string_view text);
 };
 
 // Records encoded for one append(); offsets are filled in by the log. Reusable after clear().
@@ -73,6 +90,8 @@ struct RecordHeader {
   UnixMillis time_ms = 0;
   std::uint8_t tenant_size = 0;
   std::uint8_t device_size = 0;
+  std::uint8_t hub_size = 0;
+  std::uint8_t origin_size = 0;
   std::uint32_t properties_size = 0;
 
   std::size_t record_size() const { return kRecordHeaderSize + body_size; }

@@ -56,8 +56,38 @@ TEST(Record, RoundTrip) {
   EXPECT_EQ(as_text(record->payload), "payload");
 }
 
+TEST(Record, KeepsHubAndOrigin) {
+  const RecordOrigin origin{"mod", "sas", "638000", "twinChangeEvents"};
+  const std::string encoded = origin.encode();
+  const Bytes bytes = sealed({1, "t", "d", "p", as_bytes("x"), "hub-1", encoded}, 5);
+  const auto record =
+      RecordHeader::parse(bytes, kSalted)->read_body(ByteView(bytes).subspan(kRecordHeaderSize));
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->hub, "hub-1");
+  const RecordOrigin read = RecordOrigin::parse(record->origin);
+  EXPECT_EQ(read.module_id, "mod");
+  EXPECT_EQ(read.auth_method, "sas");
+  EXPECT_EQ(read.generation_id, "638000");
+  EXPECT_EQ(read.source, "twinChangeEvents");
+  EXPECT_EQ(record->properties, "p");
+}
+
+TEST(Record, OriginsOfOtherVersionsAreRead) {
+  EXPECT_EQ(RecordOrigin::parse("").encode(), RecordOrigin{}.encode());
+  EXPECT_EQ(RecordOrigin::parse("m").module_id, "m");
+  EXPECT_EQ(RecordOrigin::parse("m\na\ng\ns\nfuture\nmore").source, "s");
+}
+
+// Written before hubs had names: bytes 34 and 35 were zero and the body had four parts.
+TEST(Record, RecordsWithoutHubAndOriginStayReadable) {
+  const Bytes bytes = sealed({1234, "tenant", "device", "a=1", as_bytes("payload")}, 77);
+  EXPECT_EQ(bytes[34], std::byte{0});
+  EXPECT_EQ(bytes[35], std::byte{0});
+  EXPECT_EQ(as_text(ByteView(bytes).subspan(kRecordHeaderSize)), "tenantdevicea=1payload");
+}
+
 TEST(Record, AnyFlippedBitIsNoticed) {
-  const Bytes good = sealed({1, "t", "d", "p", as_bytes("x")}, 5);
+  const Bytes good = sealed({1, "t", "d", "p", as_bytes("x"), "h", "o"}, 5);
   for (std::size_t i = 0; i < good.size() * 8; ++i) {
     Bytes bad = good;
     bad[i / 8] ^= static_cast<std::byte>(1U << (i % 8));
@@ -75,6 +105,10 @@ TEST(Record, AnotherSegmentsSaltIsNoticed) {
 
 TEST(Record, SizeLimits) {
   RecordBatch batch;
+  const std::string longest(kRecordIdMax, 'i');
+  EXPECT_TRUE(batch.add({.hub = longest, .origin = longest}));
+  EXPECT_TRUE(batch.add({.hub = longest + "i"}).error().is(kRecordTooLarge));
+  EXPECT_TRUE(batch.add({.origin = longest + "i"}).error().is(kRecordTooLarge));
   const Bytes payload(kRecordBodyMax + 1);
   EXPECT_TRUE(batch.add({.payload = ByteView(payload).first(kRecordBodyMax)}));
   EXPECT_TRUE(batch.add({.payload = payload}).error().is(kRecordTooLarge));
@@ -83,7 +117,7 @@ TEST(Record, SizeLimits) {
   EXPECT_TRUE(batch.add({.tenant = allowed, .device = allowed}));
   EXPECT_TRUE(batch.add({.tenant = id}).error().is(kRecordTooLarge));
   EXPECT_TRUE(batch.add({.device = id}).error().is(kRecordTooLarge));
-  EXPECT_EQ(batch.count(), 2U) << "refused records leave the batch as it was";
+  EXPECT_EQ(batch.count(), 3U) << "refused records leave the batch as it was";
 }
 
 TEST(SegmentHeader, RoundTripAndDamage) {
