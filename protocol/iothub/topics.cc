@@ -2,12 +2,15 @@
 
 #include <charconv>
 
+#include "protocol/iothub/percent.h"
+
 namespace pavise::iothub {
 namespace {
 
 constexpr std::string_view kTwinGet = "$iothub/twin/GET/";
 constexpr std::string_view kReportedPatch = "$iothub/twin/PATCH/properties/reported/";
 constexpr std::string_view kMethodResponse = "$iothub/methods/res/";
+constexpr std::string_view kMethodRequest = "$iothub/methods/POST/";
 constexpr std::string_view kTwinResponse = "$iothub/twin/res/";
 constexpr std::string_view kDesiredPatch = "$iothub/twin/PATCH/properties/desired/";
 constexpr std::string_view kEvents = "/messages/events";
@@ -147,6 +150,15 @@ std::string twin_response_topic(int status, std::string_view request_id,
   return with_version(std::move(out), version);
 }
 
+std::string method_request_topic(std::string_view name, std::string_view request_id) {
+  std::string out(kMethodRequest);
+  return out.append(percent_encode(name)).append("/?$rid=").append(request_id);
+}
+
+std::string device_message_topic(const Identity& receiver, std::string_view encoded_bag) {
+  return receiver.resource_path().append("/messages/devicebound/").append(encoded_bag);
+}
+
 std::string desired_patch_topic(std::uint64_t version) {
   return std::string(kDesiredPatch).append("?$version=").append(std::to_string(version));
 }
@@ -155,11 +167,14 @@ std::string messages_filter(std::string_view device) {
   return std::string("devices/").append(device).append("/messages/devicebound/#");
 }
 
-std::optional<Subscription> parse_subscription(std::string_view filter, std::string_view device) {
+std::optional<Subscription> parse_subscription(std::string_view filter, const Identity& identity) {
   if (filter == kTwinResponseFilter) return Subscription::twin_responses;
   if (filter == kDesiredPatchFilter) return Subscription::desired_patches;
   if (filter == kMethodFilter) return Subscription::methods;
-  if (filter == messages_filter(device)) return Subscription::messages;
+  if (!strip_prefix(filter, identity.resource_path())) return std::nullopt;
+  if (filter == "/messages/devicebound/#") return Subscription::messages;
+  if (identity.is_module() && (filter == "/inputs/#" || filter == "/#"))
+    return Subscription::messages;
   return std::nullopt;
 }
 

@@ -14,8 +14,7 @@ namespace pavise::hub {
 // Chosen by the session, unique among its own requests; comes back with the answer.
 using Token = std::uint32_t;
 
-// What a session serves for an identity. One session holds a channel of an identity at a time: a
-// newer one takes it over.
+// What a session serves for an identity.
 enum class Channel : std::uint8_t { telemetry = 1, messages = 2, methods = 4, twin = 8 };
 using Channels = std::uint8_t;
 inline constexpr Channels kAllChannels = 15;
@@ -55,8 +54,9 @@ class DevicePort {
   // told that it is not authorised.
   virtual Result<Principal> authenticate(const Claim& claim) = 0;
 
-  // This session serves `channels` of the identity from now on. The session that held one of them
-  // hears ChannelLost. Precondition: the principal of this identity was authenticated here.
+  // This session serves `channels` of the identity from now on, besides those that it serves
+  // already. One session serves an identity at a time: an older one hears ChannelLost.
+  // Precondition: the principal of this identity was authenticated here.
   virtual void attach(const Principal& principal, Channels channels) = 0;
   virtual void detach(const iothub::Identity& identity, Channels channels) = 0;
 
@@ -67,8 +67,8 @@ class DevicePort {
   // Answered by TwinAnswered.
   virtual void ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) = 0;
 
-  // The answer to MethodCalled; an unknown or late call is ignored.
-  virtual void answer_method(std::uint64_t call, MethodReply reply) = 0;
+  // The answer to MethodCalled, or why there is none; an unknown or late call is ignored.
+  virtual void answer_method(std::uint64_t call, Result<MethodReply> reply) = 0;
 
   // Locks the oldest waiting message. Answered by MessageOffered; when there is none,
   // MessageWaiting comes once there is one.
@@ -112,10 +112,9 @@ struct MessageSettled {
   Token token;
   Status outcome;
 };
-// Another session took the channels over, or the identity lost its rights (`reason` says which).
+// Another session serves the identity now, or it lost its rights (`reason` says which).
 struct ChannelLost {
   iothub::Identity identity;
-  Channels channels;
   Error reason;
 };
 

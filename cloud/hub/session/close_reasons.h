@@ -22,11 +22,11 @@ inline constexpr ErrorInfo kBadProtocolLevel{"PV-HUB-006", Retry::never,
                                              "the client does not speak MQTT 3.1.1",
                                              "Set the client to MQTT 3.1.1 (protocol level 4)."};
 inline constexpr ErrorInfo kClientIdMismatch{
-    "PV-HUB-007", Retry::never, "the client id is not the device id of the certificate",
-    "Set the MQTT client id and user name to the device id."};
+    "PV-HUB-007", Retry::never, "the client id is not the identity that the client may speak for",
+    "Set the MQTT client id and user name to the device's or module's id."};
 inline constexpr ErrorInfo kWrongHost{"PV-HUB-008", Retry::never,
-                                      "the user name is for another hub",
-                                      "Put this hub's name first in the MQTT user name."};
+                                      "there is no hub of this host name here",
+                                      "Use the host name of the hub's connection string."};
 inline constexpr ErrorInfo kQos2{"PV-HUB-009", Retry::never,
                                  "the client published with quality of service 2",
                                  "Use quality of service 0 or 1."};
@@ -74,5 +74,12 @@ inline constexpr ErrorInfo kHubStartFailed{"PV-HUB-023", Retry::needs_operator,
                                            "See the detail: address, port or certificate."};
 inline constexpr ErrorInfo kHubStopped{"PV-HUB-024", Retry::later, "the hub has stopped",
                                        "Try again when it runs."};
+
+inline constexpr ErrorInfo kTokenEnded{"PV-HUB-026", Retry::later,
+                                       "the client's token expired while connected",
+                                       "The client renews its token and connects again."};
+inline constexpr ErrorInfo kDeviceNotListening{
+    "PV-HUB-027", Retry::later, "the device is not connected, or does not listen for methods",
+    "Try again when it is online; its program must register a method handler."};
 
 }  // namespace pavise::hub

@@ -1,7 +1,5 @@
-// One MQTT 3.1.1 session of a device in the IoT Hub dialect, as a state machine without I/O.
-//
-// The surroundings feed it bytes, time and answers; it appends what is to be sent to `out` and asks
-// for effects through SessionPort. Not thread-safe; never blocks.
+// One MQTT 3.1.1 session of a device or module in the IoT Hub dialect (reference: iothub-dps-wire
+// part A), as a state machine without I/O: see ProtocolSession for the rules.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "cloud/hub/segment_log/record.h"
+#include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/session/close_reasons.h"
-#include "cloud/hub/twin_store/twin_store.h"
-#include "cloud/security/authority/device_authority.h"
-#include "common/base/clock.h"
 #include "protocol/iothub/topics.h"
 #include "protocol/mqtt/packet_stream.h"
 
@@ -24,69 +19,39 @@ namespace pavise::hub {
 inline constexpr std::int64_t kConnectTimeoutMs = 15'000;
 // Longest silence that the hub bears, whatever keep-alive the client asks for (reference A4).
 inline constexpr std::int64_t kKeepAliveMaxMs = 1'767'000;
-// What may wait for the disk or the twin store per session, before reading pauses.
+// What may wait for the disk or the store per session, before reading pauses.
 inline constexpr std::size_t kUnackedMessagesMax = 512;
 inline constexpr std::size_t kUnackedBytesMax = 1024UL * 1024;
 inline constexpr std::size_t kTwinRequestsMax = 8;
-// CONNECT with the longest user name and a small will.
+// Cloud-to-device messages sent and not yet acknowledged; the next one waits.
+inline constexpr std::size_t kMessagesInFlightMax = 8;
+// Calls whose answers are still awaited; the oldest is forgotten beyond it (it has timed out).
+inline constexpr std::size_t kMethodCallsMax = 64;
+// CONNECT with the longest user name, a token and a small will.
 inline constexpr std::size_t kConnectPacketMax = 16UL * 1024;
 
-struct SessionNow {
-  std::int64_t steady_ms = 0;
-  UnixMillis wall_ms = 0;
-};
-
-// Subscriptions as a set of iothub::Subscription.
+// Subscriptions as a set of iothub::Subscription, and one bit for their quality of service.
 using SubscriptionSet = std::uint8_t;
+inline constexpr SubscriptionSet kMessagesAtLeastOnce = 0x80;
 
-// What a session needs from its surroundings. No call comes back into the session.
-class SessionPort {
+class Session final : public ProtocolSession {
  public:
-  virtual ~SessionPort() = default;
-  // Queues a record for the event log. Returns its number; on_durable() names it later. Any error
-  // ends the session.
-  virtual Result<std::uint64_t> append(const RecordView& record) = 0;
-  // Queues a twin command; its answer comes through on_twin_answer(token, ...).
-  virtual void ask_twin(TwinCommand command, std::uint32_t token) = 0;
-  // The device is connected now: an older session of it must end.
-  virtual void announce(const DeviceId& device) = 0;
-  // Subscriptions of a session with CleanSession 0; nullopt if there is none.
-  virtual std::optional<SubscriptionSet> load_subscriptions(const DeviceId& device) = 0;
-  virtual void store_subscriptions(const DeviceId& device,
-                                   std::optional<SubscriptionSet> subscriptions) = 0;
-};
-
-class Session {
- public:
-  // `host_name` and `port` must outlive the session.
-  Session(const std::string& host_name, security::AdmittedDevice identity, SessionPort& port,
-          SessionNow now);
+  Session(DevicePort& port, SessionNow now);  // the port must outlive the session
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session();
+  ~Session() override;
 
-  void on_bytes(ByteView bytes, SessionNow now, Bytes& out);
-  // Records below this number are on disk: their publishes are acknowledged [MQTT-4.3.2-2].
-  void on_durable(std::uint64_t number_end, Bytes& out);
-  // Records in [begin, end) are lost: the session ends if one awaits its PUBACK.
-  void on_not_stored(std::uint64_t begin, std::uint64_t end);
-  void on_twin_answer(std::uint32_t token, const Result<TwinAnswer>& answer, Bytes& out);
-  // `body` is the notification, with $version in it.
-  void on_desired_changed(std::uint64_t version, std::string_view body, Bytes& out);
-  void on_time(SessionNow now);
-
-  // Ends the session for an outside reason. Idempotent: the first reason stays. Publishes the will
-  // unless the client said DISCONNECT [MQTT-3.1.2-8], [MQTT-3.1.2-10].
-  void close(Error reason);
-  // Set once the session has ended; what is in `out` is still to be sent, then the connection ends.
-  const std::optional<Error>& closed() const { return closed_; }
-
-  // False while too much of it waits to become durable: stop reading from the network.
-  bool wants_input() const;
-  // Steady time at which on_time() is due.
-  std::int64_t deadline_ms() const { return deadline_ms_; }
-  bool connected() const { return connected_; }
-  const security::AdmittedDevice& identity() const { return identity_; }
+  void on_bytes(ByteView bytes, SessionNow now, Bytes& out) override;
+  void on_durable(std::uint64_t number_end, Bytes& out) override;
+  void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
+  void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
+  void on_time(SessionNow now, Bytes& out) override;
+  // Publishes the will unless the client said DISCONNECT [MQTT-3.1.2-8], [MQTT-3.1.2-10].
+  void close(Error reason, Bytes& out) override;
+  const std::optional<Error>& closed() const override { return closed_; }
+  bool wants_input() const override;
+  std::int64_t deadline_ms() const override { return deadline_ms_; }
+  bool established() const override { return client_ != nullptr; }
 
  private:
   struct PendingAck {
@@ -95,52 +60,79 @@ class Session {
     std::uint16_t packet_id;
   };
   struct PendingTwin {
-    std::uint32_t token;
+    Token token;
     std::string request_id;
     bool is_get;
+  };
+  struct InFlight {
+    std::uint16_t packet_id;
+    std::string lock_token;
   };
   struct StoredWill {
     std::string properties;
     Bytes payload;
   };
+  // Who is connected; made when CONNECT is accepted.
+  struct Client {
+    Principal principal;
+    std::string origin;  // RecordOrigin, encoded
+    const iothub::Identity& identity() const { return *principal.identity; }
+  };
   struct PacketHandler;
+  struct EventHandler;
 
   void handle(const mqtt::Packet& packet, SessionNow now, Bytes& out);
   void handle_connect(const mqtt::Connect& connect, SessionNow now, Bytes& out);
-  Status check_connect(const mqtt::Connect& connect, mqtt::ConnectCode& code);
-  Status take_will(const mqtt::Will& will);
+  Result<Principal> check_connect(const mqtt::Connect& connect, mqtt::ConnectCode& code);
+  Status take_will(const mqtt::Will& will, const iothub::Identity& identity);
   void handle_publish(const mqtt::Publish& publish, SessionNow now, Bytes& out);
   Status handle_telemetry(const mqtt::Publish& publish, std::string_view property_bag,
                           SessionNow now);
-  void request_twin(TwinCommand::Kind kind, std::string_view request_id,
+  Result<std::uint64_t> store(UnixMillis time_ms, std::string_view properties, ByteView payload);
+  void request_twin(TwinRequest::Kind kind, std::string_view request_id,
                     std::optional<std::uint64_t> if_version, ByteView body, Bytes& out);
-  void handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out);
-  void handle_unsubscribe(const mqtt::Unsubscribe& unsubscribe, Bytes& out);
-  void remember_subscriptions();
   void answer_twin(int status, std::string_view request_id, std::optional<std::uint64_t> version,
                    std::string_view body, Bytes& out);
+  void take_method_response(const iothub::MethodResponseTopic& topic, ByteView body);
+  void handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out);
+  void handle_unsubscribe(const mqtt::Unsubscribe& unsubscribe, Bytes& out);
+  void subscriptions_changed(SubscriptionSet before);
+  void ask_for_message();
+  void send_message(const DeviceMessage& message, Bytes& out);
+  void handle_puback(std::uint16_t packet_id);
+
+  void hear(TwinAnswered& event, Bytes& out);
+  void hear(DesiredChanged& event, Bytes& out);
+  void hear(MethodCalled& event, Bytes& out);
+  void hear(MessageWaiting& event, Bytes& out);
+  void hear(MessageOffered& event, Bytes& out);
+  void hear(ChannelLost& event, Bytes& out);
+
   bool is_subscribed(iothub::Subscription subscription) const;
   void send(const mqtt::Packet& packet, Bytes& out);
   void set_deadline(SessionNow now);
+  void end(Error reason);
 
-  const std::string& host_name_;
-  const security::AdmittedDevice identity_;
-  SessionPort& port_;
+  DevicePort& port_;
   mqtt::PacketStream stream_{kConnectPacketMax};
   std::optional<Error> closed_;
+  std::unique_ptr<Client> client_;
   std::vector<PendingAck> pending_acks_;  // in order; the first acks_done_ are answered
   std::size_t acks_done_ = 0;
   std::size_t unacked_bytes_ = 0;
   std::vector<PendingTwin> pending_twins_;
+  std::vector<std::uint64_t> method_calls_;  // oldest first
+  std::vector<InFlight> in_flight_;
   std::unique_ptr<StoredWill> will_;
   std::int64_t last_packet_ms_;
   std::int64_t keep_alive_ms_ = kConnectTimeoutMs;
   std::int64_t deadline_ms_ = 0;
   UnixMillis last_wall_ms_;
-  std::uint32_t next_token_ = 1;
+  Token next_token_ = 1;
+  std::uint16_t next_packet_id_ = 1;
   SubscriptionSet subscriptions_ = 0;
-  bool connected_ = false;
   bool clean_session_ = true;
+  bool asked_for_message_ = false;
 };
 
 }  // namespace pavise::hub

@@ -2,128 +2,38 @@
 
 #include <gtest/gtest.h>
 
-#include "cloud/hub/session/testing/recording_port.h"
+#include "cloud/hub/session/testing/session_fixture.h"
 #include "cloud/hub/session/twin_status.h"
-#include "protocol/iothub/username.h"
-#include "protocol/mqtt/encode.h"
+#include "protocol/twin/twin.h"
 
 namespace pavise::hub {
 namespace {
 
-const std::string kHost = "hub.test";
-const std::string kId(DeviceId::kLength, 'd');
-const std::string kEvents = "devices/" + kId + "/messages/events/";
-const std::string kReported = "$iothub/twin/PATCH/properties/reported/?$rid=";
-constexpr UnixMillis kStartWallMs = 1'700'000'000'000;
-constexpr UnixSeconds kNotAfter = kStartWallMs / 1000 + 86'400;
-
-// A session under test with its surroundings and everything it sent.
-class SessionTest : public ::testing::Test {
- protected:
-  SessionTest() { restart(); }
-
-  void restart() {
-    out_.clear();
-    session_ = std::make_unique<Session>(
-        kHost,
-        security::AdmittedDevice{*DeviceId::parse(kId), *TenantId::parse("acme"), "01", kNotAfter},
-        port_, now_);
-  }
-  void feed(const mqtt::Packet& packet) {
-    Bytes wire;
-    ASSERT_TRUE(mqtt::encode(packet, wire));
-    session_->on_bytes(wire, now_, out_);
-  }
-  static std::string username(std::string_view host = kHost, std::string_view id = kId) {
-    return iothub::make_username(host, id, "2021-04-12", "test");
-  }
-  void connect(bool clean = true, std::uint16_t keep_alive_s = 60) {
-    const std::string name = username();
-    feed(mqtt::Connect{
-        .clean_session = clean, .keep_alive_s = keep_alive_s, .client_id = kId, .username = name});
-  }
-  void subscribe(std::string_view filter) {
-    feed(mqtt::Subscribe{1, {{filter, mqtt::QoS::at_least_once}}});
-    out_.clear();
-  }
-  void publish(std::string_view topic, std::string_view payload, std::uint16_t id = 0) {
-    feed(mqtt::Publish{.topic = topic,
-                       .payload = as_bytes(payload),
-                       .qos = id == 0 ? mqtt::QoS::at_most_once : mqtt::QoS::at_least_once,
-                       .packet_id = id});
-  }
-  // What was sent since the last call, one line per packet.
-  std::vector<std::string> sent() {
-    std::vector<std::string> lines;
-    mqtt::PacketStream stream(SIZE_MAX);
-    stream.feed(out_);
-    for (;;) {
-      const auto packet = stream.next();
-      EXPECT_TRUE(packet);
-      if (!packet || !*packet) break;
-      lines.push_back(line(**packet));
-    }
-    out_.clear();
-    return lines;
-  }
-  void pass(std::int64_t ms) {
-    now_.steady_ms += ms;
-    now_.wall_ms += ms;
-    session_->on_time(now_);
-  }
-  std::string_view closed_code() const {
-    return session_->closed() ? session_->closed()->code() : "open";
-  }
-
-  SessionNow now_{1'000, kStartWallMs};
-  testing::RecordingPort port_;
-  std::unique_ptr<Session> session_;
-  Bytes out_;
-
- private:
-  static std::string line(const mqtt::Packet& packet) {
-    if (const auto* p = std::get_if<mqtt::ConnAck>(&packet))
-      return "CONNACK " + std::to_string(static_cast<int>(p->code)) +
-             (p->session_present ? " present" : "");
-    if (const auto* p = std::get_if<mqtt::PubAck>(&packet))
-      return "PUBACK " + std::to_string(p->packet_id);
-    if (const auto* p = std::get_if<mqtt::SubAck>(&packet)) {
-      std::string out = "SUBACK";
-      for (const auto code : p->codes) out += " " + std::to_string(code);
-      return out;
-    }
-    if (const auto* p = std::get_if<mqtt::UnsubAck>(&packet))
-      return "UNSUBACK " + std::to_string(p->packet_id);
-    if (std::holds_alternative<mqtt::PingResp>(packet)) return "PINGRESP";
-    if (const auto* p = std::get_if<mqtt::Publish>(&packet))
-      return std::string(p->topic) + " " + std::string(as_text(p->payload));
-    return "unexpected";
-  }
-};
-
-using Lines = std::vector<std::string>;
+using testing::SessionTest;
+using namespace testing::session;
 
 // --- CONNECT -------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, AcceptsTheDeviceOfTheCertificate) {
   connect();
   EXPECT_EQ(sent(), Lines{"CONNACK 0"});
-  EXPECT_TRUE(session_->connected());
-  EXPECT_EQ(port_.announced, 1);
+  EXPECT_TRUE(session_->established());
+  EXPECT_EQ(port_.attached, 1);
+  EXPECT_EQ(port_.hosts, std::vector<std::string>{kHost});
+  EXPECT_EQ(port_.tokens, std::vector<std::string>{""}) << "its certificate speaks for it";
 }
 
 TEST_F(SessionTest, RefusedConnects) {
   const std::string other(DeviceId::kLength, 'e');
   const std::string good = username();
   const std::string other_name = username(kHost, other);
-  const std::string other_host = username("evil.test");
   const std::string module_name = username(kHost, kId + "/mod");
   const std::string no_version = kHost + "/" + kId + "/?a=b";
   const std::tuple<mqtt::Connect, std::string_view, std::string_view> rows[] = {
       {{.client_id = other, .username = good}, "CONNACK 5", kClientIdMismatch.code},
       {{.client_id = kId, .username = other_name}, "CONNACK 5", kClientIdMismatch.code},
+      {{.client_id = other, .username = other_name}, "CONNACK 5", kDeviceBarred.code},
       {{.client_id = kId, .username = module_name}, "CONNACK 5", kClientIdMismatch.code},
-      {{.client_id = kId, .username = other_host}, "CONNACK 5", kWrongHost.code},
       {{.client_id = "", .username = good}, "CONNACK 2", kClientIdMismatch.code},
       {{.client_id = kId, .username = no_version}, "CONNACK 4", iothub::kNoApiVersion.code},
       {{.client_id = kId}, "CONNACK 4", iothub::kBadUsername.code},
@@ -136,9 +46,9 @@ TEST_F(SessionTest, RefusedConnects) {
     feed(packet);
     EXPECT_EQ(sent(), Lines{std::string(answer)}) << code;
     EXPECT_EQ(closed_code(), code);
-    EXPECT_FALSE(session_->connected());
+    EXPECT_FALSE(session_->established());
   }
-  EXPECT_EQ(port_.announced, 0);
+  EXPECT_EQ(port_.attached, 0);
   EXPECT_TRUE(port_.records.empty()) << "a refused client leaves no will";
 }
 
@@ -149,10 +59,26 @@ TEST_F(SessionTest, MQTT_3_1_2_2_OtherProtocolLevelsGetCode1) {
   EXPECT_EQ(closed_code(), kBadProtocolLevel.code);
 }
 
-TEST_F(SessionTest, HostNameIgnoresCase) {
-  const std::string name = username("HUB.Test");
-  feed(mqtt::Connect{.client_id = kId, .username = name});
+TEST_F(SessionTest, TheTokenTravelsInThePassword) {
+  const std::string name = username();
+  feed(mqtt::Connect{
+      .client_id = kId, .username = name, .password = as_bytes("SharedAccessSignature sr=x")});
   EXPECT_EQ(sent(), Lines{"CONNACK 0"});
+  EXPECT_EQ(port_.tokens, std::vector<std::string>{"SharedAccessSignature sr=x"});
+}
+
+TEST_F(SessionTest, AModuleSpeaksForItselfOnly) {
+  const std::string id = kId + "/mod";
+  const std::string name = username(kHost, id);
+  feed(mqtt::Connect{.client_id = id, .username = name});
+  EXPECT_EQ(sent(), Lines{"CONNACK 0"});
+  publish("devices/" + kId + "/modules/mod/messages/events/%24.on=out/", "x", 1);
+  ASSERT_EQ(port_.records.size(), 1U);
+  EXPECT_EQ(port_.records[0].device, kId);
+  EXPECT_EQ(RecordOrigin::parse(port_.records[0].origin).module_id, "mod");
+  publish(kEvents, "as its device", 2);
+  EXPECT_EQ(closed_code(), kTopicNotAllowed.code);
+  EXPECT_EQ(port_.records.size(), 1U);
 }
 
 TEST_F(SessionTest, MQTT_3_1_0_1_FirstPacketMustBeConnect) {
@@ -195,6 +121,9 @@ TEST_F(SessionTest, PubackOnlyAfterTheRecordIsDurable) {
   publish(kEvents, "world", 8);
   ASSERT_EQ(port_.records.size(), 2U);
   EXPECT_EQ(port_.records[0].tenant, "acme");
+  EXPECT_EQ(port_.records[0].hub, "plant-1");
+  EXPECT_EQ(RecordOrigin::parse(port_.records[0].origin).auth_method, "attested");
+  EXPECT_EQ(RecordOrigin::parse(port_.records[0].origin).generation_id, "7");
   EXPECT_EQ(port_.records[0].device, kId);
   EXPECT_EQ(port_.records[0].properties, "a=1&%24.mid=x");
   EXPECT_EQ(port_.records[0].payload, "hello");
@@ -222,11 +151,11 @@ TEST_F(SessionTest, ALostRecordEndsTheSessionWithoutPuback) {
   out_.clear();
   publish(kEvents, "zero");
   publish(kEvents, "one", 7);
-  session_->on_not_stored(0, 1);
+  session_->on_not_stored(0, 1, out_);
   EXPECT_EQ(closed_code(), "open") << "QoS 0 promises nothing";
-  session_->on_not_stored(2, 9);
+  session_->on_not_stored(2, 9, out_);
   EXPECT_EQ(closed_code(), "open") << "not its own";
-  session_->on_not_stored(1, 2);
+  session_->on_not_stored(1, 2, out_);
   EXPECT_EQ(closed_code(), kNotStored.code);
   session_->on_durable(9, out_);
   EXPECT_TRUE(sent().empty());
@@ -255,7 +184,6 @@ TEST_F(SessionTest, ForbiddenPublishes) {
   const std::pair<std::string, std::string_view> rows[] = {
       {other, kTopicNotAllowed.code},
       {module_topic, kTopicNotAllowed.code},
-      {"$iothub/methods/res/200/?$rid=1", kTopicNotAllowed.code},
       {"any/topic", iothub::kUnknownTopic.code},
       {"devices/" + kId + "/messages/devicebound/", iothub::kUnknownTopic.code},
       {bad_bag, iothub::kBadEscape.code},
@@ -349,13 +277,13 @@ TEST_F(SessionTest, PersistentSubscriptionsSurviveReconnects) {
   restart();
   connect(false);
   EXPECT_EQ(sent(), Lines{"CONNACK 0 present"});
-  session_->on_desired_changed(4, R"({"a":1,"$version":4})", out_);
+  desired_changed(4, R"({"a":1,"$version":4})");
   EXPECT_EQ(sent(),
             Lines{R"($iothub/twin/PATCH/properties/desired/?$version=4 {"a":1,"$version":4})"});
   restart();
   connect(true);  // discards [MQTT-3.1.2-6]
   EXPECT_EQ(sent(), Lines{"CONNACK 0"});
-  session_->on_desired_changed(5, "{}", out_);
+  desired_changed(5, "{}");
   EXPECT_TRUE(sent().empty());
   restart();
   connect(false);
@@ -367,9 +295,23 @@ TEST_F(SessionTest, UnsubscribeEndsNotifications) {
   subscribe(iothub::kDesiredPatchFilter);
   feed(mqtt::Unsubscribe{9, {iothub::kDesiredPatchFilter, "unknown"}});
   EXPECT_EQ(sent(), Lines{"UNSUBACK 9"});
-  session_->on_desired_changed(4, "{}", out_);
+  desired_changed(4, "{}");
   EXPECT_TRUE(sent().empty());
   EXPECT_EQ(port_.stored.begin()->second, 0);
+}
+
+TEST_F(SessionTest, AChannelIsOpenWhileItsFilterIsSubscribed) {
+  connect();
+  const Channels always =
+      static_cast<Channels>(Channel::telemetry) | static_cast<Channels>(Channel::twin);
+  EXPECT_EQ(port_.channels[kId], always);
+  subscribe(iothub::kMethodFilter);
+  EXPECT_EQ(port_.channels[kId], always | static_cast<Channels>(Channel::methods));
+  const std::string messages = iothub::messages_filter(kId);
+  subscribe(messages);
+  EXPECT_EQ(port_.channels[kId], kAllChannels);
+  feed(mqtt::Unsubscribe{9, {iothub::kMethodFilter, messages}});
+  EXPECT_EQ(port_.channels[kId], always);
 }
 
 // --- Twin ----------------------------------------------------------------------------------------
@@ -381,14 +323,14 @@ TEST_F(SessionTest, TwinGetAndReportedPatch) {
   publish(kReported + "2&$version=5", R"({"x":1})", 3);
   EXPECT_EQ(sent(), Lines{"PUBACK 3"});
   ASSERT_EQ(port_.twins.size(), 2U);
-  EXPECT_EQ(port_.twins[0].first.kind, TwinCommand::Kind::get);
-  EXPECT_EQ(port_.twins[1].first.kind, TwinCommand::Kind::merge_reported);
-  EXPECT_EQ(port_.twins[1].first.json, R"({"x":1})");
+  EXPECT_EQ(port_.twins[0].first.kind, TwinRequest::Kind::get);
+  EXPECT_EQ(port_.twins[1].first.kind, TwinRequest::Kind::merge_reported);
+  EXPECT_EQ(port_.twins[1].first.patch_json, R"({"x":1})");
   EXPECT_EQ(port_.twins[1].first.if_version, 5U);
-  EXPECT_EQ(port_.twins[1].first.device.text(), kId);
-  session_->on_twin_answer(port_.twins[1].second, TwinAnswer{{}, 6}, out_);
-  session_->on_twin_answer(port_.twins[0].second, TwinAnswer{"{\"desired\":{}}", 0}, out_);
-  session_->on_twin_answer(port_.twins[0].second, TwinAnswer{"twice", 0}, out_);
+  EXPECT_EQ(port_.twin_of[1], kId);
+  hear(TwinAnswered{port_.twins[1].second, TwinReply{{}, 6}});
+  hear(TwinAnswered{port_.twins[0].second, TwinReply{"{\"desired\":{}}", 0}});
+  hear(TwinAnswered{port_.twins[0].second, TwinReply{"twice", 0}});
   EXPECT_EQ(sent(), (Lines{"$iothub/twin/res/204/?$rid=2&$version=6 ",
                            "$iothub/twin/res/200/?$rid=abc%2F1 {\"desired\":{}}"}));
 }
@@ -397,7 +339,7 @@ TEST_F(SessionTest, TwinErrorsAreJsonBodies) {
   connect();
   subscribe(iothub::kTwinResponseFilter);
   publish(kReported + "1", "[");
-  session_->on_twin_answer(port_.twins[0].second, Error(twin::kBadJson), out_);
+  hear(TwinAnswered{port_.twins[0].second, Error(twin::kBadJson)});
   const auto lines = sent();
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_TRUE(lines[0].starts_with(
@@ -409,7 +351,7 @@ TEST_F(SessionTest, TwinStatusTable) {
   EXPECT_EQ(twin_status(twin::kVersionMismatch).status, 412);
   EXPECT_EQ(twin_status(twin::kSectionTooLarge).status, 413);
   EXPECT_EQ(twin_status(twin::kBadKey).status, 400);
-  EXPECT_EQ(twin_status(kTwinStoreFull).status, 503);
+  EXPECT_EQ(twin_status(kNotStored).status, 503);
   EXPECT_EQ(twin_status(twin::kCorruptTwin).status, 500);
 }
 
@@ -421,7 +363,7 @@ TEST_F(SessionTest, TwinRequestLimit) {
   publish("$iothub/twin/GET/?$rid=2", "");
   EXPECT_TRUE(sent()[0].starts_with("$iothub/twin/res/429/?$rid=2 {\"errorCode\":429001"));
   EXPECT_EQ(port_.twins.size(), kTwinRequestsMax);
-  session_->on_twin_answer(port_.twins[0].second, TwinAnswer{}, out_);
+  hear(TwinAnswered{port_.twins[0].second, TwinReply{}});
   publish("$iothub/twin/GET/?$rid=3", "");
   EXPECT_EQ(port_.twins.size(), kTwinRequestsMax + 1);
 }
@@ -440,8 +382,8 @@ TEST_F(SessionTest, WithoutSubscriptionNoTwinAnswer) {
   connect();
   out_.clear();
   publish("$iothub/twin/GET/?$rid=1", "");
-  session_->on_twin_answer(port_.twins[0].second, TwinAnswer{"{}", 0}, out_);
-  session_->on_desired_changed(2, "{}", out_);
+  hear(TwinAnswered{port_.twins[0].second, TwinReply{"{}", 0}});
+  desired_changed(2, "{}");
   EXPECT_TRUE(sent().empty());
 }
 
@@ -493,13 +435,21 @@ TEST_F(SessionTest, KeepAliveIsCapped) {
 
 TEST_F(SessionTest, EndsWithTheCertificate) {
   connect(true, 0);
-  now_.wall_ms = kNotAfter * 1000 - 5;
+  now_.wall_ms = kExpiresMs - 5;
   feed(mqtt::PingReq{});
   EXPECT_EQ(session_->deadline_ms(), now_.steady_ms + 5);
   pass(4);
   EXPECT_EQ(closed_code(), "open");
   pass(1);
   EXPECT_EQ(closed_code(), kCertificateEnded.code);
+}
+
+TEST_F(SessionTest, EndsWithTheToken) {
+  port_.members.at(kId).method = AuthMethod::sas;
+  connect(true, 0);
+  now_.wall_ms = kExpiresMs;
+  pass(0);
+  EXPECT_EQ(closed_code(), kTokenEnded.code);
 }
 
 // --- End -----------------------------------------------------------------------------------------
@@ -517,11 +467,11 @@ class WillTest : public SessionTest {
 
 TEST_F(WillTest, MQTT_3_1_2_8_PublishedWhenTheConnectionBreaks) {
   connect_with_will();
-  session_->close(kPeerClosed);
+  session_->close(kPeerClosed, out_);
   ASSERT_EQ(port_.records.size(), 1U);
   EXPECT_EQ(port_.records[0].properties, "a=1&iothub-MessageType=Will");
   EXPECT_EQ(port_.records[0].payload, "gone");
-  session_->close(kKeepAliveTimeout);
+  session_->close(kKeepAliveTimeout, out_);
   EXPECT_EQ(port_.records.size(), 1U) << "once";
   EXPECT_EQ(closed_code(), kPeerClosed.code) << "the first reason stays";
 }
@@ -547,7 +497,7 @@ TEST_F(SessionTest, NothingIsHandledAfterTheEnd) {
   out_.clear();
   publish(kEvents, "x", 1);
   session_->on_durable(9, out_);
-  session_->on_desired_changed(1, "{}", out_);
+  desired_changed(1, "{}");
   pass(10'000'000);
   EXPECT_EQ(closed_code(), kClientDisconnected.code);
   EXPECT_TRUE(sent().empty());
