@@ -16,21 +16,37 @@ Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Socket acce
       host_(host),
       handshake_deadline_ms_(handshake_deadline_ms) {}
 
+Result<Principal> Connection::authenticate(const Claim& claim) {
+  return host_.authenticate(*this, claim);
+}
+void Connection::attach(const Principal& principal, Channels channels) {
+  host_.attach(*this, principal, channels);
+}
+void Connection::detach(const iothub::Identity& identity, Channels channels) {
+  host_.detach(*this, identity, channels);
+}
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);
 }
-void Connection::ask_twin(TwinCommand command, std::uint32_t token) {
-  host_.queue_twin(*this, std::move(command), token);
+void Connection::ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) {
+  host_.ask_twin(*this, identity, std::move(request), token);
 }
-void Connection::announce(const DeviceId& device) {
-  host_.announce(*this, device);
+void Connection::answer_method(std::uint64_t call, Result<MethodReply> reply) {
+  host_.answer_method(*this, call, std::move(reply));
 }
-std::optional<SubscriptionSet> Connection::load_subscriptions(const DeviceId& device) {
-  return host_.table().load_subscriptions(device);
+void Connection::next_message(const iothub::Identity& identity, Token token) {
+  host_.next_message(*this, identity, token);
 }
-void Connection::store_subscriptions(const DeviceId& device,
-                                     std::optional<SubscriptionSet> subscriptions) {
-  host_.table().store_subscriptions(device, subscriptions);
+void Connection::settle_message(const iothub::Identity& identity, const std::string& lock_token,
+                                Settlement settlement, Token token) {
+  host_.settle_message(*this, identity, lock_token, settlement, token);
+}
+std::optional<std::uint8_t> Connection::load_subscriptions(const iothub::Identity& identity) {
+  return host_.table().load_subscriptions(identity);
+}
+void Connection::store_subscriptions(const iothub::Identity& identity,
+                                     std::optional<std::uint8_t> subscriptions) {
+  host_.table().store_subscriptions(identity, subscriptions);
 }
 
 bool Connection::send(ByteView ciphertext) {

@@ -3,8 +3,9 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
-#include "cloud/hub/session/session.h"
+#include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/transport/connection_table.h"
 #include "cloud/hub/transport/socket.h"
 #include "cloud/hub/transport/tls.h"
@@ -17,24 +18,44 @@ class Connection;
 class ConnectionHost {
  public:
   virtual ~ConnectionHost() = default;
+  virtual Result<Principal> authenticate(Connection& from, const Claim& claim) = 0;
+  virtual void attach(Connection& from, const Principal& principal, Channels channels) = 0;
+  virtual void detach(Connection& from, const iothub::Identity& identity, Channels channels) = 0;
   virtual Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) = 0;
-  virtual void queue_twin(Connection& from, TwinCommand command, std::uint32_t token) = 0;
-  virtual void announce(Connection& from, const DeviceId& device) = 0;
+  virtual void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
+                        Token token) = 0;
+  virtual void answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) = 0;
+  virtual void next_message(Connection& from, const iothub::Identity& identity, Token token) = 0;
+  virtual void settle_message(Connection& from, const iothub::Identity& identity,
+                              const std::string& lock_token, Settlement settlement,
+                              Token token) = 0;
   virtual ConnectionTable& table() = 0;
 };
 
-class Connection final : public SessionPort {
+class Connection final : public DevicePort {
  public:
+  // An identity that this connection serves.
+  struct Attached {
+    iothub::Identity identity;
+    TenantId tenant;
+  };
+
   Connection(ConnectionHost& host, ConnectionRef self, Socket socket, const TlsServer& tls,
              std::int64_t handshake_deadline_ms);
 
-  // SessionPort: passes on to the worker, saying which connection asks.
+  // DevicePort: passes on to the worker, saying which connection asks.
+  Result<Principal> authenticate(const Claim& claim) override;
+  void attach(const Principal& principal, Channels channels) override;
+  void detach(const iothub::Identity& identity, Channels channels) override;
   Result<std::uint64_t> append(const RecordView& record) override;
-  void ask_twin(TwinCommand command, std::uint32_t token) override;
-  void announce(const DeviceId& device) override;
-  std::optional<SubscriptionSet> load_subscriptions(const DeviceId& device) override;
-  void store_subscriptions(const DeviceId& device,
-                           std::optional<SubscriptionSet> subscriptions) override;
+  void ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) override;
+  void answer_method(std::uint64_t call, Result<MethodReply> reply) override;
+  void next_message(const iothub::Identity& identity, Token token) override;
+  void settle_message(const iothub::Identity& identity, const std::string& lock_token,
+                      Settlement settlement, Token token) override;
+  std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) override;
+  void store_subscriptions(const iothub::Identity& identity,
+                           std::optional<std::uint8_t> subscriptions) override;
 
   // Sends what the socket takes, keeps the rest. False: the peer is gone or reads too slowly.
   bool send(ByteView ciphertext);
@@ -48,14 +69,18 @@ class Connection final : public SessionPort {
   const ConnectionRef self;
   Socket socket;
   TlsStream tls;
-  std::unique_ptr<Session> session;  // from the end of the handshake on
-  std::string peer;                  // its address, if somebody wants to know
-  Bytes stash;                       // ciphertext that arrived while reading is paused
-  std::optional<Error> ended;        // set once: the worker closes it at the end of the turn
-  std::int64_t timer_ms = 0;         // when the worker's timer for it goes off
-  std::uint64_t last_batch = 0;      // newest batch of records that holds one of its own
+  std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on
+  std::vector<Attached> attached;
+  std::string peer;              // its address, if somebody wants to know
+  Bytes stash;                   // ciphertext that arrived while reading is paused
+  Bytes farewell;                // what the session says when it is ended
+  std::optional<Error> ended;    // set once: the worker closes it at the end of the turn
+  std::int64_t timer_ms = 0;     // when the worker's timer for it goes off
+  std::uint64_t last_batch = 0;  // newest batch of records that holds one of its own
   std::uint32_t epoll_events = 0;
   bool paused = false;
+  bool established = false;  // counted among the sessions, no longer among the handshakes
+  bool holds_locks = false;  // messages may be locked in its name
 
  private:
   ConnectionHost& host_;

@@ -1,104 +1,106 @@
 #include "cloud/hub/transport/connection_table.h"
 
-#include <algorithm>
-
 namespace pavise::hub {
 
-ConnectionTable::Shard& ConnectionTable::shard_of(const DeviceId& device) {
-  return shards_[std::hash<DeviceId>{}(device) % kShards];
+ConnectionTable::Shard& ConnectionTable::shard_of(const iothub::Identity& identity) {
+  return shards_[std::hash<iothub::Identity>{}(identity) % kShards];
 }
-const ConnectionTable::Shard& ConnectionTable::shard_of(const DeviceId& device) const {
-  return shards_[std::hash<DeviceId>{}(device) % kShards];
+const ConnectionTable::Shard& ConnectionTable::shard_of(const iothub::Identity& identity) const {
+  return shards_[std::hash<iothub::Identity>{}(identity) % kShards];
 }
 
-void ConnectionTable::drop_if_empty(Shard& shard, const DeviceId& device) {
-  const auto found = shard.entries.find(device);
-  if (found != shard.entries.end() && found->second.connections.empty() &&
-      !found->second.subscriptions)
+void ConnectionTable::drop_if_empty(Shard& shard, const iothub::Identity& identity) {
+  const auto found = shard.entries.find(identity);
+  if (found != shard.entries.end() && !found->second.served && !found->second.subscriptions)
     shard.entries.erase(found);
 }
 
-void ConnectionTable::add(const DeviceId& device, ConnectionRef connection) {
-  Shard& shard = shard_of(device);
-  const std::lock_guard lock(shard.mutex);
-  shard.entries[device].connections.push_back(connection);
-}
-
-void ConnectionTable::remove(const DeviceId& device, ConnectionRef connection) {
-  Shard& shard = shard_of(device);
-  const std::lock_guard lock(shard.mutex);
-  const auto found = shard.entries.find(device);
-  if (found == shard.entries.end()) return;
-  Entry& entry = found->second;
-  std::erase(entry.connections, connection);
-  if (entry.announced == connection) {
-    entry.announced.reset();
-    entry.info = {};
-    --shard.announced;
-  }
-  drop_if_empty(shard, device);
-}
-
-std::vector<ConnectionRef> ConnectionTable::connections_of(const DeviceId& device) const {
-  const Shard& shard = shard_of(device);
-  const std::lock_guard lock(shard.mutex);
-  const auto found = shard.entries.find(device);
-  return found == shard.entries.end() ? std::vector<ConnectionRef>{} : found->second.connections;
-}
-
-std::vector<ConnectionRef> ConnectionTable::announce(const DeviceId& device,
-                                                     ConnectionRef connection,
+std::optional<ConnectionRef> ConnectionTable::attach(const iothub::Identity& identity,
+                                                     ConnectionRef connection, Channels channels,
                                                      ConnectionInfo info) {
-  Shard& shard = shard_of(device);
+  Shard& shard = shard_of(identity);
   const std::lock_guard lock(shard.mutex);
-  Entry& entry = shard.entries[device];
-  std::vector<ConnectionRef> replaced;
-  if (entry.announced) {
-    replaced.push_back(*entry.announced);
-  } else {
-    ++shard.announced;
+  std::optional<Served>& served = shard.entries[identity].served;
+  if (served && served->connection == connection) {
+    served->channels |= channels;
+    return std::nullopt;
   }
-  entry.announced = connection;
-  entry.info = std::move(info);
+  std::optional<ConnectionRef> replaced;
+  if (served) {
+    replaced = served->connection;
+  } else {
+    ++shard.served;
+  }
+  served = Served{connection, channels, std::move(info)};
   return replaced;
 }
 
-std::optional<ConnectionInfo> ConnectionTable::info(const DeviceId& device) const {
-  const Shard& shard = shard_of(device);
+void ConnectionTable::detach(const iothub::Identity& identity, ConnectionRef connection,
+                             Channels channels) {
+  Shard& shard = shard_of(identity);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.entries.find(device);
-  if (found == shard.entries.end() || !found->second.announced) return std::nullopt;
-  return found->second.info;
+  const auto found = shard.entries.find(identity);
+  if (found == shard.entries.end()) return;
+  std::optional<Served>& served = found->second.served;
+  if (served && served->connection == connection)
+    served->channels &= static_cast<Channels>(~static_cast<unsigned>(channels));
 }
 
-std::size_t ConnectionTable::announced_count() const {
+bool ConnectionTable::remove(const iothub::Identity& identity, ConnectionRef connection) {
+  Shard& shard = shard_of(identity);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(identity);
+  if (found == shard.entries.end()) return false;
+  std::optional<Served>& served = found->second.served;
+  if (!served || !(served->connection == connection)) return false;
+  served.reset();
+  --shard.served;
+  drop_if_empty(shard, identity);
+  return true;
+}
+
+std::optional<Served> ConnectionTable::find(const iothub::Identity& identity) const {
+  const Shard& shard = shard_of(identity);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(identity);
+  return found == shard.entries.end() ? std::nullopt : found->second.served;
+}
+
+std::optional<ConnectionRef> ConnectionTable::find(const iothub::Identity& identity,
+                                                   Channel channel) const {
+  const Shard& shard = shard_of(identity);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(identity);
+  if (found == shard.entries.end() || !found->second.served) return std::nullopt;
+  const Served& served = *found->second.served;
+  if ((served.channels & static_cast<Channels>(channel)) == 0) return std::nullopt;
+  return served.connection;
+}
+
+std::size_t ConnectionTable::count() const {
   std::size_t count = 0;
   for (const Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    count += shard.announced;
+    count += shard.served;
   }
   return count;
 }
 
-std::optional<SubscriptionSet> ConnectionTable::load_subscriptions(const DeviceId& device) const {
-  const Shard& shard = shard_of(device);
+std::optional<std::uint8_t> ConnectionTable::load_subscriptions(
+    const iothub::Identity& identity) const {
+  const Shard& shard = shard_of(identity);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.entries.find(device);
-  if (found == shard.entries.end()) return std::nullopt;
-  return found->second.subscriptions;
+  const auto found = shard.entries.find(identity);
+  return found == shard.entries.end() ? std::nullopt : found->second.subscriptions;
 }
 
-void ConnectionTable::store_subscriptions(const DeviceId& device,
-                                          std::optional<SubscriptionSet> subscriptions) {
-  Shard& shard = shard_of(device);
+void ConnectionTable::store_subscriptions(const iothub::Identity& identity,
+                                          std::optional<std::uint8_t> subscriptions) {
+  Shard& shard = shard_of(identity);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.entries.find(device);
-  if (found != shard.entries.end()) {
-    found->second.subscriptions = subscriptions;
-    drop_if_empty(shard, device);
-  } else if (subscriptions) {
-    shard.entries[device].subscriptions = subscriptions;
-  }
+  if (!subscriptions && !shard.entries.contains(identity)) return;
+  shard.entries[identity].subscriptions = subscriptions;
+  drop_if_empty(shard, identity);
 }
 
 }  // namespace pavise::hub

@@ -1,15 +1,14 @@
-// Which device is connected where, and the subscriptions of sessions that persist.
+// Which identity is served by which connection, and the subscriptions of sessions that persist.
 #pragma once
 
 #include <array>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
-#include <vector>
 
-#include "cloud/hub/session/session.h"
+#include "cloud/hub/ports/device_port.h"
 #include "common/base/clock.h"
-#include "common/base/ids.h"
 
 namespace pavise::hub {
 
@@ -23,44 +22,51 @@ struct ConnectionRef {
 
 struct ConnectionInfo {
   UnixMillis since_ms = 0;
-  std::string certificate_serial;
+  std::string certificate_serial;  // of an attested device
+};
+
+// Where an identity is served now.
+struct Served {
+  ConnectionRef connection;
+  Channels channels = 0;
+  ConnectionInfo info;
 };
 
 // Thread-safe; sharded, so that workers seldom meet.
 class ConnectionTable {
  public:
-  // A TLS connection of this device exists. Its session is not yet announced.
-  void add(const DeviceId& device, ConnectionRef connection);
-  void remove(const DeviceId& device, ConnectionRef connection);
-  std::vector<ConnectionRef> connections_of(const DeviceId& device) const;
+  // `connection` serves the identity from now on. Returns the connection that it replaces, if that
+  // is another one. `info` counts only when the connection begins to serve it.
+  std::optional<ConnectionRef> attach(const iothub::Identity& identity, ConnectionRef connection,
+                                      Channels channels, ConnectionInfo info);
+  // Ends some channels; the identity stays connected. Only if `connection` serves it still.
+  void detach(const iothub::Identity& identity, ConnectionRef connection, Channels channels);
+  // True if `connection` served the identity until now.
+  bool remove(const iothub::Identity& identity, ConnectionRef connection);
+  std::optional<Served> find(const iothub::Identity& identity) const;
+  // The connection, if that channel of the identity is open.
+  std::optional<ConnectionRef> find(const iothub::Identity& identity, Channel channel) const;
+  std::size_t count() const;
 
-  // The connection's CONNECT was accepted. Returns the announced connections that it replaces.
-  std::vector<ConnectionRef> announce(const DeviceId& device, ConnectionRef connection,
-                                      ConnectionInfo info);
-  // Of the announced connection.
-  std::optional<ConnectionInfo> info(const DeviceId& device) const;
-  std::size_t announced_count() const;
-
-  std::optional<SubscriptionSet> load_subscriptions(const DeviceId& device) const;
-  void store_subscriptions(const DeviceId& device, std::optional<SubscriptionSet> subscriptions);
+  std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) const;
+  void store_subscriptions(const iothub::Identity& identity,
+                           std::optional<std::uint8_t> subscriptions);
 
  private:
   struct Entry {
-    std::vector<ConnectionRef> connections;
-    std::optional<ConnectionRef> announced;
-    ConnectionInfo info;
-    std::optional<SubscriptionSet> subscriptions;
+    std::optional<Served> served;
+    std::optional<std::uint8_t> subscriptions;
   };
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<DeviceId, Entry> entries;
-    std::size_t announced = 0;
+    std::unordered_map<iothub::Identity, Entry> entries;
+    std::size_t served = 0;
   };
   static constexpr std::size_t kShards = 64;
 
-  Shard& shard_of(const DeviceId& device);
-  const Shard& shard_of(const DeviceId& device) const;
-  static void drop_if_empty(Shard& shard, const DeviceId& device);
+  Shard& shard_of(const iothub::Identity& identity);
+  const Shard& shard_of(const iothub::Identity& identity) const;
+  static void drop_if_empty(Shard& shard, const iothub::Identity& identity);
 
   std::array<Shard, kShards> shards_;
 };

@@ -5,37 +5,58 @@
 namespace pavise::hub {
 namespace {
 
-const DeviceId kDevice = *DeviceId::parse(std::string(DeviceId::kLength, 'a'));
+const iothub::Identity kDevice = *iothub::Identity::make(*iothub::HubName::parse("plant-1"), "dev");
 constexpr ConnectionRef kFirst{0, 1, 1};
 constexpr ConnectionRef kSecond{1, 1, 1};
+constexpr auto kMethods = static_cast<Channels>(Channel::methods);
+constexpr auto kTwin = static_cast<Channels>(Channel::twin);
 
-TEST(ConnectionTable, TheNewerAnnouncementReplacesTheOlder) {
+TEST(ConnectionTable, TheNewerConnectionReplacesTheOlder) {
   ConnectionTable table;
-  table.add(kDevice, kFirst);
-  EXPECT_FALSE(table.info(kDevice)) << "not announced yet";
-  EXPECT_TRUE(table.announce(kDevice, kFirst, {5, "01"}).empty());
-  EXPECT_EQ(table.info(kDevice)->since_ms, 5);
-  EXPECT_EQ(table.announced_count(), 1U);
-  table.add(kDevice, kSecond);
-  EXPECT_EQ(table.connections_of(kDevice).size(), 2U);
-  EXPECT_EQ(table.announce(kDevice, kSecond, {6, "02"}), std::vector{kFirst});
-  EXPECT_EQ(table.announced_count(), 1U);
-  table.remove(kDevice, kFirst);
-  EXPECT_EQ(table.info(kDevice)->certificate_serial, "02") << "the older's end changes nothing";
-  table.remove(kDevice, kSecond);
-  EXPECT_FALSE(table.info(kDevice));
-  EXPECT_EQ(table.announced_count(), 0U);
-  table.remove(kDevice, kSecond);
-  EXPECT_EQ(table.announced_count(), 0U);
+  EXPECT_FALSE(table.find(kDevice));
+  EXPECT_FALSE(table.attach(kDevice, kFirst, kTwin, {5, "01"}));
+  EXPECT_EQ(table.find(kDevice)->info.since_ms, 5);
+  EXPECT_EQ(table.count(), 1U);
+  EXPECT_EQ(table.attach(kDevice, kSecond, kTwin, {6, "02"}), kFirst);
+  EXPECT_EQ(table.count(), 1U);
+  EXPECT_FALSE(table.remove(kDevice, kFirst)) << "the older's end changes nothing";
+  EXPECT_EQ(table.find(kDevice)->info.certificate_serial, "02");
+  EXPECT_TRUE(table.remove(kDevice, kSecond));
+  EXPECT_FALSE(table.find(kDevice));
+  EXPECT_EQ(table.count(), 0U);
+  EXPECT_FALSE(table.remove(kDevice, kSecond));
+  EXPECT_EQ(table.count(), 0U);
+}
+
+TEST(ConnectionTable, ChannelsOpenAndEndOneByOne) {
+  ConnectionTable table;
+  table.attach(kDevice, kFirst, kTwin, {5, {}});
+  EXPECT_FALSE(table.find(kDevice, Channel::methods));
+  EXPECT_FALSE(table.attach(kDevice, kFirst, kMethods, {9, {}}));
+  EXPECT_EQ(table.find(kDevice, Channel::methods), kFirst);
+  EXPECT_EQ(table.find(kDevice, Channel::twin), kFirst);
+  EXPECT_EQ(table.find(kDevice)->info.since_ms, 5);
+  table.detach(kDevice, kSecond, kMethods);
+  EXPECT_TRUE(table.find(kDevice, Channel::methods)) << "not its own";
+  table.detach(kDevice, kFirst, kMethods);
+  EXPECT_FALSE(table.find(kDevice, Channel::methods));
+  EXPECT_TRUE(table.find(kDevice)) << "still connected";
+}
+
+TEST(ConnectionTable, ANewConnectionDoesNotInheritChannels) {
+  ConnectionTable table;
+  table.attach(kDevice, kFirst, kAllChannels, {});
+  table.attach(kDevice, kSecond, kTwin, {});
+  EXPECT_FALSE(table.find(kDevice, Channel::methods));
 }
 
 TEST(ConnectionTable, SubscriptionsOutliveConnections) {
   ConnectionTable table;
   EXPECT_FALSE(table.load_subscriptions(kDevice));
   table.store_subscriptions(kDevice, std::nullopt);
-  table.add(kDevice, kFirst);
+  table.attach(kDevice, kFirst, kTwin, {});
   EXPECT_FALSE(table.load_subscriptions(kDevice));
-  table.store_subscriptions(kDevice, SubscriptionSet{8});
+  table.store_subscriptions(kDevice, std::uint8_t{8});
   table.remove(kDevice, kFirst);
   EXPECT_EQ(table.load_subscriptions(kDevice), 8);
   table.store_subscriptions(kDevice, std::nullopt);

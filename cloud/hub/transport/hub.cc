@@ -1,7 +1,7 @@
 #include "cloud/hub/transport/hub.h"
 
+#include <algorithm>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <thread>
 
@@ -10,19 +10,19 @@
 namespace pavise::hub {
 
 namespace {
-constexpr std::chrono::milliseconds kReopenEvery{1000};
+constexpr std::int64_t kReopenEveryMs = 1'000;
 }
 
 class Hub::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(HubOptions options, std::unique_ptr<TlsServer> tls, security::DeviceAuthority& authority,
-       SegmentLog& log, TwinStore& twins, const Clock& clock)
+  Core(HubOptions options, std::unique_ptr<TlsServer> tls, Gatekeeper& gatekeeper, SegmentLog& log,
+       HubData& data, const Clock& clock)
       : options_(std::move(options)),
         tls_(std::move(tls)),
-        authority_(authority),
+        gatekeeper_(gatekeeper),
         log_(log),
-        clock_(clock),
-        twins_(std::make_unique<TwinQueue>(twins)) {}
+        data_(data),
+        clock_(clock) {}
   ~Core() { stop(); }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -30,40 +30,46 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   Status start();
   void stop();
   std::uint16_t port() const { return port_; }
-  Result<TwinAnswer> execute(TwinCommand command);
+  void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
+  void tell(const iothub::Identity& identity, Channel channel, SessionEvent event);
   ConnectionTable& table() { return table_; }
   HubMetrics metrics() const;
 
  private:
   Status make_workers();
-  Status trust_issuers();
-  void tell_device(const DeviceId& device, const TwinAnswer& answer);
-  void keep_log_open();
+  void hear_of_rights();
+  void keep();
+  void wake_keeper();
 
   const HubOptions options_;
   const std::unique_ptr<TlsServer> tls_;
-  security::DeviceAuthority& authority_;
+  Gatekeeper& gatekeeper_;
   SegmentLog& log_;
+  HubData& data_;
   const Clock& clock_;
   ConnectionTable table_;
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
   std::vector<std::unique_ptr<Inbox>> inboxes_;
-  std::mutex twins_mutex_;  // guards the pointer, not the queue
-  std::unique_ptr<TwinQueue> twins_;
+  MethodBroker methods_{clock_, table_,
+                        [this](ConnectionRef to, MethodCalled event) {
+                          inboxes_[to.worker]->post(ForSession{to, std::move(event)});
+                        },
+                        [this] { wake_keeper(); }};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::uint64_t log_subscription_ = 0;
 
   std::mutex keeper_mutex_;
   std::condition_variable keeper_wakes_;
   bool log_failed_ = false;
+  bool calls_changed_ = false;
   bool stopped_ = false;
   std::thread keeper_;
 };
 
 Status Hub::Core::start() {
   PAVISE_TRY(make_workers());
-  PAVISE_TRY(trust_issuers());
+  hear_of_rights();
   log_subscription_ = log_.subscribe([this](const LogProgress& progress) {
     for (const auto& inbox : inboxes_) inbox->post(progress);
     if (!progress.error) return;
@@ -72,7 +78,7 @@ Status Hub::Core::start() {
     keeper_wakes_.notify_all();
   });
   log_failed_ = log_.failure().has_value();
-  keeper_ = std::thread([this] { keep_log_open(); });
+  keeper_ = std::thread([this] { keep(); });
   for (const auto& worker : workers_) worker->start();
   return {};
 }
@@ -90,47 +96,52 @@ Status Hub::Core::make_workers() {
     if (i == 0) {
       PAVISE_TRY_ASSIGN(port_, local_port(listener));
     }
-    const WorkerShared shared{options_, *tls_,    authority_,       log_, *twins_, clock_,
-                              table_,   inboxes_, open_connections_};
+    const WorkerShared shared{options_, *tls_,  gatekeeper_, log_,     data_,
+                              clock_,   table_, methods_,    inboxes_, open_connections_};
     PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listener)));
     workers_.push_back(std::move(worker));
   }
   return {};
 }
 
-Status Hub::Core::trust_issuers() {
-  // There is no way to unsubscribe, so the callbacks must bear that the hub is gone.
-  const std::weak_ptr<Core> weak = weak_from_this();
-  authority_.subscribe(
-      [weak](const DeviceId& device) {
-        if (const auto core = weak.lock())
-          for (const auto& inbox : core->inboxes_) inbox->post(BarDevice{device});
-      },
-      [weak](ByteView issuer) {
-        // An issuer that is no certificate would be the authority's own mistake.
-        if (const auto core = weak.lock()) (void)core->tls_->add_issuer(issuer).has_value();
-      });
-  for (const Bytes& issuer : authority_.issuer_certificates()) PAVISE_TRY(tls_->add_issuer(issuer));
-  return {};
+void Hub::Core::hear_of_rights() {
+  // There is no way to unsubscribe, so the callback must bear that the hub is gone.
+  gatekeeper_.subscribe([weak = weak_from_this()](const RightsChanged& change) {
+    const auto core = weak.lock();
+    if (core == nullptr) return;
+    const auto shared = std::make_shared<const RightsChanged>(change);
+    for (const auto& inbox : core->inboxes_) inbox->post(EndOfRights{shared});
+  });
 }
 
-// While the disk is full the log refuses records. Devices keep their messages and come again, so
-// nothing but a retry is needed once there is space.
-void Hub::Core::keep_log_open() {
+// What is due by time: method calls, and the log's way back. While the disk is full the log refuses
+// records; devices keep their messages and come again, so nothing but a retry is needed.
+void Hub::Core::keep() {
   std::unique_lock lock(keeper_mutex_);
-  for (;;) {
-    keeper_wakes_.wait(lock, [this] { return stopped_ || log_failed_; });
-    if (keeper_wakes_.wait_for(lock, kReopenEvery, [this] { return stopped_; })) return;
-    const auto failure = log_.failure();
-    log_failed_ = failure.has_value();
-    if (!failure || !failure->is(kDiskFull)) {
-      log_failed_ = false;  // a failing disk is a person's task
-      continue;
+  std::int64_t reopen_ms = INT64_MAX;
+  std::int64_t calls_ms = INT64_MAX;
+  while (!stopped_) {
+    const std::int64_t now_ms = clock_.steady_ms();
+    if (log_failed_ && reopen_ms == INT64_MAX) reopen_ms = now_ms + kReopenEveryMs;
+    const std::int64_t wait_ms = std::min(reopen_ms, calls_ms) - now_ms;
+    const auto woken = [this] { return stopped_ || calls_changed_; };
+    if (wait_ms > 24L * 3600 * 1000) {
+      keeper_wakes_.wait(lock, [&] { return woken() || (log_failed_ && reopen_ms == INT64_MAX); });
+    } else {
+      keeper_wakes_.wait_for(lock, std::chrono::milliseconds(std::max<std::int64_t>(0, wait_ms)),
+                             woken);
     }
+    calls_changed_ = false;
     lock.unlock();
-    const bool open = log_.reopen().has_value();
+    calls_ms = methods_.expire();
+    const bool due = clock_.steady_ms() >= reopen_ms;
+    const auto failure = due ? log_.failure() : std::nullopt;
+    // Any other failure than a full disk is a person's task.
+    const bool again = failure && failure->is(kDiskFull) && !log_.reopen().has_value();
     lock.lock();
-    if (open) log_failed_ = false;
+    if (!due) continue;
+    reopen_ms = INT64_MAX;
+    log_failed_ = again;
   }
 }
 
@@ -142,39 +153,24 @@ void Hub::Core::stop() {
   }
   keeper_wakes_.notify_all();
   if (keeper_.joinable()) keeper_.join();
+  methods_.end_all(Error(kHubStopped));
   for (const auto& worker : workers_) worker->stop();
   if (log_subscription_ != 0) log_.unsubscribe(log_subscription_);
-  std::unique_ptr<TwinQueue> twins;
-  {
-    const std::lock_guard lock(twins_mutex_);
-    twins = std::move(twins_);
-  }
 }
 
-void Hub::Core::tell_device(const DeviceId& device, const TwinAnswer& answer) {
-  if (answer.body.empty()) return;
-  const auto body = std::make_shared<const std::string>(answer.body);
-  for (const ConnectionRef ref : table_.connections_of(device))
-    inboxes_[ref.worker]->post(DesiredChanged{ref, answer.version, body});
+void Hub::Core::tell(const iothub::Identity& identity, Channel channel, SessionEvent event) {
+  if (const auto connection = table_.find(identity, channel))
+    inboxes_[connection->worker]->post(ForSession{*connection, std::move(event)});
 }
 
-Result<TwinAnswer> Hub::Core::execute(TwinCommand command) {
-  const bool tells_device = command.kind == TwinCommand::Kind::merge_desired ||
-                            command.kind == TwinCommand::Kind::replace_desired;
-  auto promise = std::make_shared<std::promise<Result<TwinAnswer>>>();
-  auto answer = promise->get_future();
-  {
-    const std::lock_guard lock(twins_mutex_);
-    if (twins_ == nullptr) return kHubStopped;
-    const DeviceId device = command.device;
-    // On the queue's thread, so that notifications leave in the order of their versions.
-    twins_->submit(std::move(command),
-                   [this, promise, device, tells_device](Result<TwinAnswer> result) {
-                     if (tells_device && result) tell_device(device, *result);
-                     promise->set_value(std::move(result));
-                   });
-  }
-  return answer.get();
+void Hub::Core::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
+  methods_.invoke(std::move(invocation), std::move(done));
+}
+
+void Hub::Core::wake_keeper() {
+  const std::lock_guard lock(keeper_mutex_);
+  calls_changed_ = true;
+  keeper_wakes_.notify_all();
 }
 
 HubMetrics Hub::Core::metrics() const {
@@ -186,16 +182,15 @@ HubMetrics Hub::Core::metrics() const {
 
 // --- Hub ---------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Hub>> Hub::start(HubOptions options, security::DeviceAuthority& authority,
-                                        SegmentLog& log, TwinStore& twins, const Clock& clock) {
-  if (options.host_name.empty()) return Error(kHubStartFailed, "no host name given");
+Result<std::unique_ptr<Hub>> Hub::start(HubOptions options, Gatekeeper& gatekeeper, SegmentLog& log,
+                                        HubData& data, const Clock& clock) {
   PAVISE_TRY_ASSIGN(
       auto tls,
       TlsServer::create({.certificate_chain_pem = options.certificate_chain_pem,
                          .private_key_pem = SecretBytes::copy_of(options.private_key_pem.view()),
                          .session_cache_max = options.connections_max}));
   auto core =
-      std::make_shared<Core>(std::move(options), std::move(tls), authority, log, twins, clock);
+      std::make_shared<Core>(std::move(options), std::move(tls), gatekeeper, log, data, clock);
   PAVISE_TRY(core->start());
   return std::unique_ptr<Hub>(new Hub(std::move(core)));
 }
@@ -212,39 +207,33 @@ void Hub::stop() {
   core_->stop();
 }
 
-Result<std::uint64_t> Hub::merge_desired(const DeviceId& device, std::string_view patch_json,
-                                         std::optional<std::uint64_t> if_version) {
-  PAVISE_TRY_ASSIGN(const TwinAnswer answer,
-                    core_->execute({TwinCommand::Kind::merge_desired, device,
-                                    std::string(patch_json), if_version}));
-  return answer.version;
+void Hub::desired_changed(const iothub::Identity& identity, std::uint64_t version,
+                          std::string body) {
+  core_->tell(
+      identity, Channel::twin,
+      DesiredChanged{identity, version, std::make_shared<const std::string>(std::move(body))});
 }
 
-Result<std::uint64_t> Hub::replace_desired(const DeviceId& device, std::string_view json,
-                                           std::optional<std::uint64_t> if_version) {
-  PAVISE_TRY_ASSIGN(
-      const TwinAnswer answer,
-      core_->execute({TwinCommand::Kind::replace_desired, device, std::string(json), if_version}));
-  return answer.version;
+void Hub::message_waiting(const iothub::Identity& identity) {
+  core_->tell(identity, Channel::messages, MessageWaiting{identity});
 }
 
-Result<std::string> Hub::twin_json(const DeviceId& device) {
-  PAVISE_TRY_ASSIGN(TwinAnswer answer, core_->execute({TwinCommand::Kind::get, device}));
-  return std::move(answer.body);
+void Hub::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
+  core_->invoke_method(std::move(invocation), std::move(done));
 }
 
-Status Hub::forget(const DeviceId& device) {
-  core_->table().store_subscriptions(device, std::nullopt);
-  PAVISE_TRY(core_->execute({TwinCommand::Kind::remove, device}));
-  return {};
+void Hub::forget(const iothub::Identity& identity) {
+  core_->table().store_subscriptions(identity, std::nullopt);
 }
 
-std::optional<ConnectionInfo> Hub::connection(const DeviceId& device) const {
-  return core_->table().info(device);
+std::optional<ConnectionInfo> Hub::connection(const iothub::Identity& identity) const {
+  const auto served = core_->table().find(identity);
+  if (!served) return std::nullopt;
+  return served->info;
 }
 
 std::size_t Hub::connected_count() const {
-  return core_->table().announced_count();
+  return core_->table().count();
 }
 
 HubMetrics Hub::metrics() const {

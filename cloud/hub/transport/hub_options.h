@@ -7,6 +7,7 @@
 #include "cloud/hub/transport/tls.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "protocol/iothub/identity.h"
 
 namespace pavise::hub {
 
@@ -18,7 +19,7 @@ inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
 inline constexpr int kPeerGoneMs = 30'000;
 
 struct HubEvent {
-  const DeviceId* device = nullptr;  // null before the TLS handshake named one
+  const iothub::Identity* identity = nullptr;  // null before the protocol named one
   const TenantId* tenant = nullptr;
   std::string peer_address;       // "127.0.0.1:40000"
   const Error* reason = nullptr;  // why a connection ended; null for a new session
@@ -27,7 +28,6 @@ struct HubEvent {
 struct HubOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8883;  // 0: any free one
-  std::string host_name;      // what devices put first into their user name
   std::string certificate_chain_pem;
   SecretBytes private_key_pem;
   unsigned threads = 0;  // 0: one per processor

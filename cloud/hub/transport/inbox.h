@@ -3,38 +3,28 @@
 
 #include <memory>
 #include <mutex>
-#include <string>
 #include <variant>
 #include <vector>
 
+#include "cloud/hub/ports/gatekeeper.h"
+#include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/segment_log/segment_log.h"
 #include "cloud/hub/transport/connection_table.h"
 #include "cloud/hub/transport/socket.h"
 
 namespace pavise::hub {
 
-// Ends all connections of the device that this worker has.
-struct BarDevice {
-  DeviceId device;
+// Ends the connections of identities whose rights changed.
+struct EndOfRights {
+  std::shared_ptr<const RightsChanged> change;
 };
-struct EndConnection {
+struct ForSession {
   ConnectionRef connection;
-  Error reason;
-};
-struct TwinAnswered {
-  ConnectionRef connection;
-  std::uint32_t token;
-  Result<TwinAnswer> answer;
-};
-struct DesiredChanged {
-  ConnectionRef connection;
-  std::uint64_t version;
-  std::shared_ptr<const std::string> body;
+  SessionEvent event;
 };
 struct StopWorker {};
 
-using Message =
-    std::variant<LogProgress, BarDevice, EndConnection, TwinAnswered, DesiredChanged, StopWorker>;
+using Message = std::variant<LogProgress, EndOfRights, ForSession, StopWorker>;
 
 class Inbox {
  public:

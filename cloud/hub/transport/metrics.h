@@ -24,18 +24,21 @@ struct HubMetrics {
   std::uint64_t handshakes_full = 0;
   std::uint64_t handshakes_resumed = 0;
   std::uint64_t handshakes_failed = 0;
-  std::uint64_t not_admitted = 0;      // refused by the device authority
-  std::uint64_t sessions = 0;          // accepted CONNECTs
+  std::uint64_t not_admitted = 0;      // authentications that were refused
+  std::uint64_t sessions = 0;          // connections that were authenticated
   std::uint64_t closed = 0;            // connections, for any reason
   std::uint64_t messages = 0;          // telemetry queued for the log
   std::uint64_t message_bytes = 0;     // their payloads
   std::uint64_t messages_lost = 0;     // not stored; the device was not answered
+  std::uint64_t methods = 0;           // calls handed to devices
+  std::uint64_t messages_sent = 0;     // cloud-to-device messages handed to devices
   std::uint64_t open_connections = 0;  // now
 };
 
 struct alignas(64) WorkerCounters {
   Counter accepted, refused_by_limit, handshakes_full, handshakes_resumed, handshakes_failed,
-      not_admitted, sessions, closed, messages, message_bytes, messages_lost;
+      not_admitted, sessions, closed, messages, message_bytes, messages_lost, methods,
+      messages_sent;
 
   void add_to(HubMetrics& sum) const {
     sum.accepted += accepted.get();
@@ -49,6 +52,8 @@ struct alignas(64) WorkerCounters {
     sum.messages += messages.get();
     sum.message_bytes += message_bytes.get();
     sum.messages_lost += messages_lost.get();
+    sum.methods += methods.get();
+    sum.messages_sent += messages_sent.get();
   }
 };
 

@@ -35,38 +35,61 @@ Error start_error(std::string_view doing) {
   return {kHubStartFailed, std::move(detail)};
 }
 
-// --- The client's certificate travels with the session ------------------------------------------
+// --- The client's certificates travel with the session ------------------------------------------
 
-void free_leaf(void*, void* leaf, CRYPTO_EX_DATA*, int, long, void*) {
-  delete static_cast<Bytes*>(leaf);
+void free_chain(void*, void* chain, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<PeerChain*>(chain);
 }
 // OpenSSL copies a session when it issues a further ticket for it.
-int copy_leaf(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void** leaf, int, long, void*) {
-  if (*leaf != nullptr) *leaf = new Bytes(*static_cast<const Bytes*>(*leaf));
+int copy_chain(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void** chain, int, long, void*) {
+  if (*chain != nullptr) *chain = new PeerChain(*static_cast<const PeerChain*>(*chain));
   return 1;
 }
-int leaf_index() {
-  static const int index = SSL_SESSION_get_ex_new_index(0, nullptr, nullptr, copy_leaf, free_leaf);
+int chain_index() {
+  static const int index =
+      SSL_SESSION_get_ex_new_index(0, nullptr, nullptr, copy_chain, free_chain);
   return index;
 }
 
-// Stores the encoded leaf at the moment it is verified: before any ticket refers to the session,
-// and while OpenSSL still has the bytes, so that resumption never decodes a certificate again.
-int on_verify(int ok, X509_STORE_CTX* store_context) {
-  if (ok != 1 || X509_STORE_CTX_get_error_depth(store_context) != 0) return ok;
+bool add_certificate(PeerChain& chain, X509* certificate) {
+  unsigned char* raw = nullptr;
+  const int size = i2d_X509(certificate, &raw);
+  if (size <= 0) return false;
+  const auto view = std::as_bytes(std::span(raw, static_cast<std::size_t>(size)));
+  chain.emplace_back(view.begin(), view.end());
+  OPENSSL_free(raw);
+  return true;
+}
+
+// Instead of OpenSSL's verification: only what TLS itself needs. Stores the encoded chain before
+// any ticket refers to the session, so that resumption never decodes a certificate again.
+int on_peer_chain(X509_STORE_CTX* store_context, void*) {
   auto* ssl = static_cast<SSL*>(
       X509_STORE_CTX_get_ex_data(store_context, SSL_get_ex_data_X509_STORE_CTX_idx()));
   SSL_SESSION* session = SSL_get_session(ssl);
-  X509* leaf = X509_STORE_CTX_get_current_cert(store_context);
-  unsigned char* raw = nullptr;
-  const int size = session == nullptr ? -1 : i2d_X509(leaf, &raw);
-  if (size <= 0) return 0;
-  const auto view = std::as_bytes(std::span(raw, static_cast<std::size_t>(size)));
-  auto kept = std::make_unique<Bytes>(view.begin(), view.end());
-  OPENSSL_free(raw);
-  delete static_cast<Bytes*>(SSL_SESSION_get_ex_data(session, leaf_index()));
-  if (SSL_SESSION_set_ex_data(session, leaf_index(), kept.get()) != 1) return 0;
-  (void)kept.release();
+  X509* leaf = X509_STORE_CTX_get0_cert(store_context);
+  const EVP_PKEY* key = leaf == nullptr ? nullptr : X509_get0_pubkey(leaf);
+  const auto refuse = [&](int why) {
+    X509_STORE_CTX_set_error(store_context, why);
+    return 0;
+  };
+  if (session == nullptr || key == nullptr)
+    return refuse(X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY);
+  if (EVP_PKEY_get_bits(key) > kPeerKeyBitsMax) return refuse(X509_V_ERR_EE_KEY_TOO_SMALL);
+  const STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(store_context);
+  if (sk_X509_num(sent) > static_cast<int>(kPeerCertificatesMax))
+    return refuse(X509_V_ERR_CERT_CHAIN_TOO_LONG);
+  auto chain = std::make_unique<PeerChain>();
+  if (!add_certificate(*chain, leaf)) return refuse(X509_V_ERR_OUT_OF_MEM);
+  for (int i = 0; i < sk_X509_num(sent); ++i) {
+    X509* further = sk_X509_value(sent, i);
+    if (X509_cmp(further, leaf) != 0 && !add_certificate(*chain, further))
+      return refuse(X509_V_ERR_OUT_OF_MEM);
+  }
+  delete static_cast<PeerChain*>(SSL_SESSION_get_ex_data(session, chain_index()));
+  if (SSL_SESSION_set_ex_data(session, chain_index(), chain.get()) != 1)
+    return refuse(X509_V_ERR_OUT_OF_MEM);
+  (void)chain.release();
   return 1;
 }
 
@@ -110,9 +133,8 @@ Status configure(SSL_CTX* context, const TlsServerOptions& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_sess_set_cache_size(context, static_cast<long>(options.session_cache_max));
   SSL_CTX_set_timeout(context, options.session_lifetime_s);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
-  SSL_CTX_set_verify_depth(context, 3);
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, on_peer_chain, nullptr);
   // Without a session id context OpenSSL aborts every resumption with a client certificate.
   const bool ok = SSL_CTX_set_session_id_context(context, as_uchar(as_bytes(kSessionContext)),
                                                  kSessionContext.size()) == 1 &&
@@ -131,21 +153,11 @@ Status configure(SSL_CTX* context, const TlsServerOptions& options) {
 Result<std::unique_ptr<TlsServer>> TlsServer::create(const TlsServerOptions& options) {
   ERR_clear_error();
   Context context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  if (context == nullptr || leaf_index() < 0) return start_error("create the TLS context");
+  if (context == nullptr || chain_index() < 0) return start_error("create the TLS context");
   PAVISE_TRY(configure(context.get(), options));
   PAVISE_TRY(use_certificates(context.get(), options.certificate_chain_pem));
   PAVISE_TRY(use_key(context.get(), options.private_key_pem));
   return std::unique_ptr<TlsServer>(new TlsServer(std::move(context), options.session_renew_age_s));
-}
-
-Status TlsServer::add_issuer(ByteView certificate_der) {
-  ERR_clear_error();
-  const unsigned char* at = as_uchar(certificate_der);
-  const X509Ptr issuer(d2i_X509(nullptr, &at, static_cast<long>(certificate_der.size())));
-  if (issuer == nullptr) return Error(kTlsFailed, "an issuer is not a certificate");
-  if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), issuer.get()) != 1)
-    return Error(kTlsFailed, "an issuer cannot be trusted: " + last_openssl_error());
-  return {};
 }
 
 // --- One connection ----------------------------------------------------------------------------
@@ -264,11 +276,19 @@ bool TlsStream::resumed() const {
   return SSL_session_reused(ssl_.get()) == 1;
 }
 
-ByteView TlsStream::peer_leaf() const {
+const PeerChain& TlsStream::peer_chain() const {
+  static const PeerChain kNone;
   const SSL_SESSION* session = SSL_get_session(ssl_.get());
-  if (session == nullptr) return {};
-  const auto* leaf = static_cast<const Bytes*>(SSL_SESSION_get_ex_data(session, leaf_index()));
-  return leaf == nullptr ? ByteView{} : ByteView(*leaf);
+  const auto* chain =
+      session == nullptr
+          ? nullptr
+          : static_cast<const PeerChain*>(SSL_SESSION_get_ex_data(session, chain_index()));
+  return chain == nullptr ? kNone : *chain;
+}
+
+std::string_view TlsStream::server_name() const {
+  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::string_view{} : name;
 }
 
 }  // namespace pavise::hub

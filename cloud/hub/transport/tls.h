@@ -1,5 +1,10 @@
-// TLS 1.2 and 1.3 for the hub's device port, over OpenSSL, without sockets: ciphertext goes in and
-// out as bytes, so that one receive and one send per turn of the loop carry many records.
+// TLS 1.2 and 1.3 for the hub's ports, over OpenSSL, without sockets: ciphertext goes in and out as
+// bytes, so that one receive and one send per turn of the loop carry many records.
+//
+// A client certificate is asked for and not required: clients with tokens have none, and those with
+// a self-signed one are known by its thumbprint. TLS only proves that the client holds the key of
+// what it sent; whether that certificate means anything is decided where the protocol names an
+// identity (Gatekeeper).
 #pragma once
 
 #include <openssl/ssl.h>
@@ -14,8 +19,11 @@
 
 namespace pavise::hub {
 
-// Certificates a client may send in all.
+// Certificates a client may send in all, and how many.
 inline constexpr long kPeerCertificatesBytesMax = 16L * 1024;
+inline constexpr std::size_t kPeerCertificatesMax = 4;
+// A larger RSA key only costs the hub time to verify.
+inline constexpr int kPeerKeyBitsMax = 4096;
 
 struct TlsServerOptions {
   std::string certificate_chain_pem;  // leaf first
@@ -27,15 +35,15 @@ struct TlsServerOptions {
   long session_renew_age_s = 12L * 3600;
 };
 
-// The server's side that all connections share. A client certificate is required; it is trusted if
-// one of the issuers signed it (partial chain). Sessions are kept in a cache in memory and carry
-// the client's certificate, so that a resumed connection has the same identity. Thread-safe.
+// The client's certificates as they came, DER, leaf first.
+using PeerChain = std::vector<Bytes>;
+
+// The server's side that all connections share. Sessions are kept in a cache in memory and carry
+// the client's certificates, so that a resumed connection has the same identity. Thread-safe.
 class TlsServer {
  public:
   // kHubStartFailed with the reason.
   static Result<std::unique_ptr<TlsServer>> create(const TlsServerOptions& options);
-  // Trusts this issuer from the next handshake on. kTlsFailed if it is not a certificate.
-  Status add_issuer(ByteView certificate_der);
   SSL_CTX* context() const { return context_.get(); }
   long session_renew_age_s() const { return session_renew_age_s_; }
 
@@ -67,8 +75,10 @@ class TlsStream {
   // Why a step failed, in words.
   const std::string& failure() const { return failure_; }
   bool resumed() const;
-  // The client's certificate, DER, also after resumption. Empty before the handshake is done.
-  ByteView peer_leaf() const;
+  // Also after resumption. Empty: the client sent none. Precondition: the handshake is done.
+  const PeerChain& peer_chain() const;
+  // The host name that the client asked for (RFC 6066 section 3); empty if it did not.
+  std::string_view server_name() const;
 
  private:
   static int bio_read(BIO* bio, char* out, int size);

@@ -21,13 +21,13 @@ class TlsTest : public ::testing::Test {
     server_ = *TlsServer::create({.certificate_chain_pem = own.certificate_pem,
                                   .private_key_pem = SecretBytes::copy_of(as_bytes(own.key_pem)),
                                   .session_renew_age_s = renew_age_s});
-    ASSERT_TRUE(server_->add_issuer(device_ca_.certificate_der()));
   }
 
   struct Outcome {
     TlsStream::Step step = TlsStream::Step::need_more;
     bool resumed = false;
-    Bytes leaf;
+    PeerChain chain;
+    std::string server_name;
     SavedSession session;
     std::string failure;
   };
@@ -36,6 +36,7 @@ class TlsTest : public ::testing::Test {
     SSL* client = SSL_new(client_context_.get());
     SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     if (resume) SSL_set_session(client, resume.get());
+    SSL_set_tlsext_host_name(client, "hub.test");
     TlsStream stream(*server_);
     Outcome out;
     for (int turn = 0; turn < 10 && out.step == TlsStream::Step::need_more; ++turn) {
@@ -56,7 +57,8 @@ class TlsTest : public ::testing::Test {
     SSL_connect(client);
     SSL_read(client, &unused, 1);  // takes the ticket
     out.resumed = stream.resumed();
-    out.leaf = to_bytes(stream.peer_leaf());
+    out.chain = stream.peer_chain();
+    out.server_name = stream.server_name();
     out.failure = stream.failure();
     out.session = {SSL_get1_session(client), SSL_SESSION_free};
     SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -77,13 +79,13 @@ TEST_F(TlsTest, IdentityIsKeptOverResumptionWithoutGrowingTheCache) {
   const Outcome first = handshake();
   ASSERT_EQ(first.step, TlsStream::Step::done) << first.failure;
   EXPECT_FALSE(first.resumed);
-  EXPECT_TRUE(equal(first.leaf, device_.certificate_der));
+  EXPECT_EQ(first.chain, PeerChain{device_.certificate_der});
   const long cached = cached_sessions();
   SavedSession session = first.session;
   for (int i = 0; i < 3; ++i) {
     const Outcome again = handshake(session);
     ASSERT_TRUE(again.resumed);
-    EXPECT_TRUE(equal(again.leaf, device_.certificate_der));
+    EXPECT_EQ(again.chain, PeerChain{device_.certificate_der});
     session = again.session;
   }
   EXPECT_EQ(cached_sessions(), cached);
@@ -96,7 +98,7 @@ TEST_F(TlsTest, AnOldSessionIsRenewedWithItsIdentity) {
   for (int i = 0; i < 3; ++i) {
     const Outcome again = handshake(session);
     ASSERT_TRUE(again.resumed);
-    EXPECT_TRUE(equal(again.leaf, device_.certificate_der)) << "copied into the new session";
+    EXPECT_EQ(again.chain, PeerChain{device_.certificate_der}) << "copied into the new session";
     session = again.session;
   }
   EXPECT_EQ(cached_sessions(), cached + 3);
@@ -106,20 +108,59 @@ TEST_F(TlsTest, CiphertextMayArriveByteByByte) {
   make_server(3'600);
   const Outcome outcome = handshake({}, 1);
   EXPECT_EQ(outcome.step, TlsStream::Step::done) << outcome.failure;
-  EXPECT_TRUE(equal(outcome.leaf, device_.certificate_der));
+  EXPECT_EQ(outcome.chain, PeerChain{device_.certificate_der});
 }
 
-TEST_F(TlsTest, FailuresSayWhy) {
+TEST_F(TlsTest, TheServerNameIsKnownAlsoAfterResumption) {
   make_server(3'600);
+  const Outcome first = handshake();
+  EXPECT_EQ(first.server_name, "hub.test");
+  EXPECT_EQ(handshake(first.session).server_name, "hub.test");
+}
+
+// Tokens and thumbprints are judged later: here it only counts that the key is the client's.
+TEST_F(TlsTest, ClientsWithoutOrWithAnyCertificateAreLetThrough) {
+  make_server(3'600);
+  client_context_ = ClientContext(server_ca_.certificate_pem(), nullptr);
+  const Outcome without = handshake();
+  EXPECT_EQ(without.step, TlsStream::Step::done) << without.failure;
+  EXPECT_TRUE(without.chain.empty());
+  EXPECT_TRUE(handshake(without.session).chain.empty()) << "nor after resumption";
   const TestCa stranger("stranger");
   device_ = stranger.issue("device");
   client_context_ = ClientContext(server_ca_.certificate_pem(), &device_);
+  const Outcome foreign = handshake();
+  EXPECT_EQ(foreign.step, TlsStream::Step::done) << foreign.failure;
+  EXPECT_EQ(foreign.chain, PeerChain{device_.certificate_der});
+}
+
+TEST_F(TlsTest, ACertificateWithoutItsKeyIsRefused) {
+  make_server(3'600);
+  device_ = device_ca_.issue_with_wrong_private_key("device");
+  client_context_ = ClientContext(server_ca_.certificate_pem(), &device_);
   const Outcome outcome = handshake();
   EXPECT_EQ(outcome.step, TlsStream::Step::failed);
-  EXPECT_NE(outcome.failure.find("certificate verify failed"), std::string::npos)
-      << outcome.failure;
-  EXPECT_TRUE(outcome.leaf.empty());
-  EXPECT_TRUE(server_->add_issuer(as_bytes("not a certificate")).error().is(kTlsFailed));
+  EXPECT_NE(outcome.failure.find("signature"), std::string::npos) << outcome.failure;
+}
+
+TEST_F(TlsTest, NumberOfPeerCertificates) {
+  make_server(3'600);
+  for (std::size_t count = 2; count <= kPeerCertificatesMax + 1; ++count) {
+    const TestCa further("further " + std::to_string(count));
+    const unsigned char* der = as_uchar(further.certificate_der());
+    X509* certificate =
+        d2i_X509(nullptr, &der, static_cast<long>(further.certificate_der().size()));
+    ASSERT_EQ(SSL_CTX_add1_chain_cert(client_context_.get(), certificate), 1);
+    X509_free(certificate);
+    const Outcome outcome = handshake();
+    if (count <= kPeerCertificatesMax) {
+      ASSERT_EQ(outcome.step, TlsStream::Step::done) << outcome.failure;
+      EXPECT_EQ(outcome.chain.size(), count);
+      EXPECT_EQ(outcome.chain.back(), further.certificate_der());
+    } else {
+      EXPECT_EQ(outcome.step, TlsStream::Step::failed);
+    }
+  }
 }
 
 }  // namespace

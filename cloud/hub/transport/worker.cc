@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "cloud/hub/session/session.h"
+
 namespace pavise::hub {
 namespace {
 
@@ -206,9 +208,10 @@ void Worker::take_ciphertext(Connection& connection, ByteView in) {
       counters_.handshakes_failed.add();
       return end(connection, Error(kTlsFailed, connection.tls.failure()));
     }
-    if (step == TlsStream::Step::need_more || !finish_handshake(connection)) return;
+    if (step == TlsStream::Step::need_more) return;
+    finish_handshake(connection);
   }
-  Session& session = *connection.session;
+  ProtocolSession& session = *connection.session;
   while (!connection.ended) {
     if (!session.wants_input()) {
       connection.paused = true;
@@ -226,21 +229,10 @@ void Worker::take_ciphertext(Connection& connection, ByteView in) {
   }
 }
 
-bool Worker::finish_handshake(Connection& connection) {
-  const bool resumed = connection.tls.resumed();
-  (resumed ? counters_.handshakes_resumed : counters_.handshakes_full).add();
-  // Asked on every connection, resumed or not: rights may have gone since the last one.
-  auto admitted = shared_.authority.admit(connection.tls.peer_leaf());
-  if (!admitted) {
-    counters_.not_admitted.add();
-    end(connection, admitted.error());
-    return false;
-  }
-  shared_.table.add(admitted->device, connection.self);
-  connection.session =
-      std::make_unique<Session>(shared_.options.host_name, *std::move(admitted), connection, now());
+void Worker::finish_handshake(Connection& connection) {
+  (connection.tls.resumed() ? counters_.handshakes_resumed : counters_.handshakes_full).add();
+  connection.session = std::make_unique<Session>(connection, now());
   set_timer(connection);
-  return true;
 }
 
 void Worker::resume_reading(Connection& connection) {
@@ -254,6 +246,7 @@ void Worker::resume_reading(Connection& connection) {
 
 // Sends what the session wrote in this turn, as one record and one system call.
 void Worker::deliver(Connection& connection) {
+  append(plain_out_, std::exchange(connection.farewell, {}));
   if (!plain_out_.empty()) {
     if (connection.tls.write(plain_out_, cipher_out_) == TlsStream::Step::failed)
       end(connection, Error(kPeerClosed, connection.tls.failure()));
@@ -283,7 +276,8 @@ void Worker::watch(Connection& connection) {
 
 void Worker::end(Connection& connection, Error reason) {
   if (connection.ended) return;
-  if (connection.session) connection.session->close(reason);  // leaves the will
+  if (connection.session)
+    connection.session->close(reason, connection.farewell);  // leaves the will
   connection.ended = std::move(reason);
   ended_.push_back(connection.self);
 }
@@ -294,20 +288,26 @@ void Worker::bury() {
     free_slots_.push_back(ref.slot);
     counters_.closed.add();
     shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
-    const Session* session = connection->session.get();
-    if (session == nullptr || !session->connected()) --handshaking_;
-    if (session != nullptr) shared_.table.remove(session->identity().device, ref);
-    if (shared_.options.on_closed) {
-      HubEvent event;
-      event.peer_address = connection->peer;
-      event.reason = &*connection->ended;
-      if (session != nullptr) {
-        event.device = &session->identity().device;
-        event.tenant = &session->identity().tenant;
-      }
-      shared_.options.on_closed(event);
-    }
+    if (!connection->established) --handshaking_;
+    for (const Connection::Attached& one : connection->attached)
+      shared_.table.remove(one.identity, ref);
+    if (!connection->attached.empty()) shared_.methods.on_connection_ended(ref);
+    if (connection->holds_locks) shared_.data.release_messages(lock_owner(*connection));
+    report(shared_.options.on_closed, *connection, &*connection->ended);
   }
+}
+
+void Worker::report(const std::function<void(const HubEvent&)>& listener,
+                    const Connection& connection, const Error* reason) const {
+  if (!listener) return;
+  HubEvent event;
+  event.peer_address = connection.peer;
+  event.reason = reason;
+  if (!connection.attached.empty()) {
+    event.identity = &connection.attached.front().identity;
+    event.tenant = &connection.attached.front().tenant;
+  }
+  listener(event);
 }
 
 // --- Messages ----------------------------------------------------------------------------------
@@ -319,39 +319,115 @@ Connection* Worker::find(ConnectionRef ref) {
   return connection;
 }
 
-void Worker::handle(BarDevice& message) {
-  for (const ConnectionRef ref : shared_.table.connections_of(message.device)) {
-    if (ref.worker != number_) continue;
-    if (Connection* connection = find(ref)) {
-      end(*connection, kDeviceBarred);
-      deliver(*connection);
-    }
-  }
-}
-
-void Worker::handle(EndConnection& message) {
-  if (Connection* connection = find(message.connection)) {
-    end(*connection, message.reason);
+// Rare, so a walk over all connections does; an index by device would cost every one of them.
+void Worker::handle(EndOfRights& message) {
+  const RightsChanged& change = *message.change;
+  const auto concerned = [&](const Connection::Attached& one) {
+    return one.identity.device() == change.device &&
+           (!change.hub || one.identity.hub() == *change.hub) &&
+           (!change.module_id || one.identity.module_id() == *change.module_id);
+  };
+  for (const auto& connection : connections_) {
+    if (connection == nullptr || connection->ended) continue;
+    if (std::ranges::none_of(connection->attached, concerned)) continue;
+    end(*connection, change.reason);
     deliver(*connection);
   }
 }
 
-void Worker::handle(TwinAnswered& message) {
-  if (Connection* connection = find(message.connection)) {
-    connection->session->on_twin_answer(message.token, message.answer, plain_out_);
-    deliver(*connection);
+void Worker::handle(ForSession& message) {
+  Connection* connection = find(message.connection);
+  if (connection == nullptr || !connection->session) return;
+  ProtocolSession& session = *connection->session;
+  session.on_event(message.event, now(), plain_out_);
+  if (session.closed()) {
+    end(*connection, *session.closed());
+  } else {
+    resume_reading(*connection);
+    set_timer(*connection);
   }
-}
-
-void Worker::handle(DesiredChanged& message) {
-  if (Connection* connection = find(message.connection)) {
-    connection->session->on_desired_changed(message.version, *message.body, plain_out_);
-    deliver(*connection);
-  }
+  deliver(*connection);
 }
 
 void Worker::handle(StopWorker&) {
   stopping_ = true;
+}
+
+// --- What sessions ask ---------------------------------------------------------------------------
+
+LockOwner Worker::lock_owner(const Connection& connection) const {
+  // Never used twice while the process lives, and never 0.
+  return (std::uint64_t{connection.self.worker + 1} << 56U) |
+         (std::uint64_t{connection.self.slot} << 32U) | connection.self.generation;
+}
+
+Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
+  // Asked on every connection, resumed or not: rights may have gone since the last one.
+  auto principal = shared_.gatekeeper.authenticate(
+      claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
+  if (!principal) counters_.not_admitted.add();
+  return principal;
+}
+
+void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
+  const iothub::Identity& identity = *principal.identity;
+  const bool known = std::ranges::find(from.attached, identity, &Connection::Attached::identity) !=
+                     from.attached.end();
+  const auto replaced = shared_.table.attach(
+      identity, from.self, channels, {shared_.clock.now_ms(), principal.certificate_serial});
+  if (replaced)
+    shared_.inboxes[replaced->worker]->post(
+        ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
+  if (!known) {
+    from.attached.push_back({identity, principal.tenant});
+    if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
+  }
+  if (!from.established) {
+    from.established = true;
+    --handshaking_;
+    counters_.sessions.add();
+    report(shared_.options.on_session, from, nullptr);
+  }
+  if ((channels & static_cast<Channels>(Channel::methods)) != 0)
+    shared_.methods.on_listening(identity, from.self);
+}
+
+void Worker::detach(Connection& from, const iothub::Identity& identity, Channels channels) {
+  shared_.table.detach(identity, from.self, channels);
+}
+
+void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
+                      Token token) {
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.data.twin(identity, std::move(request),
+                    [inbox, ref = from.self, token](Result<TwinReply> reply) {
+                      inbox->post(ForSession{ref, TwinAnswered{token, std::move(reply)}});
+                    });
+}
+
+void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {
+  counters_.methods.add();
+  shared_.methods.answer(call, from.self, std::move(reply));
+}
+
+void Worker::next_message(Connection& from, const iothub::Identity& identity, Token token) {
+  from.holds_locks = true;
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.data.next_message(
+      identity, lock_owner(from),
+      [inbox, ref = from.self, token](Result<std::optional<DeviceMessage>> message) {
+        inbox->post(ForSession{ref, MessageOffered{token, std::move(message)}});
+      });
+}
+
+void Worker::settle_message(Connection& from, const iothub::Identity& identity,
+                            const std::string& lock_token, Settlement settlement, Token token) {
+  if (settlement == Settlement::complete) counters_.messages_sent.add();
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.data.settle_message(identity, lock_token, settlement,
+                              [inbox, ref = from.self, token](Status outcome) {
+                                inbox->post(ForSession{ref, MessageSettled{token, outcome}});
+                              });
 }
 
 // --- Records -----------------------------------------------------------------------------------
@@ -390,7 +466,7 @@ void Worker::fail_commit(const Commit& commit) {
   for (const ConnectionRef ref : commit.connections) {
     Connection* connection = find(ref);
     if (connection == nullptr) continue;
-    connection->session->on_not_stored(commit.number_begin, commit.number_end);
+    connection->session->on_not_stored(commit.number_begin, commit.number_end, plain_out_);
     if (connection->session->closed()) end(*connection, *connection->session->closed());
     deliver(*connection);
   }
@@ -416,28 +492,6 @@ void Worker::handle(LogProgress& progress) {
   }
 }
 
-void Worker::queue_twin(Connection& from, TwinCommand command, std::uint32_t token) {
-  Inbox* inbox = shared_.inboxes[number_].get();
-  shared_.twins.submit(std::move(command), [inbox, ref = from.self, token](Result<TwinAnswer> a) {
-    inbox->post(TwinAnswered{ref, token, std::move(a)});
-  });
-}
-
-void Worker::announce(Connection& from, const DeviceId& device) {
-  --handshaking_;
-  counters_.sessions.add();
-  ConnectionInfo info{shared_.clock.now_ms(), from.session->identity().certificate_serial};
-  for (const ConnectionRef older : shared_.table.announce(device, from.self, std::move(info)))
-    shared_.inboxes[older.worker]->post(EndConnection{older, kSuperseded});
-  if (shared_.options.on_session) {
-    HubEvent event;
-    event.device = &from.session->identity().device;
-    event.tenant = &from.session->identity().tenant;
-    event.peer_address = from.peer;
-    shared_.options.on_session(event);
-  }
-}
-
 // --- Time --------------------------------------------------------------------------------------
 
 void Worker::set_timer(Connection& connection) {
@@ -457,7 +511,7 @@ void Worker::run_timers() {
     if (connection == nullptr || connection->timer_ms != timer.due_ms) continue;
     connection->timer_ms = 0;
     if (connection->session) {
-      connection->session->on_time(at);
+      connection->session->on_time(at, plain_out_);
       if (connection->session->closed()) end(*connection, *connection->session->closed());
     } else if (at.steady_ms >= connection->deadline_ms()) {
       end(*connection, Error(kConnectTimeout, "during the TLS handshake"));

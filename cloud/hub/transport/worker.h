@@ -8,13 +8,14 @@
 #include <thread>
 #include <vector>
 
+#include "cloud/hub/ports/gatekeeper.h"
+#include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/segment_log/segment_log.h"
 #include "cloud/hub/transport/connection.h"
 #include "cloud/hub/transport/hub_options.h"
 #include "cloud/hub/transport/inbox.h"
+#include "cloud/hub/transport/method_broker.h"
 #include "cloud/hub/transport/metrics.h"
-#include "cloud/hub/transport/twin_queue.h"
-#include "cloud/security/authority/device_authority.h"
 #include "common/base/clock.h"
 
 namespace pavise::hub {
@@ -23,11 +24,12 @@ namespace pavise::hub {
 struct WorkerShared {
   const HubOptions& options;
   const TlsServer& tls;
-  security::DeviceAuthority& authority;
+  Gatekeeper& gatekeeper;
   SegmentLog& log;
-  TwinQueue& twins;
+  HubData& data;
   const Clock& clock;
   ConnectionTable& table;
+  MethodBroker& methods;
   std::vector<std::unique_ptr<Inbox>>& inboxes;  // one per worker, by number
   std::atomic<std::uint64_t>& open_connections;
 };
@@ -61,9 +63,16 @@ class Worker final : public ConnectionHost {
   Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socket epoll);
 
   // ConnectionHost
+  Result<Principal> authenticate(Connection& from, const Claim& claim) override;
+  void attach(Connection& from, const Principal& principal, Channels channels) override;
+  void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
-  void queue_twin(Connection& from, TwinCommand command, std::uint32_t token) override;
-  void announce(Connection& from, const DeviceId& device) override;
+  void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
+                Token token) override;
+  void answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) override;
+  void next_message(Connection& from, const iothub::Identity& identity, Token token) override;
+  void settle_message(Connection& from, const iothub::Identity& identity,
+                      const std::string& lock_token, Settlement settlement, Token token) override;
   ConnectionTable& table() override { return shared_.table; }
 
   void run();
@@ -79,7 +88,7 @@ class Worker final : public ConnectionHost {
   void on_ready(Connection& connection, std::uint32_t events);
   void receive(Connection& connection);
   void take_ciphertext(Connection& connection, ByteView in);
-  bool finish_handshake(Connection& connection);
+  void finish_handshake(Connection& connection);
   void resume_reading(Connection& connection);
   void deliver(Connection& connection);
   void watch(Connection& connection);
@@ -87,10 +96,8 @@ class Worker final : public ConnectionHost {
   void bury();
 
   void handle(LogProgress& progress);
-  void handle(BarDevice& message);
-  void handle(EndConnection& message);
-  void handle(TwinAnswered& message);
-  void handle(DesiredChanged& message);
+  void handle(EndOfRights& message);
+  void handle(ForSession& message);
   void handle(StopWorker& message);
 
   void hand_batch_to_log();
@@ -98,6 +105,9 @@ class Worker final : public ConnectionHost {
   void set_timer(Connection& connection);
   void run_timers();
   Connection* find(ConnectionRef connection);
+  LockOwner lock_owner(const Connection& connection) const;
+  void report(const std::function<void(const HubEvent&)>& listener, const Connection& connection,
+              const Error* reason) const;
 
   WorkerShared shared_;
   const std::uint32_t number_;

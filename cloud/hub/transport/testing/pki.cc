@@ -1,6 +1,8 @@
 #include "cloud/hub/transport/testing/pki.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -91,6 +93,34 @@ Identity TestCa::issue(const std::string& common_name, long valid_s) const {
   Identity out = identity_of(certificate, key);
   X509_free(certificate);
   EVP_PKEY_free(key);
+  return out;
+}
+
+Identity TestCa::issue_with_wrong_private_key(const std::string& common_name) const {
+  EVP_PKEY* right = EVP_EC_gen("P-256");
+  EVP_PKEY* wrong = EVP_EC_gen("P-256");
+  unsigned char* point = nullptr;
+  const std::size_t point_size = EVP_PKEY_get1_encoded_public_key(right, &point);
+  BIGNUM* secret = nullptr;
+  PAVISE_CHECK(EVP_PKEY_get_bn_param(wrong, OSSL_PKEY_PARAM_PRIV_KEY, &secret) == 1);
+  OSSL_PARAM_BLD* builder = OSSL_PARAM_BLD_new();
+  OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
+  OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, point_size);
+  OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, secret);
+  OSSL_PARAM* parameters = OSSL_PARAM_BLD_to_param(builder);
+  EVP_PKEY_CTX* maker = EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr);
+  EVP_PKEY* mixed = nullptr;
+  PAVISE_CHECK(EVP_PKEY_fromdata_init(maker) == 1 &&
+               EVP_PKEY_fromdata(maker, &mixed, EVP_PKEY_KEYPAIR, parameters) == 1);
+  X509* certificate = make(common_name, right, certificate_, key_, 86'400);
+  Identity out = identity_of(certificate, mixed);
+  X509_free(certificate);
+  EVP_PKEY_CTX_free(maker);
+  OSSL_PARAM_free(parameters);
+  OSSL_PARAM_BLD_free(builder);
+  BN_free(secret);
+  OPENSSL_free(point);
+  for (EVP_PKEY* key : {right, wrong, mixed}) EVP_PKEY_free(key);
   return out;
 }
 

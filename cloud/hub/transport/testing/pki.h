@@ -28,6 +28,8 @@ class TestCa {
   const std::string& certificate_pem() const { return self_.certificate_pem; }
   // Valid from an hour ago to `valid_s` from now.
   Identity issue(const std::string& common_name, long valid_s = 86'400) const;
+  // What a thief of the certificate has: the key's public half is right, the private one is not.
+  Identity issue_with_wrong_private_key(const std::string& common_name) const;
 
  private:
   Identity self_;

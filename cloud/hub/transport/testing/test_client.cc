@@ -127,11 +127,13 @@ bool TestClient::ended(int timeout_ms) {
   return !timed_out_;
 }
 
-std::optional<mqtt::ConnectCode> TestClient::connect(const std::string& id, bool clean) {
+std::optional<mqtt::ConnectCode> TestClient::connect(const std::string& id, bool clean,
+                                                     std::string_view token) {
   const std::string username = iothub::make_username("hub.test", id, "2021-04-12", "test");
-  if (!send(mqtt::Connect{
-          .clean_session = clean, .keep_alive_s = 60, .client_id = id, .username = username}))
-    return std::nullopt;
+  mqtt::Connect packet{
+      .clean_session = clean, .keep_alive_s = 60, .client_id = id, .username = username};
+  if (!token.empty()) packet.password = as_bytes(token);
+  if (!send(packet)) return std::nullopt;
   const auto answer = receive();
   if (!answer || !std::holds_alternative<mqtt::ConnAck>(*answer)) return std::nullopt;
   return std::get<mqtt::ConnAck>(*answer).code;

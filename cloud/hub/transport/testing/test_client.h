@@ -52,7 +52,8 @@ class TestClient {
   bool ended(int timeout_ms = 5'000);
 
   // CONNECT as `id`; the return code, or nullopt if there was none.
-  std::optional<mqtt::ConnectCode> connect(const std::string& id, bool clean = true);
+  std::optional<mqtt::ConnectCode> connect(const std::string& id, bool clean = true,
+                                           std::string_view token = {});
 
  private:
   bool read_more(int timeout_ms);

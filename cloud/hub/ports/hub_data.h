@@ -1,0 +1,37 @@
+// The hub's data as sessions use it: asked without blocking, answered when the effect is durable.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cloud/hub/ports/device_port.h"
+
+namespace pavise::hub {
+
+// Names a connection that holds message locks.
+using LockOwner = std::uint64_t;
+
+// Thread-safe. Every `done` is called exactly once, on a thread of the data's own or at once on the
+// caller's when there is no room; it must not block. Calls are executed in the order they come.
+class HubData {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+
+  virtual ~HubData() = default;
+
+  // An attested device connected: it gets its entry in the hub, if it has none.
+  virtual void ensure_attested(const iothub::Identity& identity) = 0;
+  virtual void twin(const iothub::Identity& identity, TwinRequest request,
+                    Done<TwinReply> done) = 0;
+  // Locks the oldest waiting message for this identity; nullopt: there is none.
+  virtual void next_message(const iothub::Identity& identity, LockOwner owner,
+                            Done<std::optional<DeviceMessage>> done) = 0;
+  virtual void settle_message(const iothub::Identity& identity, std::string lock_token,
+                              Settlement settlement, Done<void> done) = 0;
+  // The owner's connection is gone: what it had locked waits again.
+  virtual void release_messages(LockOwner owner) = 0;
+};
+
+}  // namespace pavise::hub
