@@ -8,7 +8,7 @@
 #include <mutex>
 #include <optional>
 
-#include "cloud/security/registry/sqlite_database.h"
+#include "cloud/security/registry/sqlite_schema.h"
 
 namespace pavise::security {
 
@@ -35,8 +35,6 @@ class CommitGroup {
     bool done = false;
   };
   void run_group(std::deque<Pending*>& group);
-  void run_alone(Pending& pending);
-  bool run_shared(std::deque<Pending*>& group);
 
   std::unique_ptr<SqliteDatabase> db_;
   std::mutex mutex_;

@@ -1,155 +1,28 @@
 // What the registry does when the machine fails under it: killed at any write or flush, disk full,
-// failing disk. The faults are injected below SQLite, in its file layer.
+// failing disk.
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 #include <vector>
 
 #include "cloud/security/registry/registry_contract.h"
 #include "cloud/security/registry/sqlite_registry.h"
+#include "common/sqlite/testing/faults.h"
 
 namespace pavise::security {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum class Fault { none, kill, kill_torn, disk_full, io_error };
-
-// Counts the writes, flushes and truncations of all files and fails from the n-th on (kill: ends
-// the process there, as kill -9 does).
-struct Plan {
-  Fault fault = Fault::none;
-  int at = 0;
-  int seen = 0;
-} plan;
-
-struct FaultyFile {
-  sqlite3_file base;
-  sqlite3_file* real;
-};
-sqlite3_vfs* real_vfs = nullptr;
-
-sqlite3_file* real_of(sqlite3_file* file) {
-  return reinterpret_cast<FaultyFile*>(file)->real;
-}
-
-int before_change() {
-  if (plan.fault == Fault::none || plan.fault == Fault::kill_torn) return SQLITE_OK;
-  if (++plan.seen < plan.at) return SQLITE_OK;
-  switch (plan.fault) {
-    case Fault::kill:
-      _exit(9);
-    case Fault::disk_full:
-      return SQLITE_FULL;
-    case Fault::io_error:
-      return SQLITE_IOERR_WRITE;
-    default:
-      return SQLITE_OK;
-  }
-}
-
-int faulty_write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
-  sqlite3_file* real = real_of(file);
-  if (plan.fault == Fault::kill_torn && ++plan.seen == plan.at) {
-    (void)real->pMethods->xWrite(real, data, size / 2, offset);
-    _exit(9);
-  }
-  const int code = before_change();
-  return code != SQLITE_OK ? code : real->pMethods->xWrite(real, data, size, offset);
-}
-int faulty_sync(sqlite3_file* file, int flags) {
-  const int code = before_change();
-  if (code != SQLITE_OK) return SQLITE_IOERR_FSYNC;
-  return real_of(file)->pMethods->xSync(real_of(file), flags);
-}
-int faulty_truncate(sqlite3_file* file, sqlite3_int64 size) {
-  const int code = before_change();
-  return code != SQLITE_OK ? code : real_of(file)->pMethods->xTruncate(real_of(file), size);
-}
-
-int faulty_close(sqlite3_file* file) {
-  sqlite3_file* real = real_of(file);
-  const int code = real->pMethods != nullptr ? real->pMethods->xClose(real) : SQLITE_OK;
-  sqlite3_free(real);
-  return code;
-}
-
-const sqlite3_io_methods* faulty_methods() {
-  static const sqlite3_io_methods methods = [] {
-    sqlite3_io_methods m{};
-    m.iVersion = 2;
-    m.xClose = faulty_close;
-    m.xRead = [](sqlite3_file* f, void* d, int n, sqlite3_int64 o) {
-      return real_of(f)->pMethods->xRead(real_of(f), d, n, o);
-    };
-    m.xWrite = faulty_write;
-    m.xTruncate = faulty_truncate;
-    m.xSync = faulty_sync;
-    m.xFileSize = [](sqlite3_file* f, sqlite3_int64* n) {
-      return real_of(f)->pMethods->xFileSize(real_of(f), n);
-    };
-    m.xLock = [](sqlite3_file* f, int l) { return real_of(f)->pMethods->xLock(real_of(f), l); };
-    m.xUnlock = [](sqlite3_file* f, int l) { return real_of(f)->pMethods->xUnlock(real_of(f), l); };
-    m.xCheckReservedLock = [](sqlite3_file* f, int* r) {
-      return real_of(f)->pMethods->xCheckReservedLock(real_of(f), r);
-    };
-    m.xFileControl = [](sqlite3_file* f, int op, void* a) {
-      return real_of(f)->pMethods->xFileControl(real_of(f), op, a);
-    };
-    m.xSectorSize = [](sqlite3_file* f) { return real_of(f)->pMethods->xSectorSize(real_of(f)); };
-    m.xDeviceCharacteristics = [](sqlite3_file* f) {
-      return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
-    };
-    m.xShmMap = [](sqlite3_file* f, int a, int b, int c, void volatile** d) {
-      return real_of(f)->pMethods->xShmMap(real_of(f), a, b, c, d);
-    };
-    m.xShmLock = [](sqlite3_file* f, int a, int b, int c) {
-      return real_of(f)->pMethods->xShmLock(real_of(f), a, b, c);
-    };
-    m.xShmBarrier = [](sqlite3_file* f) { real_of(f)->pMethods->xShmBarrier(real_of(f)); };
-    m.xShmUnmap = [](sqlite3_file* f, int d) {
-      return real_of(f)->pMethods->xShmUnmap(real_of(f), d);
-    };
-    return m;
-  }();
-  return &methods;
-}
-
-int faulty_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int* out) {
-  auto* faulty = reinterpret_cast<FaultyFile*>(file);
-  faulty->base.pMethods = nullptr;
-  faulty->real =
-      static_cast<sqlite3_file*>(sqlite3_malloc64(static_cast<sqlite3_uint64>(real_vfs->szOsFile)));
-  if (faulty->real == nullptr) return SQLITE_NOMEM;
-  std::memset(faulty->real, 0, static_cast<std::size_t>(real_vfs->szOsFile));
-  const int code = real_vfs->xOpen(real_vfs, name, faulty->real, flags, out);
-  if (code == SQLITE_OK)
-    faulty->base.pMethods = faulty_methods();
-  else
-    sqlite3_free(faulty->real);
-  return code;
-}
-
-void install_faults() {
-  if (real_vfs != nullptr) return;
-  sqlite3_initialize();
-  real_vfs = sqlite3_vfs_find(nullptr);
-  static sqlite3_vfs faulty = *real_vfs;
-  faulty.zName = "faulty";
-  faulty.szOsFile = sizeof(FaultyFile);
-  faulty.pNext = nullptr;
-  faulty.xOpen = faulty_open;
-  sqlite3_vfs_register(&faulty, 1);
-}
+using sqlite::testing::Fault;
+using sqlite::testing::plan;
 
 class RegistryFaults : public testing::Test {
  protected:
   void SetUp() override {
-    install_faults();
+    sqlite::testing::install_faults();
     plan = {};
     std::string pattern = testing::TempDir() + "faultsXXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);

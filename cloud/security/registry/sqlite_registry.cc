@@ -1,11 +1,6 @@
 // Opening, and what belongs to the management plane: tenants, vendors, releases, tokens, audit.
 #include "cloud/security/registry/sqlite_registry.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -33,41 +28,15 @@ std::optional<std::int64_t> optional_integer(const SqliteRow& row, int column) {
   return row.integer(column);
 }
 
-Result<std::unique_ptr<SqliteDatabase>> open_checked(const SqliteRegistryOptions& options) {
-  // Created by us, so that the file is never readable by others, not even for a moment.
-  const int fd =
-      ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-  if (fd < 0) return Error(kRegistryUnavailable, options.path + ": " + std::strerror(errno));
-  ::close(fd);
-  PAVISE_TRY_ASSIGN(auto db, SqliteDatabase::open(options.path, SqliteDatabase::Access::read_write,
-                                                  options.pages_max));
-  std::string finding;
-  PAVISE_TRY(
-      db->query("PRAGMA quick_check(1)", [&](const SqliteRow& row) { finding = row.text(0); }));
-  if (finding != "ok") return damaged(finding);
-  PAVISE_TRY(migrate(*db, options.path, registry_migrations()));
-  return db;
-}
-
 }  // namespace
 
-Result<FileLock> FileLock::take(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-  if (fd < 0) return Error(kRegistryUnavailable, path + ": " + std::strerror(errno));
-  FileLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return Error(kRegistryBusy, path);
-  return lock;
-}
-
-FileLock::~FileLock() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<std::unique_ptr<Registry>> open_sqlite_registry(const SqliteRegistryOptions& options) {
-  PAVISE_TRY_ASSIGN(auto lock, FileLock::take(options.path + ".lock"));
-  PAVISE_TRY_ASSIGN(auto writer, open_checked(options));
-  PAVISE_TRY_ASSIGN(auto reader,
-                    SqliteDatabase::open(options.path, SqliteDatabase::Access::read_only, 0));
+  PAVISE_TRY_ASSIGN(auto lock, sqlite::FileLock::take(options.path + ".lock", kSqliteErrors));
+  PAVISE_TRY_ASSIGN(auto writer, sqlite::open_file(options.path, options.pages_max,
+                                                   registry_migrations(), kSqliteErrors));
+  PAVISE_TRY_ASSIGN(
+      auto reader,
+      SqliteDatabase::open(options.path, SqliteDatabase::Access::read_only, 0, kSqliteErrors));
   return std::unique_ptr<Registry>(
       std::make_unique<SqliteRegistry>(std::move(lock), std::move(writer), std::move(reader)));
 }

@@ -5,28 +5,13 @@
 
 #include "cloud/security/registry/commit_group.h"
 #include "cloud/security/registry/sqlite_registry.h"
+#include "common/sqlite/file.h"
 
 namespace pavise::security {
 
-// An advisory lock on "<path>.lock", held as long as the object lives. The kernel drops it when the
-// process ends in whatever way.
-class FileLock {
- public:
-  static Result<FileLock> take(const std::string& path);  // kRegistryBusy, kRegistryUnavailable
-  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  FileLock& operator=(FileLock&&) = delete;
-  ~FileLock();
-
- private:
-  explicit FileLock(int fd) : fd_(fd) {}
-  int fd_;
-};
-
 class SqliteRegistry final : public Registry {
  public:
-  SqliteRegistry(FileLock lock, std::unique_ptr<SqliteDatabase> writer,
+  SqliteRegistry(sqlite::FileLock lock, std::unique_ptr<SqliteDatabase> writer,
                  std::unique_ptr<SqliteDatabase> reader)
       : lock_(std::move(lock)), writes_(std::move(writer)), reader_(std::move(reader)) {}
 
@@ -92,7 +77,7 @@ class SqliteRegistry final : public Registry {
     return reader_->query(sql, visit, args...);
   }
 
-  FileLock lock_;
+  sqlite::FileLock lock_;
   CommitGroup writes_;
   std::mutex reader_mutex_;
   std::unique_ptr<SqliteDatabase> reader_;

@@ -80,7 +80,9 @@ TEST(SqliteRegistry, MissingFolderIsSaid) {
 TEST(SqliteRegistry, RefusesAFileOfANewerVersion) {
   const Folder folder;
   {
-    auto db = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0).value();
+    auto db =
+        SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0, kSqliteErrors)
+            .value();
     ASSERT_TRUE(db->execute("PRAGMA user_version=99"));
   }
   EXPECT_TRUE(open_sqlite_registry({folder.file()}).error().is(kRegistryTooNew));
@@ -112,43 +114,11 @@ TEST(SqliteRegistry, NoticesADamagedPageAtTheNextStart) {
   EXPECT_TRUE(opened.error().is(kRegistryCorrupt)) << opened.error().message();
 }
 
-TEST(SqliteSchema, MigratesStepByStepAndKeepsABackup) {
-  const Folder folder;
-  const char* const first[] = {"CREATE TABLE a (x INTEGER);"};
-  const char* const both[] = {first[0], "ALTER TABLE a ADD COLUMN y INTEGER;"};
-  auto db = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0).value();
-  ASSERT_TRUE(migrate(*db, folder.file(), first));
-  EXPECT_FALSE(fs::exists(folder.file("registry.db.v0.bak"))) << "a new file needs none";
-  ASSERT_TRUE(db->change("INSERT INTO a (x) VALUES (?1)", 7));
-  ASSERT_TRUE(migrate(*db, folder.file(), both));
-  ASSERT_TRUE(migrate(*db, folder.file(), both)) << "nothing left to do";
-  EXPECT_TRUE(
-      db->query("SELECT y FROM a", [](const SqliteRow& row) { EXPECT_TRUE(row.is_null(0)); }));
-
-  auto backup =
-      SqliteDatabase::open(folder.file("registry.db.v1.bak"), SqliteDatabase::Access::read_only, 0)
-          .value();
-  EXPECT_FALSE(backup->query("SELECT y FROM a", [](const SqliteRow&) {}));
-  EXPECT_TRUE(
-      backup->query("SELECT x FROM a", [](const SqliteRow& row) { EXPECT_EQ(row.integer(0), 7); }));
-}
-
-TEST(SqliteSchema, AFailedStepLeavesTheOldVersion) {
-  const Folder folder;
-  const char* const first[] = {"CREATE TABLE a (x INTEGER);"};
-  const char* const broken[] = {first[0],
-                                "CREATE TABLE b (x INTEGER); CREATE TABLE a (x INTEGER);"};
-  auto db = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0).value();
-  ASSERT_TRUE(migrate(*db, folder.file(), first));
-  EXPECT_FALSE(migrate(*db, folder.file(), broken));
-  EXPECT_FALSE(db->in_transaction());
-  EXPECT_FALSE(db->query("SELECT x FROM b", [](const SqliteRow&) {})) << "rolled back";
-  EXPECT_TRUE(migrate(*db, folder.file(), first));
-}
-
 TEST(CommitGroup, OneBadOperationDoesNotHurtItsNeighbours) {
   const Folder folder;
-  auto db = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0).value();
+  auto db =
+      SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0, kSqliteErrors)
+          .value();
   ASSERT_TRUE(db->execute("CREATE TABLE t (x INTEGER PRIMARY KEY)"));
   CommitGroup group(std::move(db));
   constexpr int kThreads = 8;

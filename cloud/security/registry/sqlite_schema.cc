@@ -1,8 +1,5 @@
 #include "cloud/security/registry/sqlite_schema.h"
 
-#include <cstdio>
-#include <cstring>
-
 namespace pavise::security {
 namespace {
 
@@ -104,43 +101,10 @@ CREATE TABLE audit (
 
 constexpr const char* kMigrations[] = {kVersion1};
 
-// A crash leaves either no backup of that name or a whole one.
-Status back_up(SqliteDatabase& db, const std::string& path, std::int64_t version) {
-  const std::string target = path + ".v" + std::to_string(version) + ".bak";
-  const std::string partial = target + ".partial";
-  std::remove(partial.c_str());
-  PAVISE_TRY(db.change("VACUUM INTO ?1", partial));
-  if (std::rename(partial.c_str(), target.c_str()) != 0)
-    return Error(kRegistryUnavailable, std::string("backup: ") + std::strerror(errno));
-  return {};
-}
-
 }  // namespace
 
 std::span<const char* const> registry_migrations() {
   return kMigrations;
-}
-
-Status migrate(SqliteDatabase& db, const std::string& path,
-               std::span<const char* const> migrations) {
-  std::int64_t version = 0;
-  PAVISE_TRY(
-      db.query("PRAGMA user_version", [&](const SqliteRow& row) { version = row.integer(0); }));
-  const auto newest = static_cast<std::int64_t>(migrations.size());
-  if (version > newest || version < 0)
-    return Error(kRegistryTooNew,
-                 "file " + std::to_string(version) + ", program " + std::to_string(newest));
-  if (version > 0 && version < newest) PAVISE_TRY(back_up(db, path, version));
-  for (; version < newest; ++version) {
-    const std::string sql = std::string("BEGIN IMMEDIATE;") +
-                            migrations[static_cast<std::size_t>(version)] +
-                            "PRAGMA user_version=" + std::to_string(version + 1) + ";COMMIT;";
-    if (auto status = db.execute(sql.c_str()); !status) {
-      if (db.in_transaction()) (void)db.execute("ROLLBACK");
-      return status;
-    }
-  }
-  return {};
 }
 
 }  // namespace pavise::security

@@ -1,5 +1,5 @@
 // A thin, typed wrapper of one SQLite connection: cached prepared statements, bound parameters
-// only, SQLite's result codes as registry errors. Private to the registry. Not thread-safe.
+// only, SQLite's result codes as errors of the module that owns the file. Not thread-safe.
 #pragma once
 
 #include <concepts>
@@ -10,19 +10,30 @@
 #include <string>
 #include <string_view>
 
-#include "cloud/security/registry/registry.h"
 #include "common/base/bytes.h"
+#include "common/base/ids.h"
 #include "common/base/result.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace pavise::security {
+namespace pavise::sqlite {
+
+// What a module calls SQLite's failures; static storage.
+struct Errors {
+  const ErrorInfo& failed;          // cannot open, read or write
+  const ErrorInfo& full;            // disk or pages_max
+  const ErrorInfo& corrupt;         // not SQLite, or damaged
+  const ErrorInfo& busy;            // another process has it
+  const ErrorInfo& too_new;         // schema version above what the program knows
+  const ErrorInfo& already_exists;  // UNIQUE, PRIMARY KEY, CHECK
+  const ErrorInfo& not_found;       // FOREIGN KEY
+};
 
 // The current row of a running query; valid until the next step.
-class SqliteRow {
+class Row {
  public:
-  explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
+  explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
   std::string text(int column) const;
@@ -32,21 +43,22 @@ class SqliteRow {
   sqlite3_stmt* statement_;
 };
 
-class SqliteDatabase {
+class Database {
  public:
   enum class Access { read_write, read_only };
 
-  // Errors: kRegistryUnavailable, kRegistryCorrupt, kRegistryBusy, kRegistryFull.
-  static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, Access access,
-                                                      std::uint32_t pages_max);
-  ~SqliteDatabase();
-  SqliteDatabase(const SqliteDatabase&) = delete;
-  SqliteDatabase& operator=(const SqliteDatabase&) = delete;
+  // `pages_max` of 4096 bytes; 0: no bound. `errors` must outlive the database. failed, corrupt,
+  // busy, full.
+  static Result<std::unique_ptr<Database>> open(const std::string& path, Access access,
+                                                std::uint32_t pages_max, const Errors& errors);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
 
   // Any number of statements without parameters or results.
   Status execute(const char* sql);
   // One statement; returns the number of rows that it changed. A broken UNIQUE, PRIMARY KEY or
-  // FOREIGN KEY constraint is kAlreadyExists or kNotFound respectively.
+  // FOREIGN KEY constraint is already_exists or not_found respectively.
   template <class... Args>
   Result<std::size_t> change(std::string_view sql, const Args&... args) {
     PAVISE_TRY_ASSIGN(const Use use, prepare(sql));
@@ -54,7 +66,7 @@ class SqliteDatabase {
     (bind(use.statement, ++index, args), ...);
     return finish(use.statement);
   }
-  // Calls visit(SqliteRow) for each row of one query; returns how many there were.
+  // Calls visit(Row) for each row of one query; returns how many there were.
   template <class Visit, class... Args>
   Result<std::size_t> query(std::string_view sql, const Visit& visit, const Args&... args) {
     PAVISE_TRY_ASSIGN(const Use use, prepare(sql));
@@ -63,11 +75,13 @@ class SqliteDatabase {
     for (std::size_t rows = 0;; ++rows) {
       PAVISE_TRY_ASSIGN(const bool row, step(use.statement));
       if (!row) return rows;
-      visit(SqliteRow(use.statement));
+      visit(Row(use.statement));
     }
   }
-  // False inside BEGIN ... COMMIT. SQLite ends a transaction by itself after some failures.
+  // True inside BEGIN ... COMMIT. SQLite ends a transaction by itself after some failures.
   bool in_transaction() const;
+  std::int64_t last_insert_id() const;
+  const Errors& errors() const { return errors_; }
 
  private:
   // Resets the statement when the use ends, so that no read transaction stays open.
@@ -81,7 +95,7 @@ class SqliteDatabase {
     sqlite3_stmt* statement;
   };
 
-  explicit SqliteDatabase(sqlite3* db) : db_(db) {}
+  Database(sqlite3* db, const Errors& errors) : db_(db), errors_(errors) {}
   Result<Use> prepare(std::string_view sql);
   Result<bool> step(sqlite3_stmt* statement);
   Result<std::size_t> finish(sqlite3_stmt* statement);
@@ -117,7 +131,8 @@ class SqliteDatabase {
   }
 
   sqlite3* db_;
+  const Errors& errors_;
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
 };
 
-}  // namespace pavise::security
+}  // namespace pavise::sqlite
