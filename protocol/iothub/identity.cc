@@ -30,6 +30,11 @@ std::optional<HubName> HubName::parse(std::string_view text) {
   return HubName(std::move(folded));
 }
 
+HubName HubName::of_tenant(const TenantId& tenant) {
+  static_assert(kTenantPrefix.size() + TenantId::kLengthMax <= kLengthMax);
+  return HubName(std::string(kTenantPrefix) + tenant.text());
+}
+
 std::optional<Identity> Identity::make(HubName hub, std::string_view device,
                                        std::string_view module_id) {
   if (!is_valid_id(device)) return std::nullopt;

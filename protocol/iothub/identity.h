@@ -8,24 +8,30 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/ids.h"
+
 namespace pavise::iothub {
 
 // Device and module ids: 1 to 128 characters of A-Z a-z 0-9 and - : . + % _ # * ? ! ( ) , = @ ; $ '
 inline constexpr std::size_t kIdSizeMax = 128;
 bool is_valid_id(std::string_view text);
 
-// 3 to 50 characters of a-z, 0-9 and '-', beginning and ending with a letter or digit. Upper case
-// is folded: host names are compared without case.
+// 3 to 63 characters of a-z, 0-9 and '-', beginning and ending with a letter or digit: one label of
+// a host name. Upper case is folded: host names are compared without case.
 class HubName {
  public:
   static constexpr std::size_t kLengthMin = 3;
-  static constexpr std::size_t kLengthMax = 50;
+  static constexpr std::size_t kLengthMax = 63;
 
   static std::optional<HubName> parse(std::string_view text);
+  // The hub that every tenant has for its attested devices. People cannot create such names.
+  static HubName of_tenant(const TenantId& tenant);
+  bool is_of_tenant() const { return text_.starts_with(kTenantPrefix); }
   const std::string& text() const { return text_; }
   auto operator<=>(const HubName&) const = default;
 
  private:
+  static constexpr std::string_view kTenantPrefix = "tenant-";
   explicit HubName(std::string text) : text_(std::move(text)) {}
   std::string text_;
 };

@@ -21,6 +21,15 @@ TEST(HubName, LengthsAndCharacters) {
   EXPECT_EQ(HubName::parse("Plant-1"), hub());
 }
 
+TEST(HubName, EveryTenantHasOne) {
+  const std::string longest(TenantId::kLengthMax, 't');
+  const HubName name = HubName::of_tenant(*TenantId::parse(longest));
+  EXPECT_EQ(name.text(), "tenant-" + longest);
+  EXPECT_EQ(HubName::parse(name.text()), name);
+  EXPECT_TRUE(name.is_of_tenant());
+  EXPECT_FALSE(hub().is_of_tenant());
+}
+
 TEST(Identity, IdsKeepTheirCaseAndTheirMarks) {
   const auto device = Identity::make(hub(), "A-z:0.+%_#*?!(),=@;$'");
   ASSERT_TRUE(device);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,10 @@ struct Claim {
   std::optional<std::string_view> device{};  // nullopt: a service, or a gateway with a policy
   std::string_view module_id{};              // empty: the device itself
   std::string_view sas_token{};              // empty: the TLS certificate must do
+  // Of a service: segments below the host that its token must cover, and whether it is an Event
+  // Hubs client, which signs with the text of the key and folds the audience's case.
+  std::span<const std::string_view> resource{};
+  bool event_hub = false;
 };
 
 struct Principal {

@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "cloud/hub/twin_store/twin_store.h"
+#include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/server/hub_access/hub_twins.h"
 #include "cloud/server/hub_access/log_telemetry.h"
-#include "cloud/server/hub_access/store_twins.h"
 #include "cloud/server/routes/errors.h"
 
 namespace pavise::server {
@@ -17,10 +17,12 @@ class HubAccess : public ::testing::Test {
     std::string pattern = ::testing::TempDir() + "pavise-hub-XXXXXX";
     folder_ = mkdtemp(pattern.data());
     log_ = *hub::SegmentLog::open(*hub::open_log_directory(folder_ + "/log"), {}, clock_);
-    store_ = *hub::open_sqlite_twin_store(folder_ + "/twins.db");
+    store_ = *hub::store::open_sqlite_hub_store({.path = folder_ + "/hub.db"}, clock_);
+    queue_ = std::make_unique<hub::store::StoreQueue>(*store_);
   }
   ~HubAccess() override {
     log_.reset();
+    queue_.reset();
     store_.reset();
     std::filesystem::remove_all(folder_);
   }
@@ -34,35 +36,29 @@ class HubAccess : public ::testing::Test {
     ASSERT_TRUE(log_->append_and_wait(batch));
   }
 
-  // As the hub does it, without connections.
-  TwinCalls calls() {
-    using Kind = hub::TwinCommand::Kind;
-    TwinCalls calls;
-    calls.twin_json = [this](const DeviceId& device) -> Result<std::string> {
-      PAVISE_TRY_ASSIGN(auto answer, store_->execute({.kind = Kind::get, .device = device}));
-      return std::move(answer.body);
-    };
-    calls.merge_desired = [this](const DeviceId& device, std::string_view patch,
-                                 std::optional<std::uint64_t> if_version) -> Result<std::uint64_t> {
-      PAVISE_TRY_ASSIGN(const auto answer, store_->execute({.kind = Kind::merge_desired,
-                                                            .device = device,
-                                                            .json = std::string(patch),
-                                                            .if_version = if_version}));
-      return answer.version;
-    };
-    calls.forget = [this](const DeviceId& device) -> Status {
-      const auto answer = store_->execute({.kind = Kind::remove, .device = device});
-      return answer ? Status() : Status(answer.error());
-    };
-    return calls;
+  HubCalls calls() {
+    return {
+        .desired_changed =
+            [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+              told_.push_back(identity.device() + " " + std::to_string(version) + " " + body);
+            },
+        .forget =
+            [this](const iothub::Identity& identity) {
+              forgotten_.push_back(identity.hub().text());
+            },
+        .rights_changed =
+            [this](const hub::RightsChanged& change) { barred_.push_back(change.hub->text()); }};
   }
 
+  TenantId acme_ = *TenantId::parse("acme");
+  std::vector<std::string> told_, forgotten_, barred_;
   DeviceId first_ = *DeviceId::parse(std::string(64, 'a'));
   DeviceId second_ = *DeviceId::parse(std::string(64, 'b'));
   ManualClock clock_{1};
   std::string folder_;
   std::unique_ptr<hub::SegmentLog> log_;
-  std::unique_ptr<hub::TwinStore> store_;
+  std::unique_ptr<hub::store::HubStore> store_;
+  std::unique_ptr<hub::store::StoreQueue> queue_;
 };
 
 TEST_F(HubAccess, PagesThroughTelemetry) {
@@ -83,18 +79,42 @@ TEST_F(HubAccess, PagesThroughTelemetry) {
 }
 
 TEST_F(HubAccess, ReadsAndChangesTwins) {
-  StoreTwins twins(calls());
-  const auto empty = twins.read(first_);
-  ASSERT_TRUE(empty);
+  HubTwins twins(*queue_, calls());
+  EXPECT_TRUE(twins.read(acme_, first_).error().is(hub::store::kHubNotFound));
+  ASSERT_TRUE(twins.tenant_created(acme_));
+  ASSERT_TRUE(twins.tenant_created(acme_)) << "twice is no mistake";
+  const auto empty = twins.read(acme_, first_);
+  ASSERT_TRUE(empty) << "before the device ever connected";
   EXPECT_EQ(empty->desired, "{}");
-  const auto changed = twins.change_desired(first_, R"({"a":1})", empty->desired_version);
+  const auto changed = twins.change_desired(acme_, first_, R"({"a":1})", empty->desired_version);
   ASSERT_TRUE(changed);
   EXPECT_EQ(changed->desired, R"({"a":1})");
   EXPECT_GT(changed->desired_version, empty->desired_version);
-  EXPECT_TRUE(twins.change_desired(first_, "{}", empty->desired_version).error().is(kTwinChanged));
-  EXPECT_FALSE(twins.change_desired(first_, R"({"a.b":1})", {}));
+  ASSERT_EQ(told_.size(), 1U);
+  EXPECT_TRUE(told_[0].starts_with(first_.text() + " " + std::to_string(changed->desired_version)));
+  EXPECT_TRUE(
+      twins.change_desired(acme_, first_, "{}", empty->desired_version).error().is(kTwinChanged));
+  EXPECT_FALSE(twins.change_desired(acme_, first_, R"({"a.b":1})", {}));
+  EXPECT_EQ(told_.size(), 1U) << "what did not happen is not told";
+}
+
+TEST_F(HubAccess, ForgettingReachesEveryHubAndSparesOtherEntries) {
+  HubTwins twins(*queue_, calls());
+  ASSERT_TRUE(twins.tenant_created(acme_));
+  const auto other = *iothub::HubName::parse("plant-1");
+  const auto elsewhere = *iothub::Identity::make(other, first_.text());
+  ASSERT_TRUE(twins.change_desired(acme_, first_, R"({"secret":1})", {}));
+  ASSERT_TRUE(queue_->call([&](hub::store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.create_hub(other, acme_, {}));
+    PAVISE_TRY(transaction.ensure_attested(elsewhere));
+    return {};
+  }));
   ASSERT_TRUE(twins.forget(first_));
-  EXPECT_EQ(twins.read(first_)->desired, "{}");
+  EXPECT_FALSE(store_->index().contains(elsewhere));
+  EXPECT_EQ(forgotten_.size(), 2U);
+  EXPECT_EQ(barred_, forgotten_) << "a session that is still there ends";
+  EXPECT_EQ(twins.read(acme_, first_)->desired, "{}");
+  ASSERT_TRUE(twins.forget(second_)) << "was never there";
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ TEST(ServerProcess, MakesAnotherAdministratorsTokenOnRequest) {
 TEST(ServerProcess, KeepsItsFilesToItself) {
   RunningServer server(programs());
   ASSERT_TRUE(server.start());
-  for (const char* name : {"tls.pem", "registry.db", "twins.db", "lock", "signer.sock"}) {
+  for (const char* name : {"tls.pem", "registry.db", "hub.db", "lock", "signer.sock"}) {
     struct stat info{};
     ASSERT_EQ(::stat((server.folder + "/state/" + name).c_str(), &info), 0) << name;
     EXPECT_EQ(info.st_mode & 0077U, 0U) << name;

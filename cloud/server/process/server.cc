@@ -2,18 +2,22 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "cloud/hub/access/hub_gatekeeper.h"
+#include "cloud/hub/data/store_data.h"
+#include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transport/hub.h"
 #include "cloud/security/attestation_service/attestation_service.h"
 #include "cloud/security/registry/sqlite_registry.h"
 #include "cloud/security/signer/client/signer_client.h"
 #include "cloud/server/device_api/device_api.h"
 #include "cloud/server/http/http_server.h"
+#include "cloud/server/hub_access/hub_twins.h"
 #include "cloud/server/hub_access/log_telemetry.h"
-#include "cloud/server/hub_access/store_twins.h"
 #include "cloud/server/routes/management_api.h"
 
 namespace pavise::server {
@@ -29,27 +33,20 @@ constexpr unsigned kManagementWorkers = 4;
 class HubPresence final : public Presence {
  public:
   explicit HubPresence(const hub::Hub& hub) : hub_(hub) {}
-  bool connected(const DeviceId& device) override { return hub_.connection(device).has_value(); }
+  bool connected(const TenantId& tenant, const DeviceId& device) override {
+    const auto identity = iothub::Identity::make(iothub::HubName::of_tenant(tenant), device.text());
+    return hub_.connection(*identity).has_value();
+  }
   std::size_t connected_count() override { return hub_.connected_count(); }
 
  private:
   const hub::Hub& hub_;
 };
 
-TwinCalls twin_calls(hub::Hub& hub) {
-  TwinCalls calls;
-  calls.twin_json = [&hub](const DeviceId& device) { return hub.twin_json(device); };
-  calls.merge_desired = [&hub](const DeviceId& device, std::string_view patch,
-                               std::optional<std::uint64_t> if_version) {
-    return hub.merge_desired(device, patch, if_version);
-  };
-  calls.forget = [&hub](const DeviceId& device) { return hub.forget(device); };
-  return calls;
-}
-
 void log_hub_event(Log& log, std::string_view name, const hub::HubEvent& event) {
   log.write(Level::info, name,
-            {{"device", event.device != nullptr ? event.device->text() : ""},
+            {{"device", event.identity != nullptr ? event.identity->client_id() : ""},
+             {"hub", event.identity != nullptr ? event.identity->hub().text() : ""},
              {"tenant", event.tenant != nullptr ? event.tenant->text() : ""},
              {"peer", event.peer_address},
              {"code", event.reason != nullptr ? std::string(event.reason->code()) : ""},
@@ -87,6 +84,7 @@ class Server::Parts {
   std::string path(std::string_view name) const {
     return options_.state_directory + "/" + std::string(name);
   }
+  Status open_hub_data();
   Status start_hub();
   Status start_listeners();
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
@@ -109,10 +107,16 @@ class Server::Parts {
   std::unique_ptr<security::Tenancy> tenancy_;
   std::unique_ptr<security::ReleaseBook> releases_;
   std::unique_ptr<hub::SegmentLog> telemetry_log_;
-  std::unique_ptr<hub::TwinStore> twin_store_;
+  std::unique_ptr<hub::store::HubStore> hub_store_;
+  std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
+  // The data's answers reach the hub's inboxes, so its queue ends before the hub; its listener
+  // finds the hub here once it has started.
+  std::atomic<hub::Hub*> running_hub_{nullptr};
   std::unique_ptr<hub::Hub> hub_;
+  std::unique_ptr<hub::store::StoreQueue> store_queue_;
+  std::unique_ptr<hub::StoreData> hub_data_;
   std::unique_ptr<LogTelemetry> telemetry_;
-  std::unique_ptr<StoreTwins> twins_;
+  std::unique_ptr<HubTwins> twins_;
   std::unique_ptr<HubPresence> presence_;
   std::unique_ptr<security::AttestationService> attestation_;
   std::unique_ptr<DeviceApi> device_api_;
@@ -142,7 +146,22 @@ Status Server::Parts::open() {
   PAVISE_TRY_ASSIGN(releases_, security::ReleaseBook::load(*registry_, clock_));
   PAVISE_TRY_ASSIGN(auto directory, hub::open_log_directory(path("telemetry")));
   PAVISE_TRY_ASSIGN(telemetry_log_, hub::SegmentLog::open(std::move(directory), {}, clock_));
-  PAVISE_TRY_ASSIGN(twin_store_, hub::open_sqlite_twin_store(path("twins.db")));
+  return open_hub_data();
+}
+
+Status Server::Parts::open_hub_data() {
+  PAVISE_TRY_ASSIGN(hub_store_,
+                    hub::store::open_sqlite_hub_store({.path = path("hub.db")}, clock_));
+  store_queue_ = std::make_unique<hub::store::StoreQueue>(*hub_store_);
+  PAVISE_TRY_ASSIGN(const auto tenants, registry_->tenants());
+  for (const auto& tenant : tenants) PAVISE_TRY(ensure_tenant_hub(*store_queue_, tenant.id));
+  hub_data_ = std::make_unique<hub::StoreData>(
+      *store_queue_, clock_,
+      hub::DataListener{.message_waiting = [this](const iothub::Identity& identity) {
+        if (hub::Hub* const hub = running_hub_.load()) hub->message_waiting(identity);
+      }});
+  gatekeeper_ = std::make_unique<hub::HubGatekeeper>(hub_store_->index(), *authority_,
+                                                     options_.host_name, clock_);
   return {};
 }
 
@@ -150,7 +169,6 @@ Status Server::Parts::start_hub() {
   hub::HubOptions options;
   options.address = options_.listen;
   options.port = options_.hub_port;
-  options.host_name = options_.host_name;
   options.certificate_chain_pem = identity_.chain_pem;
   options.private_key_pem = SecretBytes::copy_of(identity_.key_pem.view());
   options.on_session = [this](const hub::HubEvent& event) {
@@ -159,10 +177,22 @@ Status Server::Parts::start_hub() {
   options.on_closed = [this](const hub::HubEvent& event) {
     log_hub_event(log_, "hub.closed", event);
   };
-  PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *authority_, *telemetry_log_,
-                                          *twin_store_, clock_));
+  PAVISE_TRY_ASSIGN(
+      hub_, hub::Hub::start(std::move(options), *gatekeeper_, *telemetry_log_, *hub_data_, clock_));
+  running_hub_ = hub_.get();
   telemetry_ = std::make_unique<LogTelemetry>(*telemetry_log_);
-  twins_ = std::make_unique<StoreTwins>(twin_calls(*hub_));
+  twins_ = std::make_unique<HubTwins>(
+      *store_queue_,
+      HubCalls{.desired_changed =
+                   [hub = hub_.get()](const iothub::Identity& identity, std::uint64_t version,
+                                      std::string body) {
+                     hub->desired_changed(identity, version, std::move(body));
+                   },
+               .forget = [hub = hub_.get()](const iothub::Identity& id) { hub->forget(id); },
+               .rights_changed =
+                   [gatekeeper = gatekeeper_.get()](const hub::RightsChanged& change) {
+                     gatekeeper->rights_changed(change);
+                   }});
   presence_ = std::make_unique<HubPresence>(*hub_);
   return {};
 }
@@ -275,6 +305,10 @@ Server::Parts::~Parts() {
   if (management_listener_) management_listener_->stop();
   if (device_listener_) device_listener_->stop();
   if (hub_) hub_->stop();
+  // What is still queued may answer into the hub's inboxes.
+  hub_data_.reset();
+  store_queue_.reset();
+  running_hub_ = nullptr;
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Log& log,

@@ -13,7 +13,7 @@ namespace {
 
 Result<DeviceFacts> facts_of(Services& services, const security::DeviceRecord& device) {
   DeviceFacts facts;
-  facts.connected = services.presence.connected(device.id);
+  facts.connected = device.tenant && services.presence.connected(*device.tenant, device.id);
   PAVISE_TRY_ASSIGN(auto certificates, services.registry.certificates(device.id, 1));
   if (!certificates.empty() && !certificates.front().revoked &&
       certificates.front().not_after > services.clock.now_s())

@@ -44,7 +44,8 @@ Result<std::uint64_t> first_offset_wanted(const Call& call) {
 
 Result<Reply> get_twin(Call& call) {
   if (!call.named_device().tenant) return security::kDeviceUnclaimed;
-  PAVISE_TRY_ASSIGN(const TwinDocument twin, call.services.twins.read(call.named_device().id));
+  PAVISE_TRY_ASSIGN(const TwinDocument twin,
+                    call.services.twins.read(*call.named_device().tenant, call.named_device().id));
   return twin_reply(call.named_device().id, twin);
 }
 
@@ -53,9 +54,10 @@ Result<Reply> patch_twin(Call& call) {
   PAVISE_TRY(call.body.finish());
   PAVISE_TRY_ASSIGN(const auto version, if_match(call.request));
   if (!call.named_device().tenant) return security::kDeviceUnclaimed;
-  PAVISE_TRY_ASSIGN(const TwinDocument twin,
-                    call.services.twins.change_desired(call.named_device().id,
-                                                       json::serialize(desired), version));
+  PAVISE_TRY_ASSIGN(
+      const TwinDocument twin,
+      call.services.twins.change_desired(*call.named_device().tenant, call.named_device().id,
+                                         json::serialize(desired), version));
   return twin_reply(call.named_device().id, twin);
 }
 

@@ -48,24 +48,28 @@ struct TwinDocument {
   std::string reported = "{}";
 };
 
-// Thread-safe; blocks on disk.
+// Twins of attested devices in the hub of their tenant. Thread-safe; blocks on disk.
 class Twins {
  public:
   virtual ~Twins() = default;
-  virtual Result<TwinDocument> read(const DeviceId& device) = 0;
+  virtual Result<TwinDocument> read(const TenantId& tenant, const DeviceId& device) = 0;
   // `patch` is a JSON merge patch (RFC 7396). kTwinChanged when `if_version` is another; errors of
   // protocol/twin's limits.
-  virtual Result<TwinDocument> change_desired(const DeviceId& device, const std::string& patch,
+  virtual Result<TwinDocument> change_desired(const TenantId& tenant, const DeviceId& device,
+                                              const std::string& patch,
                                               std::optional<std::uint64_t> if_version) = 0;
-  // For a device that gets another owner, or none: the next must not read what the last wrote.
+  // For a device that gets another owner, or none: the next must not read what the last wrote. In
+  // every hub.
   virtual Status forget(const DeviceId& device) = 0;
+  // A tenant's hub must exist before its devices connect. Idempotent.
+  virtual Status tenant_created(const TenantId& tenant) = 0;
 };
 
 // Thread-safe, does not block.
 class Presence {
  public:
   virtual ~Presence() = default;
-  virtual bool connected(const DeviceId& device) = 0;
+  virtual bool connected(const TenantId& tenant, const DeviceId& device) = 0;
   virtual std::size_t connected_count() = 0;
 };
 

@@ -58,6 +58,8 @@ Result<Reply> create_tenant(Call& call) {
                  "id: a tenant's name is 1 to 50 of a-z, 0-9 and '-', starts with a letter and "
                  "does not end with '-'");
   PAVISE_TRY_ASSIGN(const auto tenant, call.services.tenancy.create_tenant(call.caller.name, *id));
+  // A failure here is mended at the next start; the tenant exists.
+  PAVISE_TRY(call.services.twins.tenant_created(*id));
   return Reply{.status = 201, .body = tenant_view(tenant)};
 }
 

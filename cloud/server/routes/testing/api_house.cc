@@ -49,10 +49,11 @@ void FakeTelemetry::add(const DeviceId& device, const TenantId& tenant, std::str
   items.push_back({items.size(), device, tenant, kStartMs, {{"k", "v"}}, to_bytes(as_bytes(body))});
 }
 
-Result<TwinDocument> FakeTwins::read(const DeviceId& device) {
+Result<TwinDocument> FakeTwins::read(const TenantId&, const DeviceId& device) {
   return documents[device.text()];
 }
-Result<TwinDocument> FakeTwins::change_desired(const DeviceId& device, const std::string& patch,
+Result<TwinDocument> FakeTwins::change_desired(const TenantId&, const DeviceId& device,
+                                               const std::string& patch,
                                                std::optional<std::uint64_t> if_version) {
   TwinDocument& twin = documents[device.text()];
   if (if_version && *if_version != twin.desired_version) return kTwinChanged;
@@ -62,6 +63,10 @@ Result<TwinDocument> FakeTwins::change_desired(const DeviceId& device, const std
 }
 Status FakeTwins::forget(const DeviceId& device) {
   documents.erase(device.text());
+  return {};
+}
+Status FakeTwins::tenant_created(const TenantId& tenant) {
+  tenants.push_back(tenant);
   return {};
 }
 

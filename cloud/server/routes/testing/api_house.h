@@ -41,17 +41,20 @@ class FakeTelemetry final : public Telemetry {
 // Keeps what it is given; merging is the hub's business.
 class FakeTwins final : public Twins {
  public:
-  Result<TwinDocument> read(const DeviceId& device) override;
-  Result<TwinDocument> change_desired(const DeviceId& device, const std::string& patch,
+  Result<TwinDocument> read(const TenantId& tenant, const DeviceId& device) override;
+  Result<TwinDocument> change_desired(const TenantId& tenant, const DeviceId& device,
+                                      const std::string& patch,
                                       std::optional<std::uint64_t> if_version) override;
   Status forget(const DeviceId& device) override;
+  Status tenant_created(const TenantId& tenant) override;
 
+  std::vector<TenantId> tenants;
   std::map<std::string, TwinDocument> documents;
 };
 
 class FakePresence final : public Presence {
  public:
-  bool connected(const DeviceId& device) override { return device == present; }
+  bool connected(const TenantId&, const DeviceId& device) override { return device == present; }
   std::size_t connected_count() override { return present ? 1 : 0; }
 
   std::optional<DeviceId> present;

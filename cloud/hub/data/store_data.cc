@@ -1,0 +1,123 @@
+#include "cloud/hub/data/store_data.h"
+
+#include <chrono>
+
+namespace pavise::hub {
+
+using store::HubTransaction;
+
+StoreData::StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener)
+    : queue_(queue), clock_(clock), listener_(std::move(listener)) {
+  sweeper_ = std::thread([this] { keep_sweeping(); });
+}
+
+StoreData::~StoreData() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wakes_.notify_all();
+  sweeper_.join();
+}
+
+void StoreData::ensure_attested(const iothub::Identity& identity) {
+  // Without its entry the device's twin requests say why.
+  queue_.submit(
+      [identity](HubTransaction& transaction) -> Status {
+        PAVISE_TRY(transaction.ensure_attested(identity));
+        return {};
+      },
+      [](const Status&) {});
+}
+
+void StoreData::twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) {
+  queue_.submit<TwinReply>(
+      [identity, request = std::move(request)](HubTransaction& transaction) -> Result<TwinReply> {
+        TwinReply reply;
+        if (request.kind == TwinRequest::Kind::get) {
+          PAVISE_TRY_ASSIGN(reply.body, transaction.device_twin(identity));
+        } else {
+          PAVISE_TRY_ASSIGN(reply.version, transaction.merge_reported(identity, request.patch_json,
+                                                                      request.if_version));
+        }
+        return reply;
+      },
+      std::move(done));
+}
+
+void StoreData::next_message(const iothub::Identity& identity, LockOwner owner,
+                             Done<std::optional<DeviceMessage>> done) {
+  queue_.submit<HubTransaction::Offer>(
+      [identity, owner](HubTransaction& transaction) {
+        return transaction.lock_message(identity, owner);
+      },
+      [this, hub = identity.hub(), done = std::move(done)](Result<HubTransaction::Offer> offer) {
+        if (!offer) return done(offer.error());
+        if (offer->feedback_added) tell_feedback(hub);
+        done(std::move(offer->message));
+      });
+}
+
+void StoreData::settle_message(const iothub::Identity& identity, std::string lock_token,
+                               Settlement settlement, Done<void> done) {
+  queue_.submit<store::Settled>(
+      [identity, lock_token = std::move(lock_token), settlement](HubTransaction& transaction) {
+        return transaction.settle_message(identity, lock_token, settlement);
+      },
+      [this, identity, settlement, done = std::move(done)](const Result<store::Settled>& settled) {
+        if (!settled) return done(settled.error());
+        if (settled->feedback_added) tell_feedback(identity.hub());
+        if (settlement == Settlement::abandon && listener_.message_waiting)
+          listener_.message_waiting(identity);
+        done(Status{});
+      });
+}
+
+void StoreData::release_messages(LockOwner owner) {
+  queue_.submit<store::Released>(
+      [owner](HubTransaction& transaction) { return transaction.release_locks(owner); },
+      [this](const Result<store::Released>& released) {
+        if (released) tell(*released);
+      });
+}
+
+Status StoreData::sweep() {
+  std::optional<UnixMillis> due_ms;
+  PAVISE_TRY(queue_.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(due_ms, reader.next_sweep_ms());
+    return {};
+  }));
+  if (!due_ms || *due_ms > clock_.now_ms()) return {};
+  PAVISE_TRY_ASSIGN(const auto released,
+                    queue_.call<store::Released>(
+                        [](HubTransaction& transaction) { return transaction.sweep(kSweepMax); }));
+  tell(released);
+  return {};
+}
+
+void StoreData::tell(const store::Released& released) const {
+  if (listener_.message_waiting)
+    for (const iothub::Identity& identity : released.messages) listener_.message_waiting(identity);
+  for (const iothub::HubName& hub : released.feedback) tell_feedback(hub);
+  if (listener_.service_message_waiting)
+    for (const iothub::HubName& hub : released.service_messages)
+      listener_.service_message_waiting(hub, ServiceQueue::file_notifications);
+}
+
+void StoreData::tell_feedback(const iothub::HubName& hub) const {
+  if (listener_.service_message_waiting)
+    listener_.service_message_waiting(hub, ServiceQueue::feedback);
+}
+
+void StoreData::keep_sweeping() {
+  std::unique_lock lock(mutex_);
+  while (!wakes_.wait_for(lock, std::chrono::milliseconds(kSweepEveryMs),
+                          [this] { return stopping_; })) {
+    lock.unlock();
+    // A failing disk is said by every other call; this one comes again in a second.
+    (void)sweep().has_value();
+    lock.lock();
+  }
+}
+
+}  // namespace pavise::hub

@@ -1,0 +1,58 @@
+// HubData over the hub's database.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "cloud/hub/ports/hub_data.h"
+#include "cloud/hub/ports/service_port.h"
+#include "cloud/hub/store/store_queue.h"
+#include "common/base/clock.h"
+
+namespace pavise::hub {
+
+// How often the database is asked for what ends by time. Message locks last a minute and feedback
+// batches wait 15 seconds, so a second is no loss.
+inline constexpr std::int64_t kSweepEveryMs = 1'000;
+inline constexpr std::size_t kSweepMax = 1'000;  // messages per commit
+
+// Who is told when something can be taken. Called on the queue's thread; must not block.
+struct DataListener {
+  std::function<void(const iothub::Identity&)> message_waiting = {};
+  std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting = {};
+};
+
+class StoreData final : public HubData {
+ public:
+  // Queue and clock must outlive it. The sweeps begin at once.
+  StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener);
+  ~StoreData() override;
+
+  void ensure_attested(const iothub::Identity& identity) override;
+  void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override;
+  void next_message(const iothub::Identity& identity, LockOwner owner,
+                    Done<std::optional<DeviceMessage>> done) override;
+  void settle_message(const iothub::Identity& identity, std::string lock_token,
+                      Settlement settlement, Done<void> done) override;
+  void release_messages(LockOwner owner) override;
+
+  // Ends what is over by time, now. Blocks until it is durable.
+  Status sweep();
+
+ private:
+  void tell(const store::Released& released) const;
+  void tell_feedback(const iothub::HubName& hub) const;
+  void keep_sweeping();
+
+  store::StoreQueue& queue_;
+  const Clock& clock_;
+  const DataListener listener_;
+  std::mutex mutex_;
+  std::condition_variable wakes_;
+  bool stopping_ = false;
+  std::thread sweeper_;
+};
+
+}  // namespace pavise::hub
