@@ -17,8 +17,8 @@
 #include "bench/hub/peer_broker.h"
 #include "bench/hub/process_usage.h"
 #include "cloud/hub/transport/hub.h"
-#include "cloud/hub/transport/testing/fake_authority.h"
-#include "cloud/hub/twin_store/testing/memory_twin_store.h"
+#include "cloud/hub/transport/testing/fake_gatekeeper.h"
+#include "cloud/hub/transport/testing/memory_hub_data.h"
 
 namespace pavise::bench {
 namespace {
@@ -69,7 +69,7 @@ class Bench {
       const std::string number = std::to_string(i);
       id.replace(0, number.size(), number);
       out.push_back({id, device_ca_.issue(id)});
-      authority_.allow(out.back().identity.certificate_der, *DeviceId::parse(id),
+      gatekeeper_.allow_certificate(out.back().identity.certificate_der, id,
                        std::time(nullptr) + 86'400);
     }
     return out;
@@ -84,11 +84,10 @@ class Bench {
     log_ = *std::move(log);
     hub::HubOptions options;
     options.port = 0;
-    options.host_name = "hub.test";
     options.threads = 1;
     options.certificate_chain_pem = server_.certificate_pem;
     options.private_key_pem = SecretBytes::copy_of(as_bytes(server_.key_pem));
-    auto hub = hub::Hub::start(std::move(options), authority_, *log_, twins_, clock_);
+    auto hub = hub::Hub::start(std::move(options), gatekeeper_, *log_, data_, clock_);
     if (!hub) return fail(hub.error());
     hub_ = *std::move(hub);
     return true;
@@ -190,12 +189,12 @@ class Bench {
   SystemClock clock_;
   hub::testing::TestCa server_ca_{"server root"};
   hub::testing::TestCa device_ca_{"device CA"};
-  hub::testing::FakeAuthority authority_{{device_ca_.certificate_der()}};
+  hub::testing::FakeGatekeeper gatekeeper_;
   hub::testing::Identity server_;
   std::vector<ClientIdentity> identities_;
   ClientProcess clients_;  // forks: before any thread
   PeerBroker peer_;
-  hub::testing::MemoryTwinStore twins_;
+  hub::testing::MemoryHubData data_;
   std::unique_ptr<hub::SegmentLog> log_;
   std::unique_ptr<hub::Hub> hub_;
   std::uint16_t bare_port_ = 0;
