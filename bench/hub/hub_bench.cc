@@ -70,7 +70,7 @@ class Bench {
       id.replace(0, number.size(), number);
       out.push_back({id, device_ca_.issue(id)});
       gatekeeper_.allow_certificate(out.back().identity.certificate_der, id,
-                       std::time(nullptr) + 86'400);
+                                    (std::time(nullptr) + 86'400) * 1000);
     }
     return out;
   }
