@@ -133,6 +133,7 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
   const auto form = claim.event_hub ? sas::KeyForm::text : sas::KeyForm::decoded;
   Principal out{.hub = hub->hub.name,
                 .tenant = hub->hub.tenant,
+                .identity = std::nullopt,
                 .method = AuthMethod::sas,
                 .expires_ms = to_millis(token.expiry())};
 
@@ -173,7 +174,7 @@ void HubGatekeeper::subscribe(std::function<void(const RightsChanged&)> changed)
   }
   authority_.subscribe(
       [listener](const DeviceId& device) {
-        (*listener)({.device = device.text(), .reason = Error(security::kDeviceBarred)});
+        (*listener)({.device = device.text(), .reason = Error(kDeviceBarred)});
       },
       [](ByteView) {});
 }
