@@ -1,0 +1,56 @@
+#include "cloud/hub/rest/error_rows.h"
+
+#include "cloud/hub/rest/rest_api.h"
+#include "cloud/hub/session/close_reasons.h"
+#include "cloud/hub/store/errors.h"
+#include "protocol/twin/twin.h"
+
+namespace pavise::hub::rest {
+
+std::span<const iothub::HubErrorRow> error_rows() {
+  using enum iothub::HubErrorCode;
+  static const iothub::HubErrorRow rows[] = {
+      {&kNoSuchRoute, generic_not_found},
+      {&kNotAuthorised, iot_hub_unauthorized_access},
+      {&kRightMissing, iot_hub_unauthorized_access},
+      {&kBadBody, iot_hub_format_error},
+      {&kBadArgument, argument_invalid},
+      {&kIfMatchRequired, argument_invalid},
+      {&kMessageBodyTooLarge, message_too_large},
+      {&kBadMethodAnswer, generic_bad_gateway},
+      {&store::kStoreBusy, server_busy},
+      {&store::kStoreFull, service_unavailable},
+      {&store::kHubNotFound, iot_hub_not_found},
+      {&store::kDeviceNotFound, device_not_found},
+      {&store::kModuleNotFound, module_not_found},
+      {&store::kDeviceExists, device_already_exists},
+      {&store::kModuleExists, module_already_exists_on_device},
+      {&store::kPreconditionFailed, precondition_failed},
+      {&store::kBadIdentity, argument_invalid},
+      {&store::kTooManyIdentities, too_many_devices},
+      {&store::kTooManyModules, too_many_modules_on_device},
+      {&store::kQueueFull, device_maximum_queue_depth_exceeded},
+      {&store::kMessageTooLarge, message_too_large},
+      {&store::kBadExpiry, invalid_message_expiry_time},
+      {&store::kLockLost, device_message_lock_lost},
+      {&twin::kBadJson, iot_hub_format_error},
+      {&twin::kNotAnObject, argument_invalid},
+      {&twin::kBadKey, argument_invalid},
+      {&twin::kStringTooLong, argument_invalid},
+      {&twin::kNumberTooLarge, argument_invalid},
+      {&twin::kTooDeep, argument_invalid},
+      {&twin::kSectionTooLarge, message_too_large},
+      {&twin::kPatchTooLarge, message_too_large},
+      {&twin::kVersionMismatch, precondition_failed},
+      {&kDeviceNotListening, device_not_online},
+      {&kDeviceWentAway, device_connection_closed_remotely},
+      {&kMethodTimedOut, gateway_timeout},
+      {&kTooManyMethodCalls, throttling_exception},
+      {&kMethodPayloadTooLarge, message_too_large},
+      {&kLogBusy, server_busy},
+      {&kNotStored, service_unavailable},
+  };
+  return rows;
+}
+
+}  // namespace pavise::hub::rest

@@ -1,0 +1,280 @@
+// The registry: devices and modules, one by one and in bulk, and their numbers.
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+#include "cloud/hub/rest/error_rows.h"
+#include "cloud/hub/rest/identity_json.h"
+#include "cloud/hub/rest/routes.h"
+#include "cloud/hub/session/close_reasons.h"
+
+namespace pavise::hub::rest {
+
+namespace json = boost::json;
+using store::HubTransaction;
+using store::IdentityRecord;
+
+namespace {
+
+Response shown(const Call& call, const IdentityRecord& record) {
+  return {.headers = {{"etag", "\"" + record.etag + "\""}},
+          .body = json::serialize(identity_json(record, call.services.connected(record.id)))};
+}
+
+Response no_content() {
+  return {.status = 204, .headers = {}, .body = {}};
+}
+
+Response shown(const Call& call, const std::vector<IdentityRecord>& records) {
+  json::array items;
+  for (const IdentityRecord& record : records)
+    items.push_back(identity_json(record, call.services.connected(record.id)));
+  return {.headers = {}, .body = json::serialize(items)};
+}
+
+// Old credentials must not stay connected: whatever was changed, the session begins anew.
+void end_sessions(const Call& call, const iothub::Identity& identity) {
+  RightsChanged change{
+      .device = identity.device(), .hub = identity.hub(), .reason = Error(kDeviceBarred)};
+  if (identity.is_module()) change.module_id = identity.module_id();
+  call.services.rights_changed(change);
+}
+
+bool rights_differ(const store::IdentityFields& a, const store::IdentityFields& b) {
+  return a.enabled != b.enabled || a.auth != b.auth;
+}
+
+struct Written {
+  IdentityRecord record;
+  bool rights_changed = false;
+};
+
+Result<Written> write(HubTransaction& transaction, const iothub::Identity& identity,
+                      const store::IdentityFields& fields,
+                      const std::optional<store::IfMatch>& if_match) {
+  if (!if_match) {
+    PAVISE_TRY_ASSIGN(IdentityRecord record, transaction.create_identity(identity, fields));
+    return Written{std::move(record), false};
+  }
+  PAVISE_TRY_ASSIGN(const IdentityRecord before, transaction.identity(identity));
+  PAVISE_TRY_ASSIGN(IdentityRecord after, transaction.update_identity(identity, fields, *if_match));
+  const bool changed = rights_differ(before.fields, after.fields);
+  return Written{std::move(after), changed};
+}
+
+Result<Response> read_identity(Call& call, bool of_module) {
+  PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
+  std::optional<IdentityRecord> record;
+  PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(record, reader.identity(identity));
+    return {};
+  }));
+  return shown(call, *record);
+}
+
+Status same_ids(const json::object& body, const iothub::Identity& identity) {
+  PAVISE_TRY_ASSIGN(const std::string device, text_member(body, "deviceId"));
+  PAVISE_TRY_ASSIGN(const std::string module_id, text_member(body, "moduleId"));
+  if ((!device.empty() && device != identity.device()) ||
+      (!module_id.empty() && module_id != identity.module_id()))
+    return Error(kBadBody, "the ids in body and path differ");
+  return {};
+}
+
+Result<Response> write_identity(Call& call, bool of_module) {
+  PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
+  PAVISE_TRY_ASSIGN(const json::object body, object_of(call.request.body));
+  PAVISE_TRY(same_ids(body, identity));
+  PAVISE_TRY_ASSIGN(const auto fields, identity_fields(body));
+  std::optional<store::IfMatch> if_match;
+  if (call.request.has_header("if-match")) {
+    PAVISE_TRY_ASSIGN(if_match, call.if_match());
+  }
+  PAVISE_TRY_ASSIGN(const Written written,
+                    call.services.queue.call<Written>([&](HubTransaction& transaction) {
+                      return write(transaction, identity, fields, if_match);
+                    }));
+  if (written.rights_changed) end_sessions(call, identity);
+  return shown(call, written.record);
+}
+
+Result<Response> remove_identity(Call& call, bool of_module) {
+  PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
+  store::IfMatch if_match;
+  if (call.request.has_header("if-match")) {
+    PAVISE_TRY_ASSIGN(if_match, call.if_match());
+  }
+  PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
+    return transaction.delete_identity(identity, if_match);
+  }));
+  call.services.forget(identity);
+  end_sessions(call, identity);
+  return no_content();
+}
+
+// --- Bulk ----------------------------------------------------------------------------------------
+
+struct BulkItem {
+  iothub::Identity identity;
+  std::string mode;  // lower case
+  store::IdentityFields fields;
+  store::IfMatch if_match;
+  std::string twin_json;  // tags and desired properties to write; empty: none
+};
+
+Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
+  if (!value.is_object()) return Error(kBadBody, "an entry is not an object");
+  const json::object& body = value.get_object();
+  PAVISE_TRY_ASSIGN(const std::string device, text_member(body, "id"));
+  PAVISE_TRY_ASSIGN(const std::string module_id, text_member(body, "moduleId"));
+  const auto identity = iothub::Identity::make(call.hub(), device, module_id);
+  if (!identity) return Error(kBadBody, "id");
+  PAVISE_TRY_ASSIGN(std::string mode, text_member(body, "importMode"));
+  for (char& c : mode)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  if (mode.empty()) mode = "createorupdate";
+  PAVISE_TRY_ASSIGN(auto fields, identity_fields(body));
+  PAVISE_TRY_ASSIGN(std::string etag, text_member(body, "eTag"));
+  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
+    etag = etag.substr(1, etag.size() - 2);
+  BulkItem item{*identity, std::move(mode), std::move(fields), {}, {}};
+  if (item.mode.ends_with("ifmatchetag")) item.if_match = std::move(etag);
+  json::object twin;
+  for (const std::string_view part : {"tags", "properties"})
+    if (const json::value* const given = body.if_contains(part); given != nullptr)
+      if (given->is_object()) twin[part] = *given;
+  if (!twin.empty()) item.twin_json = json::serialize(twin);
+  return item;
+}
+
+Status execute(HubTransaction& transaction, const BulkItem& item) {
+  const auto exists = transaction.identity(item.identity);
+  if (item.mode == "delete" || item.mode == "deleteifmatchetag")
+    return transaction.delete_identity(item.identity, item.if_match);
+  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag") {
+    PAVISE_TRY(transaction.change_twin(item.identity,
+                                       item.twin_json.empty() ? "{}" : item.twin_json,
+                                       store::TwinChangeKind::merge, item.if_match));
+    return {};
+  }
+  const bool create = item.mode == "create" || (item.mode.starts_with("createorupdate") && !exists);
+  if (create) {
+    PAVISE_TRY(transaction.create_identity(item.identity, item.fields));
+  } else if (item.mode == "update" || item.mode == "updateifmatchetag" ||
+             item.mode.starts_with("createorupdate")) {
+    PAVISE_TRY(transaction.update_identity(item.identity, item.fields, item.if_match));
+  } else {
+    return Error(kBadBody, "importMode");
+  }
+  if (item.twin_json.empty()) return {};
+  PAVISE_TRY(
+      transaction.change_twin(item.identity, item.twin_json, store::TwinChangeKind::merge, {}));
+  return {};
+}
+
+json::object bulk_error(const BulkItem& item, const Error& error) {
+  const iothub::HubErrorCode code = iothub::to_hub_error(error.info(), error_rows());
+  return {{"deviceId", item.identity.device()},
+          {"moduleId", item.identity.module_id()},
+          {"operation", item.mode},
+          {"errorCode", iothub::number_of(code)},
+          {"errorStatus", iothub::hub_error(code).name}};
+}
+
+}  // namespace
+
+Result<Response> list_devices(Call& call) {
+  store::Page page{.limit = kTopMax};
+  if (const auto top = call.query.find("top"); top != call.query.end()) {
+    const std::string& text = top->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.limit);
+    if (error != std::errc{} || end != text.data() + text.size() || page.limit == 0 ||
+        page.limit > kTopMax)
+      return Error(kBadArgument, "top is a number from 1 to 1000");
+  }
+  std::vector<IdentityRecord> records;
+  PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(records, reader.devices(call.hub(), page));
+    return {};
+  }));
+  return shown(call, records);
+}
+
+Result<Response> get_device(Call& call) {
+  return read_identity(call, false);
+}
+Result<Response> put_device(Call& call) {
+  return write_identity(call, false);
+}
+Result<Response> delete_device(Call& call) {
+  return remove_identity(call, false);
+}
+Result<Response> get_module(Call& call) {
+  return read_identity(call, true);
+}
+Result<Response> put_module(Call& call) {
+  return write_identity(call, true);
+}
+Result<Response> delete_module(Call& call) {
+  return remove_identity(call, true);
+}
+
+Result<Response> list_modules(Call& call) {
+  PAVISE_TRY_ASSIGN(const auto identity, call.identity(false));
+  std::vector<IdentityRecord> records;
+  PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(records, reader.modules(identity));
+    return {};
+  }));
+  return shown(call, records);
+}
+
+// Each entry is one operation of its own; the answer names those that failed.
+Result<Response> bulk_devices(Call& call) {
+  boost::system::error_code ec;
+  const json::value body = json::parse(call.request.body, ec);
+  if (ec || !body.is_array()) return Error(kBadBody, "not a JSON array");
+  if (body.get_array().size() > kBulkMax) return Error(kBadBody, "more than 100 entries");
+  std::vector<BulkItem> items;
+  for (const json::value& value : body.get_array()) {
+    PAVISE_TRY_ASSIGN(BulkItem item, bulk_item(call, value));
+    items.push_back(std::move(item));
+  }
+  json::array errors;
+  for (const BulkItem& item : items) {
+    const Status done = call.services.queue.call(
+        [&](HubTransaction& transaction) { return execute(transaction, item); });
+    if (!done) {
+      errors.push_back(bulk_error(item, done.error()));
+    } else if (!item.mode.starts_with("updatetwin")) {
+      end_sessions(call, item.identity);
+    }
+  }
+  const bool good = errors.empty();
+  return Response{
+      .status = good ? 200 : 400,
+      .headers = {},
+      .body = json::serialize(json::object{
+          {"isSuccessful", good}, {"errors", std::move(errors)}, {"warnings", json::array{}}})};
+}
+
+Result<Response> device_statistics(Call& call) {
+  store::IdentityCounts counts;
+  PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(counts, reader.count_identities(call.hub()));
+    return {};
+  }));
+  return Response{.headers = {},
+                  .body = json::serialize(json::object{{"totalDeviceCount", counts.devices},
+                                                       {"enabledDeviceCount", counts.enabled},
+                                                       {"disabledDeviceCount", counts.disabled}})};
+}
+
+Result<Response> service_statistics(Call& call) {
+  return Response{.headers = {},
+                  .body = json::serialize(json::object{
+                      {"connectedDeviceCount", call.services.connected_count(call.hub())}})};
+}
+
+}  // namespace pavise::hub::rest

@@ -1,0 +1,208 @@
+#include "cloud/hub/rest/identity_json.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "cloud/hub/rest/rest_api.h"
+#include "protocol/iothub/hub_error.h"
+
+namespace pavise::hub::rest {
+
+namespace json = boost::json;
+using store::AuthKind;
+
+namespace {
+
+constexpr std::size_t kDepthMax = 32;
+
+std::string_view type_text(AuthKind kind) {
+  switch (kind) {
+    case AuthKind::sas:
+      return "sas";
+    case AuthKind::self_signed:
+      return "selfSigned";
+    case AuthKind::certificate_authority:
+      return "certificateAuthority";
+    // Clients know no such type; the device proves itself by a certificate of ours.
+    case AuthKind::attested:
+      return "certificateAuthority";
+    case AuthKind::none:
+      break;
+  }
+  return "none";
+}
+
+json::value text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return json::value(text);
+}
+
+// A nested object that may be missing or null.
+Result<const json::object*> object_member(const json::object& object, std::string_view name) {
+  const json::value* const value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return static_cast<const json::object*>(nullptr);
+  if (!value->is_object()) return Error(kBadBody, std::string(name) + " is not an object");
+  return &value->get_object();
+}
+
+json::object authentication_json(const store::Authentication& auth) {
+  return {{"symmetricKey",
+           {{"primaryKey", text_or_null(auth.primary_key)},
+            {"secondaryKey", text_or_null(auth.secondary_key)}}},
+          {"x509Thumbprint",
+           {{"primaryThumbprint", text_or_null(auth.primary_thumbprint)},
+            {"secondaryThumbprint", text_or_null(auth.secondary_thumbprint)}}},
+          {"type", type_text(auth.kind)}};
+}
+
+Result<store::Authentication> authentication_of(const json::object* body) {
+  store::Authentication out;
+  if (body == nullptr) return out;
+  PAVISE_TRY_ASSIGN(const json::object* keys, object_member(*body, "symmetricKey"));
+  if (keys != nullptr) {
+    PAVISE_TRY_ASSIGN(out.primary_key, text_member(*keys, "primaryKey"));
+    PAVISE_TRY_ASSIGN(out.secondary_key, text_member(*keys, "secondaryKey"));
+  }
+  PAVISE_TRY_ASSIGN(const json::object* prints, object_member(*body, "x509Thumbprint"));
+  if (prints != nullptr) {
+    PAVISE_TRY_ASSIGN(out.primary_thumbprint, text_member(*prints, "primaryThumbprint"));
+    PAVISE_TRY_ASSIGN(out.secondary_thumbprint, text_member(*prints, "secondaryThumbprint"));
+  }
+  PAVISE_TRY_ASSIGN(const std::string type, text_member(*body, "type"));
+  const bool has_prints = !out.primary_thumbprint.empty() || !out.secondary_thumbprint.empty();
+  if (type == "selfSigned" || (type.empty() && has_prints)) {
+    out.kind = AuthKind::self_signed;
+  } else if (type == "sas" || type.empty()) {
+    out.kind = AuthKind::sas;
+  } else if (type == "certificateAuthority") {
+    out.kind = AuthKind::certificate_authority;
+  } else if (type == "none") {
+    out.kind = AuthKind::none;
+  } else {
+    return Error(kBadBody, "authentication.type");
+  }
+  // What belongs to another kind is dropped: the SDKs send empty or old members along.
+  if (out.kind != AuthKind::sas) out.primary_key = out.secondary_key = {};
+  if (out.kind != AuthKind::self_signed) out.primary_thumbprint = out.secondary_thumbprint = {};
+  return out;
+}
+
+Result<json::value> stored(const std::string& text) {
+  boost::system::error_code ec;
+  json::value value = json::parse(text, ec);
+  if (ec) return store::kStoreCorrupt;
+  return value;
+}
+
+}  // namespace
+
+std::string time_text(UnixMillis time_ms) {
+  return time_ms == 0 ? "0001-01-01T00:00:00Z" : iothub::to_iso8601(time_ms);
+}
+
+Result<std::string> text_member(const json::object& object, std::string_view name) {
+  const json::value* const value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return std::string{};
+  if (!value->is_string()) return Error(kBadBody, std::string(name) + " is not a string");
+  return std::string(value->get_string());
+}
+
+Result<json::object> object_of(std::string_view text) {
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.max_depth = kDepthMax;
+  json::value value = json::parse(text, ec, {}, options);
+  if (ec) return Error(kBadBody, "not JSON");
+  if (!value.is_object()) return Error(kBadBody, "not a JSON object");
+  return std::move(value.get_object());
+}
+
+json::object identity_json(const store::IdentityRecord& record, bool connected) {
+  const store::IdentityFields& fields = record.fields;
+  json::object out{{"deviceId", record.id.device()}};
+  if (record.id.is_module()) out["moduleId"] = record.id.module_id();
+  out["generationId"] = record.generation_id;
+  out["etag"] = record.etag;
+  out["connectionState"] = connected ? "Connected" : "Disconnected";
+  out["connectionStateUpdatedTime"] = time_text(record.connection_updated_ms);
+  out["lastActivityTime"] = time_text(record.last_activity_ms);
+  out["cloudToDeviceMessageCount"] = record.messages_waiting;
+  out["authentication"] = authentication_json(fields.auth);
+  if (record.id.is_module()) {
+    out["managedBy"] = text_or_null(fields.managed_by);
+    return out;
+  }
+  out["status"] = fields.enabled ? "enabled" : "disabled";
+  out["statusReason"] = text_or_null(fields.status_reason);
+  out["statusUpdatedTime"] = time_text(record.status_updated_ms);
+  out["capabilities"] = {{"iotEdge", fields.iot_edge}};
+  if (!fields.device_scope.empty()) out["deviceScope"] = fields.device_scope;
+  json::array scopes;
+  for (const std::string& scope : fields.parent_scopes) scopes.emplace_back(scope);
+  if (!scopes.empty()) out["parentScopes"] = std::move(scopes);
+  return out;
+}
+
+json::object twin_json(const store::TwinRecord& record, bool connected) {
+  const store::IdentityRecord& identity = record.identity;
+  json::object out{{"deviceId", identity.id.device()}};
+  if (identity.id.is_module()) out["moduleId"] = identity.id.module_id();
+  out["etag"] = record.etag;
+  out["deviceEtag"] = identity.etag;
+  out["status"] = identity.fields.enabled ? "enabled" : "disabled";
+  out["statusReason"] = text_or_null(identity.fields.status_reason);
+  out["statusUpdateTime"] = time_text(identity.status_updated_ms);
+  out["connectionState"] = connected ? "Connected" : "Disconnected";
+  out["lastActivityTime"] = time_text(identity.last_activity_ms);
+  out["cloudToDeviceMessageCount"] = identity.messages_waiting;
+  out["authenticationType"] = type_text(identity.fields.auth.kind);
+  out["x509Thumbprint"] = {
+      {"primaryThumbprint", text_or_null(identity.fields.auth.primary_thumbprint)},
+      {"secondaryThumbprint", text_or_null(identity.fields.auth.secondary_thumbprint)}};
+  out["modelId"] = "";
+  out["version"] = record.version;
+  const auto part = [](const std::string& text) {
+    auto value = stored(text);
+    return value ? *std::move(value) : json::value(json::object{});
+  };
+  out["tags"] = part(record.tags_json);
+  out["properties"] = {{"desired", part(record.desired_json)},
+                       {"reported", part(record.reported_json)}};
+  if (!identity.id.is_module()) {
+    out["capabilities"] = {{"iotEdge", identity.fields.iot_edge}};
+    if (!identity.fields.device_scope.empty()) out["deviceScope"] = identity.fields.device_scope;
+  }
+  return out;
+}
+
+Result<store::IdentityFields> identity_fields(const json::object& body) {
+  store::IdentityFields out;
+  PAVISE_TRY_ASSIGN(const std::string status, text_member(body, "status"));
+  if (!status.empty() && status != "enabled" && status != "disabled")
+    return Error(kBadBody, "status is neither enabled nor disabled");
+  out.enabled = status != "disabled";
+  PAVISE_TRY_ASSIGN(out.status_reason, text_member(body, "statusReason"));
+  PAVISE_TRY_ASSIGN(const json::object* auth, object_member(body, "authentication"));
+  PAVISE_TRY_ASSIGN(out.auth, authentication_of(auth));
+  PAVISE_TRY_ASSIGN(const json::object* capabilities, object_member(body, "capabilities"));
+  if (capabilities != nullptr) {
+    const json::value* const edge = capabilities->if_contains("iotEdge");
+    if (edge != nullptr && !edge->is_null()) {
+      if (!edge->is_bool()) return Error(kBadBody, "capabilities.iotEdge is not a boolean");
+      out.iot_edge = edge->get_bool();
+    }
+  }
+  PAVISE_TRY_ASSIGN(out.device_scope, text_member(body, "deviceScope"));
+  PAVISE_TRY_ASSIGN(out.managed_by, text_member(body, "managedBy"));
+  const json::value* const scopes = body.if_contains("parentScopes");
+  if (scopes == nullptr || scopes->is_null()) return out;
+  if (!scopes->is_array()) return Error(kBadBody, "parentScopes is not an array");
+  for (const json::value& scope : scopes->get_array()) {
+    if (!scope.is_string()) return Error(kBadBody, "parentScopes holds no string");
+    out.parent_scopes.emplace_back(scope.get_string());
+  }
+  return out;
+}
+
+}  // namespace pavise::hub::rest

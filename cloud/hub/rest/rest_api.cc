@@ -1,0 +1,169 @@
+#include "cloud/hub/rest/rest_api.h"
+
+#include <algorithm>
+
+#include "cloud/hub/rest/error_rows.h"
+#include "cloud/hub/rest/routes.h"
+#include "common/crypto/crypto.h"
+#include "protocol/iothub/percent.h"
+
+namespace pavise::hub::rest {
+namespace {
+
+constexpr std::size_t kSegmentsMax = 8;
+constexpr std::size_t kQueryPairsMax = 16;
+constexpr std::size_t kLoggedPathMax = 200;
+constexpr std::string_view kBearer = "Bearer ";
+
+// Splits at '/', decodes each segment; one '/' at the end is passed over. kBadArgument.
+Result<std::vector<std::string>> segments_of(std::string_view path) {
+  if (path.empty() || path.front() != '/') return Error(kBadArgument, "path");
+  path.remove_prefix(1);
+  if (path.ends_with('/')) path.remove_suffix(1);
+  std::vector<std::string> out;
+  while (!path.empty()) {
+    const std::size_t end = path.find('/');
+    const auto decoded = iothub::percent_decode(path.substr(0, end));
+    if (!decoded || decoded->empty() || out.size() == kSegmentsMax)
+      return Error(kBadArgument, "path");
+    out.push_back(*decoded);
+    if (end == std::string_view::npos) break;
+    path.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+Result<std::map<std::string, std::string, std::less<>>> query_of(std::string_view text) {
+  std::map<std::string, std::string, std::less<>> out;
+  while (!text.empty()) {
+    const std::size_t end = text.find('&');
+    const std::string_view pair = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    if (pair.empty()) continue;
+    const std::size_t equals = pair.find('=');
+    const auto name = iothub::percent_decode(pair.substr(0, equals));
+    const auto value = iothub::percent_decode(
+        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    if (!name || !value || out.size() == kQueryPairsMax || !out.emplace(*name, *value).second)
+      return Error(kBadArgument, "query");
+  }
+  return out;
+}
+
+// The names of the pattern's {}, or nullopt. Fixed segments are compared without case: clients
+// write serviceBound and servicebound.
+std::optional<std::vector<std::string>> match(std::string_view pattern,
+                                              const std::vector<std::string>& segments) {
+  const auto same = [](char a, char b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return lower(a) == lower(b);
+  };
+  std::vector<std::string> names;
+  std::size_t at = 0;
+  pattern.remove_prefix(1);
+  while (true) {
+    const std::size_t end = pattern.find('/');
+    const std::string_view part = pattern.substr(0, end);
+    if (at == segments.size()) return std::nullopt;
+    if (part == "{}") {
+      names.push_back(segments[at]);
+    } else if (!std::ranges::equal(part, segments[at], same)) {
+      return std::nullopt;
+    }
+    ++at;
+    if (end == std::string_view::npos) break;
+    pattern.remove_prefix(end + 1);
+  }
+  if (at != segments.size()) return std::nullopt;
+  return names;
+}
+
+std::string_view host_of(const Request& request) {
+  std::string_view host = request.header("host");
+  const std::size_t colon = host.rfind(':');
+  // An IPv6 literal keeps its colons inside brackets.
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos)
+    host = host.substr(0, colon);
+  return host;
+}
+
+Result<Principal> authorise(Services& services, const Request& request, const Route& route,
+                            const std::vector<std::string>& names) {
+  std::string_view token = request.header("authorization");
+  if (token.starts_with(kBearer)) return Error(kNotAuthorised, "bearer tokens are not accepted");
+  const TlsPeer peer{.chain = request.peer_chain, .server_name = request.server_name};
+  Claim claim{.host = host_of(request), .sas_token = token};
+  if (route.need == Need::device) {
+    claim.device = names[0];
+    if (route.pattern.find("/modules/") != std::string_view::npos) claim.module_id = names[1];
+    return services.gatekeeper.authenticate(claim, peer);
+  }
+  if (token.empty()) return kNotAuthorised;
+  PAVISE_TRY_ASSIGN(Principal principal, services.gatekeeper.authenticate(claim, peer));
+  const Right needed = route.need == Need::registry_read    ? Right::registry_read
+                       : route.need == Need::registry_write ? Right::registry_write
+                                                            : Right::service_connect;
+  if (!has(principal.rights, needed)) return kRightMissing;
+  return principal;
+}
+
+std::string new_tracking_id() {
+  Bytes random(16);
+  (void)crypto::random_fill(random).has_value();  // it only has to be told from others
+  std::string out = to_hex(random);
+  for (char& c : out)
+    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 32);
+  return out;
+}
+
+}  // namespace
+
+Result<iothub::Identity> Call::identity(bool of_module) const {
+  auto identity = iothub::Identity::make(hub(), names[0], of_module ? names[1] : std::string{});
+  if (!identity) return Error(kBadArgument, of_module ? "module id" : "device id");
+  return *std::move(identity);
+}
+
+Result<store::IfMatch> Call::if_match() const {
+  std::string_view text = request.header("if-match");
+  if (text == "*" || text == "\"*\"") return store::IfMatch{};
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return kIfMatchRequired;
+  return store::IfMatch{std::string(text.substr(1, text.size() - 2))};
+}
+
+void RestApi::handle(const Request& request, const Respond& respond) {
+  // The client is told what any caller may know; the log gets the rest.
+  const auto refuse = [this, name = request.method + " " +
+                                    request.path.substr(0, kLoggedPathMax)](const Error& error) {
+    const std::string tracking_id = new_tracking_id();
+    if (services_.refused) services_.refused(name, tracking_id, error);
+    iothub::HubErrorCode code = iothub::to_hub_error(error.info(), error_rows());
+    const std::string_view family = error.code().substr(0, 6);
+    std::string message = error.message();
+    if (family == "PV-HAC" || family == "PV-SAS" || family == "PV-AUT") {
+      code = iothub::HubErrorCode::iot_hub_unauthorized_access;
+      message = "Unauthorized";
+    }
+    iothub::HubHttpError shown = iothub::http_error(
+        code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
+    return Response{shown.status, std::move(shown.headers), std::move(shown.body)};
+  };
+  const auto segments = segments_of(request.path);
+  if (!segments) return respond(refuse(segments.error()));
+  for (const Route& route : route_table()) {
+    if (route.method != request.method) continue;
+    const auto names = match(route.pattern, *segments);
+    if (!names) continue;
+    auto principal = authorise(services_, request, route, *names);
+    if (!principal) return respond(refuse(principal.error()));
+    auto query = query_of(request.query);
+    if (!query) return respond(refuse(query.error()));
+    Call call{services_, request, *std::move(principal), *names, *std::move(query)};
+    if (route.later != nullptr) return route.later(call, respond, refuse);
+    auto response = route.handler(call);
+    return respond(response ? *std::move(response) : refuse(response.error()));
+  }
+  respond(refuse(Error(kNoSuchRoute, request.method)));
+}
+
+}  // namespace pavise::hub::rest

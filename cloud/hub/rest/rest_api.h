@@ -1,0 +1,72 @@
+// The hub's HTTP calls: who may make them, and where they go.
+#pragma once
+
+#include <functional>
+
+#include "cloud/hub/ports/gatekeeper.h"
+#include "cloud/hub/rest/message.h"
+#include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/hub/store/store_queue.h"
+#include "cloud/hub/transport/method_broker.h"
+#include "common/base/clock.h"
+
+namespace pavise::hub::rest {
+
+inline constexpr std::size_t kBodySizeMax = 1024UL * 1024;  // a bulk call of 100 devices
+inline constexpr std::size_t kBulkMax = 100;                // devices in one bulk call
+inline constexpr std::size_t kTopMax = 1000;                // devices in one list
+
+// Errors: PV-HRS-nnn.
+inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
+                                        "Check method and path; see docs/hub.md."};
+inline constexpr ErrorInfo kNotAuthorised{
+    "PV-HRS-002", Retry::never, "the call carries no valid Authorization",
+    "Send a SharedAccessSignature of a policy with the right that is needed."};
+inline constexpr ErrorInfo kRightMissing{"PV-HRS-003", Retry::never,
+                                         "the policy of this token has not the right",
+                                         "Use a policy with that right, such as iothubowner."};
+inline constexpr ErrorInfo kBadBody{"PV-HRS-004", Retry::never, "the body cannot be used",
+                                    "Correct what the detail names."};
+inline constexpr ErrorInfo kBadArgument{"PV-HRS-005", Retry::never,
+                                        "a parameter or header cannot be used",
+                                        "Correct what the detail names."};
+inline constexpr ErrorInfo kIfMatchRequired{"PV-HRS-006", Retry::never,
+                                            "If-Match must be \"*\" or a quoted ETag",
+                                            "Send the ETag of the last answer in quotes, or *."};
+inline constexpr ErrorInfo kMessageBodyTooLarge{
+    "PV-HRS-007", Retry::never, "the message exceeds 256 KiB", "Split the message."};
+
+inline constexpr ErrorInfo kBadMethodAnswer{"PV-HRS-008", Retry::never,
+                                            "the device answered the method with no JSON",
+                                            "Correct the device's program."};
+
+// What the calls use; as the hub has it. None of the functions blocks.
+struct Services {
+  store::StoreQueue& queue;
+  Gatekeeper& gatekeeper;
+  SegmentLog& log;
+  const Clock& clock;
+  std::function<void(const iothub::Identity&, std::uint64_t version, std::string body)>
+      desired_changed;
+  std::function<void(const iothub::Identity&)> message_waiting;
+  std::function<void(const iothub::Identity&)> forget;
+  std::function<void(const RightsChanged&)> rights_changed;
+  std::function<bool(const iothub::Identity&)> connected;
+  std::function<std::uint64_t(const iothub::HubName&)> connected_count;
+  std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
+  // Every refusal, with its tracking id, for the log.
+  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
+      {};
+};
+
+class RestApi {
+ public:
+  explicit RestApi(Services services) : services_(std::move(services)) {}
+  // Called on a pool thread; may block on disk. `respond` may be called later, from another thread.
+  void handle(const Request& request, const Respond& respond);
+
+ private:
+  Services services_;
+};
+
+}  // namespace pavise::hub::rest

@@ -1,0 +1,46 @@
+#include "cloud/hub/rest/routes.h"
+
+namespace pavise::hub::rest {
+
+std::span<const Route> route_table() {
+  using enum Need;
+  // clang-format off
+  static const Route rows[] = {
+      {"GET", "/devices", registry_read, list_devices},
+      {"POST", "/devices", registry_write, bulk_devices},
+      {"GET", "/devices/{}", registry_read, get_device},
+      {"PUT", "/devices/{}", registry_write, put_device},
+      {"DELETE", "/devices/{}", registry_write, delete_device},
+      {"GET", "/devices/{}/modules", registry_read, list_modules},
+      {"GET", "/devices/{}/modules/{}", registry_read, get_module},
+      {"PUT", "/devices/{}/modules/{}", registry_write, put_module},
+      {"DELETE", "/devices/{}/modules/{}", registry_write, delete_module},
+      {"GET", "/statistics/devices", registry_read, device_statistics},
+      {"GET", "/statistics/service", registry_read, service_statistics},
+
+      {"GET", "/twins/{}", service_connect, get_twin},
+      {"PATCH", "/twins/{}", service_connect, patch_twin},
+      {"PUT", "/twins/{}", service_connect, put_twin},
+      {"GET", "/twins/{}/modules/{}", service_connect, get_module_twin},
+      {"PATCH", "/twins/{}/modules/{}", service_connect, patch_module_twin},
+      {"PUT", "/twins/{}/modules/{}", service_connect, put_module_twin},
+
+      {"POST", "/twins/{}/methods", service_connect, nullptr, invoke_device_method},
+      {"POST", "/twins/{}/modules/{}/methods", service_connect, nullptr, invoke_module_method},
+
+      {"DELETE", "/devices/{}/commands", service_connect, purge_messages},
+      {"GET", "/messages/serviceBound/feedback", service_connect, next_feedback},
+      {"DELETE", "/messages/serviceBound/feedback/{}", service_connect, complete_feedback},
+      {"POST", "/messages/serviceBound/feedback/{}/abandon", service_connect, abandon_feedback},
+
+      {"POST", "/devices/{}/messages/events", device, send_event},
+      {"POST", "/devices/{}/modules/{}/messages/events", device, send_event},
+      {"GET", "/devices/{}/messages/devicebound", device, next_message},
+      {"DELETE", "/devices/{}/messages/devicebound/{}", device, settle_message},
+      {"POST", "/devices/{}/messages/devicebound/{}/abandon", device, abandon_message},
+  };
+  // clang-format on
+  return rows;
+}
+
+}  // namespace pavise::hub::rest

@@ -1,0 +1,84 @@
+// The route table and what its handlers get once the call is let through. Private to this room.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/hub/rest/rest_api.h"
+
+namespace pavise::hub::rest {
+
+struct Call {
+  Services& services;
+  const Request& request;
+  Principal principal;
+  std::vector<std::string> names;  // what stands for each {name} of the pattern, decoded
+  std::map<std::string, std::string, std::less<>> query;
+
+  const iothub::HubName& hub() const { return principal.hub; }
+  // The identity that the first one or two names are. kBadArgument.
+  Result<iothub::Identity> identity(bool of_module) const;
+  // nullopt: "*". kIfMatchRequired. Precondition: there is the header.
+  Result<store::IfMatch> if_match() const;
+};
+
+using Handler = Result<Response> (*)(Call&);
+// Answers later; the call outlives its turn only in what the handler copies.
+using LaterHandler = void (*)(Call&, const Respond&, const std::function<Response(const Error&)>&);
+
+// Who may call.
+enum class Need {
+  registry_read,
+  registry_write,
+  service_connect,
+  device,  // the device or module in the path, as itself
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "{}" stands for one segment
+  Need need;
+  Handler handler;
+  LaterHandler later = nullptr;
+};
+
+std::span<const Route> route_table();
+
+// identities.cc
+Result<Response> list_devices(Call& call);
+Result<Response> get_device(Call& call);
+Result<Response> put_device(Call& call);
+Result<Response> delete_device(Call& call);
+Result<Response> bulk_devices(Call& call);
+Result<Response> list_modules(Call& call);
+Result<Response> get_module(Call& call);
+Result<Response> put_module(Call& call);
+Result<Response> delete_module(Call& call);
+Result<Response> device_statistics(Call& call);
+Result<Response> service_statistics(Call& call);
+// twins.cc
+Result<Response> get_twin(Call& call);
+Result<Response> patch_twin(Call& call);
+Result<Response> put_twin(Call& call);
+Result<Response> get_module_twin(Call& call);
+Result<Response> patch_module_twin(Call& call);
+Result<Response> put_module_twin(Call& call);
+// methods.cc
+void invoke_device_method(Call& call, const Respond& respond,
+                          const std::function<Response(const Error&)>& refuse);
+void invoke_module_method(Call& call, const Respond& respond,
+                          const std::function<Response(const Error&)>& refuse);
+// messages.cc
+Result<Response> purge_messages(Call& call);
+Result<Response> next_feedback(Call& call);
+Result<Response> complete_feedback(Call& call);
+Result<Response> abandon_feedback(Call& call);
+Result<Response> send_event(Call& call);
+Result<Response> next_message(Call& call);
+Result<Response> settle_message(Call& call);
+Result<Response> abandon_message(Call& call);
+
+}  // namespace pavise::hub::rest
