@@ -31,12 +31,29 @@ void fuzz_device_topic(std::string_view text) {
   }
 }
 
+void fuzz_filter(std::string_view text) {
+  const auto match = iothub::match_subscription(text, "dev", "mod");
+  if (!match) return;
+  PAVISE_CHECK(match->kinds != 0 && text.starts_with(match->root));
+  const std::string topic = iothub::input_topic(match->root, "in/1", "a=1");
+  PAVISE_CHECK(topic.ends_with("inputs/in%2F1/a=1"));
+}
+
+void fuzz_method(std::string_view text) {
+  const auto topic = iothub::parse_method_topic(text);
+  if (!topic) return;
+  const std::string built = iothub::method_topic(topic->name, topic->request_id);
+  const auto again = iothub::parse_method_topic(built);
+  PAVISE_CHECK(again.has_value() && again->name == topic->name);
+  PAVISE_CHECK(again->request_id == topic->request_id);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text = as_text(std::as_bytes(std::span(data + 1, size - 1)));
-  switch (data[0] % 4) {
+  switch (data[0] % 6) {
     case 0:
       (void)iothub::Username::parse(text);
       break;
@@ -46,8 +63,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 2:
       fuzz_device_topic(text);
       break;
-    default:
+    case 4:
+      fuzz_filter(text);
+      break;
+    case 3:
       (void)iothub::parse_hub_topic(text);
+      break;
+    default:
+      fuzz_method(text);
       break;
   }
   return 0;

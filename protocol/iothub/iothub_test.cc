@@ -261,5 +261,121 @@ TEST(Topics, FiltersOfAModule) {
     EXPECT_FALSE(parse_subscription(bad, own)) << bad;
 }
 
+TEST(Topics, Methods) {
+  EXPECT_EQ(method_topic("reboot", "1"), "$iothub/methods/POST/reboot/?$rid=1");
+  EXPECT_EQ(method_topic("thermostat1*getMaxMinReport", "a"),
+            "$iothub/methods/POST/thermostat1*getMaxMinReport/?$rid=a")
+      << "clients split components at '*' without decoding";
+  EXPECT_EQ(method_topic("a/b c#+?%\xc3\xa4", "1"),
+            "$iothub/methods/POST/a%2Fb%20c%23%2B%3F%25%C3%A4/?$rid=1");
+  const std::string topic = method_topic("a/b", "7");
+  const auto parsed = parse_method_topic(topic);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->name, "a/b");
+  EXPECT_EQ(parsed->request_id, "7");
+  EXPECT_EQ(method_response_topic(200, "7"), "$iothub/methods/res/200/?$rid=7");
+  for (const std::string_view bad :
+       {"$iothub/methods/POST/", "$iothub/methods/POST/a", "$iothub/methods/POST//?$rid=1",
+        "$iothub/methods/POST/a/",
+        "$iothub/methods/POST/a/?$rid=", "$iothub/methods/POST/%0A/?$rid=1",
+        "$iothub/methods/POST/%4/?$rid=1", "$iothub/methods/GET/a/?$rid=1"})
+    EXPECT_FALSE(parse_method_topic(bad)) << bad;
+  EXPECT_TRUE(is_valid_method_name(std::string(kMethodNameSizeMax, 'm')));
+  EXPECT_FALSE(is_valid_method_name(std::string(kMethodNameSizeMax + 1, 'm')));
+  EXPECT_FALSE(is_valid_method_name(""));
+  EXPECT_FALSE(is_valid_method_name("a\n"));
+}
+
+TEST(Topics, MethodResponseLimits) {
+  const auto status_of = [](std::string_view topic) {
+    const auto parsed = parse_device_topic(topic);
+    return parsed ? std::get<MethodResponseTopic>(*parsed).status : -1;
+  };
+  EXPECT_EQ(status_of("$iothub/methods/res/0/?$rid=1"), 0) << "the status is the method's own";
+  EXPECT_EQ(status_of("$iothub/methods/res/2147483647/?$rid=1"), 2147483647);
+  EXPECT_EQ(status_of("$iothub/methods/res/2147483648/?$rid=1"), -1);
+  EXPECT_EQ(status_of("$iothub/methods/res/-1/?$rid=1"), -1);
+  EXPECT_EQ(status_of("$iothub/methods/res/200/?$rid=1&extra=2"), 200) << "node adds properties";
+  EXPECT_EQ(status_of("$iothub/methods/res/200?$rid=1"), -1);
+}
+
+// node takes the properties from the fifth segment, c knows a system property by a literal "%24.".
+TEST(Topics, MessagesToDevicesAndModules) {
+  PropertyBag bag;
+  bag.add("$.mid", "m 1");
+  bag.add("$.to", "/devices/d/messages/devicebound");
+  bag.add("iothub-ack", "full");
+  EXPECT_EQ(message_topic(identity_root("d"), bag.encode()),
+            "devices/d/messages/devicebound/%24.mid=m%201"
+            "&%24.to=%2Fdevices%2Fd%2Fmessages%2Fdevicebound&iothub-ack=full");
+  EXPECT_EQ(message_topic(identity_root("d", "m"), ""),
+            "devices/d/modules/m/messages/devicebound/");
+  EXPECT_EQ(input_topic(identity_root("d", "m"), "in 1", "a=b"),
+            "devices/d/modules/m/inputs/in%201/a=b");
+  const std::string output = module_telemetry_topic("d", "m", "%24.on=out");
+  EXPECT_EQ(output, "devices/d/modules/m/messages/events/%24.on=out");
+  EXPECT_EQ(std::get<TelemetryTopic>(*parse_device_topic(output)).module_id, "m");
+}
+
+TEST(Topics, AnswersWithAnError) {
+  EXPECT_EQ(twin_response_topic(429, "r%2F1"), "$iothub/twin/res/429/?$rid=r%2F1");
+}
+
+TEST(Topics, IdsInTopicsMayBeEncoded) {
+  EXPECT_TRUE(names_id("dev", "dev"));
+  EXPECT_TRUE(names_id("a%23b", "a#b")) << "py";
+  EXPECT_TRUE(names_id("a%23b", "a%23b")) << "as it is";
+  EXPECT_FALSE(names_id("a%2523b", "a#b"));
+  EXPECT_FALSE(names_id("a%2", "a"));
+  EXPECT_FALSE(names_id("Dev", "dev"));
+}
+
+TEST(Topics, SubscriptionsOfDevicesAndModules) {
+  constexpr Subscriptions kMessagesBit = 1, kMethodsBit = 2, kTwinBit = 4, kDesiredBit = 8;
+  constexpr Subscriptions kInputsBit = 16;
+  const struct {
+    std::string_view filter;
+    std::string_view device;
+    std::string_view module_id;
+    Subscriptions kinds;  // 0: refused
+    std::string_view root;
+  } rows[] = {
+      {"$iothub/twin/res/#", "d", "", kTwinBit, ""},
+      {"$iothub/twin/PATCH/properties/desired/#", "d", "m", kDesiredBit, ""},
+      {"$iothub/methods/POST/#", "d", "m", kMethodsBit, ""},
+      {"devices/d/messages/devicebound/#", "d", "", kMessagesBit, "devices/d/"},
+      {"devices/a%23b/messages/devicebound/#", "a#b", "", kMessagesBit, "devices/a%23b/"},
+      {"devices/d/modules/m/messages/devicebound/#", "d", "m", kMessagesBit,
+       "devices/d/modules/m/"},
+      {"devices/d/modules/m/inputs/#", "d", "m", kInputsBit, "devices/d/modules/m/"},
+      {"devices/d/modules/m/#", "d", "m", kInputsBit | kMessagesBit, "devices/d/modules/m/"},
+      {"devices/d/modules/inputs/#", "d", "inputs", kInputsBit | kMessagesBit,
+       "devices/d/modules/inputs/"},
+      {"devices/d/modules/m/messages/devicebound/#", "d", "", 0, ""},
+      {"devices/d/messages/devicebound/#", "d", "m", 0, ""},
+      {"devices/d/modules/m/#", "d", "", 0, ""},
+      {"devices/d/modules/n/#", "d", "m", 0, ""},
+      {"devices/d/modules/+/#", "d", "m", 0, ""},
+      {"devices/d/modules/m/outputs/#", "d", "m", 0, ""},
+      {"devices/d/modules/m/inputs/in1", "d", "m", 0, ""},
+      {"devices/d/#", "d", "", 0, ""},
+      {"devices/e/messages/devicebound/#", "d", "", 0, ""},
+      {"devices/+/messages/devicebound/#", "d", "", 0, ""},
+      {"devices//messages/devicebound/#", "d", "", 0, ""},
+      {"devices/#", "d", "", 0, ""},
+      {"#", "d", "m", 0, ""},
+      {"", "d", "", 0, ""},
+      {"$iothub/#", "d", "", 0, ""},
+      {"$iothub/twin/res/200/#", "d", "", 0, ""},
+  };
+  for (const auto& row : rows) {
+    const auto match = match_subscription(row.filter, row.device, row.module_id);
+    EXPECT_EQ(match ? match->kinds : 0, row.kinds) << row.filter;
+    if (match) EXPECT_EQ(match->root, row.root) << row.filter;
+  }
+  EXPECT_TRUE(has(kInputsBit | kMessagesBit, Subscription::inputs));
+  EXPECT_EQ(inputs_filter("d", "m"), "devices/d/modules/m/inputs/#");
+}
+
 }  // namespace
 }  // namespace pavise::iothub

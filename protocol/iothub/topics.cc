@@ -1,5 +1,6 @@
 #include "protocol/iothub/topics.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "protocol/iothub/percent.h"
@@ -14,6 +15,11 @@ constexpr std::string_view kMethodRequest = "$iothub/methods/POST/";
 constexpr std::string_view kTwinResponse = "$iothub/twin/res/";
 constexpr std::string_view kDesiredPatch = "$iothub/twin/PATCH/properties/desired/";
 constexpr std::string_view kEvents = "/messages/events";
+constexpr std::string_view kMethodRequest = "$iothub/methods/POST/";
+constexpr std::string_view kDevices = "devices/";
+constexpr std::string_view kModules = "modules/";
+constexpr std::string_view kMessages = "messages/devicebound/";
+constexpr std::string_view kInputs = "inputs/";
 
 bool strip_prefix(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -95,7 +101,7 @@ std::string with_version(std::string topic, std::optional<std::uint64_t> version
 
 Result<DeviceTopic> parse_device_topic(std::string_view topic) {
   std::string_view rest = topic;
-  if (strip_prefix(rest, "devices/")) return parse_telemetry(rest);
+  if (strip_prefix(rest, kDevices)) return parse_telemetry(rest);
   if (strip_prefix(rest, kTwinGet)) {
     PAVISE_TRY_ASSIGN(const auto id, request_id_of(rest));
     return DeviceTopic(TwinGetTopic{id});
@@ -113,9 +119,28 @@ Result<DeviceTopic> parse_device_topic(std::string_view topic) {
   return kUnknownTopic;
 }
 
+bool names_id(std::string_view segment, std::string_view id) {
+  if (segment == id) return true;
+  if (!segment.contains('%')) return false;
+  const auto decoded = percent_decode(segment);
+  return decoded && *decoded == id;
+}
+
 std::string telemetry_topic(std::string_view device, std::string_view encoded_bag) {
-  std::string out = "devices/";
+  std::string out(kDevices);
   return out.append(device).append(kEvents).append("/").append(encoded_bag);
+}
+
+std::string module_telemetry_topic(std::string_view device, std::string_view module_id,
+                                   std::string_view encoded_bag) {
+  std::string out(kDevices);
+  out.append(device).append("/").append(kModules).append(module_id);
+  return out.append(kEvents).append("/").append(encoded_bag);
+}
+
+std::string method_response_topic(int status, std::string_view request_id) {
+  std::string out(kMethodResponse);
+  return out.append(std::to_string(status)).append("/?$rid=").append(request_id);
 }
 
 std::string twin_get_topic(std::string_view request_id) {
@@ -163,8 +188,91 @@ std::string desired_patch_topic(std::uint64_t version) {
   return std::string(kDesiredPatch).append("?$version=").append(std::to_string(version));
 }
 
+bool is_valid_method_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMethodNameSizeMax &&
+         std::ranges::none_of(
+             name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+std::string method_topic(std::string_view name, std::string_view request_id) {
+  constexpr std::string_view kEscaped = " %/?#+&\"<>\\^`{|}";
+  PAVISE_CHECK(is_valid_method_name(name));
+  std::string out(kMethodRequest);
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) >= 0x80 || kEscaped.contains(c))
+      out.append(percent_encode({&c, 1}));
+    else
+      out.push_back(c);
+  }
+  return out.append("/?$rid=").append(request_id);
+}
+
+Result<MethodTopic> parse_method_topic(std::string_view topic) {
+  if (!strip_prefix(topic, kMethodRequest)) return kUnknownTopic;
+  const std::size_t end = topic.find('/');
+  if (end == std::string_view::npos) return kUnknownTopic;
+  MethodTopic out;
+  PAVISE_TRY_ASSIGN(out.name, percent_decode(topic.substr(0, end)));
+  if (!is_valid_method_name(out.name)) return kUnknownTopic;
+  PAVISE_TRY_ASSIGN(out.request_id, request_id_of(topic.substr(end + 1)));
+  return out;
+}
+
+std::string identity_root(std::string_view device, std::string_view module_id) {
+  std::string out(kDevices);
+  out.append(device).append("/");
+  if (!module_id.empty()) out.append(kModules).append(module_id).append("/");
+  return out;
+}
+
+std::string message_topic(std::string_view root, std::string_view encoded_bag) {
+  return std::string(root).append(kMessages).append(encoded_bag);
+}
+
+std::string input_topic(std::string_view root, std::string_view input,
+                        std::string_view encoded_bag) {
+  std::string out(root);
+  return out.append(kInputs).append(percent_encode(input)).append("/").append(encoded_bag);
+}
+
 std::string messages_filter(std::string_view device) {
-  return std::string("devices/").append(device).append("/messages/devicebound/#");
+  return message_topic(identity_root(device), "#");
+}
+
+std::string inputs_filter(std::string_view device, std::string_view module_id) {
+  return identity_root(device, module_id).append(kInputs).append("#");
+}
+
+std::optional<SubscriptionMatch> match_subscription(std::string_view filter,
+                                                    std::string_view device,
+                                                    std::string_view module_id) {
+  constexpr auto kBit = [](Subscription one) { return static_cast<Subscriptions>(one); };
+  if (filter == kTwinResponseFilter)
+    return SubscriptionMatch{kBit(Subscription::twin_responses), {}};
+  if (filter == kDesiredPatchFilter)
+    return SubscriptionMatch{kBit(Subscription::desired_patches), {}};
+  if (filter == kMethodFilter) return SubscriptionMatch{kBit(Subscription::methods), {}};
+
+  std::string_view rest = filter;
+  const auto strip_id = [&](std::string_view id) {
+    const std::size_t end = rest.find('/');
+    if (end == std::string_view::npos || !names_id(rest.substr(0, end), id)) return false;
+    rest.remove_prefix(end + 1);
+    return true;
+  };
+  if (!strip_prefix(rest, kDevices) || !strip_id(device)) return std::nullopt;
+  if (!module_id.empty() && (!strip_prefix(rest, kModules) || !strip_id(module_id)))
+    return std::nullopt;
+  const std::string_view root = filter.substr(0, filter.size() - rest.size());
+  if (rest == "messages/devicebound/#")
+    return SubscriptionMatch{kBit(Subscription::messages), root};
+  if (module_id.empty()) return std::nullopt;
+  if (rest == "inputs/#") return SubscriptionMatch{kBit(Subscription::inputs), root};
+  if (rest == "#")
+    return SubscriptionMatch{
+        static_cast<Subscriptions>(kBit(Subscription::inputs) | kBit(Subscription::messages)),
+        root};
+  return std::nullopt;
 }
 
 std::optional<Subscription> parse_subscription(std::string_view filter, const Identity& identity) {
