@@ -11,7 +11,6 @@ namespace {
 constexpr std::string_view kTwinGet = "$iothub/twin/GET/";
 constexpr std::string_view kReportedPatch = "$iothub/twin/PATCH/properties/reported/";
 constexpr std::string_view kMethodResponse = "$iothub/methods/res/";
-constexpr std::string_view kMethodRequest = "$iothub/methods/POST/";
 constexpr std::string_view kTwinResponse = "$iothub/twin/res/";
 constexpr std::string_view kDesiredPatch = "$iothub/twin/PATCH/properties/desired/";
 constexpr std::string_view kEvents = "/messages/events";
@@ -175,15 +174,6 @@ std::string twin_response_topic(int status, std::string_view request_id,
   return with_version(std::move(out), version);
 }
 
-std::string method_request_topic(std::string_view name, std::string_view request_id) {
-  std::string out(kMethodRequest);
-  return out.append(percent_encode(name)).append("/?$rid=").append(request_id);
-}
-
-std::string device_message_topic(const Identity& receiver, std::string_view encoded_bag) {
-  return receiver.resource_path().append("/messages/devicebound/").append(encoded_bag);
-}
-
 std::string desired_patch_topic(std::uint64_t version) {
   return std::string(kDesiredPatch).append("?$version=").append(std::to_string(version));
 }
@@ -275,14 +265,11 @@ std::optional<SubscriptionMatch> match_subscription(std::string_view filter,
   return std::nullopt;
 }
 
-std::optional<Subscription> parse_subscription(std::string_view filter, const Identity& identity) {
+std::optional<Subscription> parse_subscription(std::string_view filter, std::string_view device) {
   if (filter == kTwinResponseFilter) return Subscription::twin_responses;
   if (filter == kDesiredPatchFilter) return Subscription::desired_patches;
   if (filter == kMethodFilter) return Subscription::methods;
-  if (!strip_prefix(filter, identity.resource_path())) return std::nullopt;
-  if (filter == "/messages/devicebound/#") return Subscription::messages;
-  if (identity.is_module() && (filter == "/inputs/#" || filter == "/#"))
-    return Subscription::messages;
+  if (filter == messages_filter(device)) return Subscription::messages;
   return std::nullopt;
 }
 

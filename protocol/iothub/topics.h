@@ -10,7 +10,6 @@
 
 #include "common/base/result.h"
 #include "protocol/iothub/errors.h"
-#include "protocol/iothub/identity.h"
 
 namespace pavise::iothub {
 
@@ -67,10 +66,6 @@ using HubTopic = std::variant<TwinResponseTopic, DesiredPatchTopic>;
 // For the device side: kUnknownTopic, kBadRequestId, kBadVersion.
 Result<HubTopic> parse_hub_topic(std::string_view topic);
 
-// `name` is percent-encoded here; the official clients read the topic as a URL.
-std::string method_request_topic(std::string_view name, std::string_view request_id);
-// `encoded_bag` as PropertyBag::encode() writes it.
-std::string device_message_topic(const Identity& receiver, std::string_view encoded_bag);
 std::string twin_response_topic(int status, std::string_view request_id,
                                 std::optional<std::uint64_t> version = std::nullopt);
 std::string desired_patch_topic(std::uint64_t version);
@@ -118,9 +113,8 @@ inline constexpr std::string_view kMethodFilter = "$iothub/methods/POST/#";
 std::string messages_filter(std::string_view device);
 std::string inputs_filter(std::string_view device, std::string_view module_id);
 
-// nullopt: not one of the documented filters of this device or module. A module's inputs
-// ("…/inputs/#", c: "…/{module}/#") count as its messages.
-std::optional<Subscription> parse_subscription(std::string_view filter, const Identity& identity);
+// nullopt: not one of the documented filters of this device.
+std::optional<Subscription> parse_subscription(std::string_view filter, std::string_view device);
 
 // What a filter of this identity asks for; `module_id` is empty for a device. nullopt: not one of
 // the documented filters, or of another identity.

@@ -4,6 +4,7 @@
 
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
+#include "protocol/iothub/topics.h"
 
 namespace pavise::hub::rest {
 
@@ -12,7 +13,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t kResponseTimeoutDefaultS = 30;
-constexpr std::size_t kMethodNameSizeMax = 100;
 
 Result<std::int64_t> seconds(const json::object& body, std::string_view name,
                              std::int64_t otherwise) {
@@ -29,10 +29,8 @@ Result<MethodInvocation> invocation_of(const Call& call, bool of_module) {
   PAVISE_TRY_ASSIGN(const json::object body, object_of(call.request.body));
   MethodInvocation out{.identity = identity, .name = {}, .payload_json = {}};
   PAVISE_TRY_ASSIGN(out.name, text_member(body, "methodName"));
-  if (out.name.empty() || out.name.size() > kMethodNameSizeMax)
-    return Error(kBadBody, "methodName is 1 to 100 characters");
-  for (const char c : out.name)
-    if (c < 0x20 || c == 0x7f) return Error(kBadBody, "methodName has a control character");
+  if (!iothub::is_valid_method_name(out.name))
+    return Error(kBadBody, "methodName is 1 to 128 characters, none of them a control character");
   if (const json::value* const payload = body.if_contains("payload"); payload != nullptr)
     out.payload_json = json::serialize(*payload);
   PAVISE_TRY_ASSIGN(const auto connect_s, seconds(body, "connectTimeoutInSeconds", 0));

@@ -87,7 +87,7 @@ void Session::hear(MethodCalled& event, Bytes& out) {
     return port_.answer_method(event.call, Error(kDeviceNotListening));
   if (method_calls_.size() == kMethodCallsMax) method_calls_.erase(method_calls_.begin());
   method_calls_.push_back(event.call);
-  const std::string topic = iothub::method_request_topic(event.name, std::to_string(event.call));
+  const std::string topic = iothub::method_topic(event.name, std::to_string(event.call));
   send(mqtt::Publish{.topic = topic, .payload = as_bytes(event.payload_json)}, out);
 }
 
@@ -133,7 +133,12 @@ void Session::hear(MessageOffered& event, Bytes& out) {
 }
 
 void Session::send_message(const DeviceMessage& message, Bytes& out) {
-  const std::string topic = iothub::device_message_topic(client_->identity(), message.properties);
+  const std::string& own_root = client_->message_root;
+  const std::string topic = iothub::message_topic(
+      own_root.empty()
+          ? iothub::identity_root(client_->identity().device(), client_->identity().module_id())
+          : own_root,
+      message.properties);
   mqtt::Publish publish{.topic = topic, .payload = message.payload};
   if ((subscriptions_ & kMessagesAtLeastOnce) == 0) {
     send(publish, out);

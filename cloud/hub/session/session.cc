@@ -16,8 +16,10 @@ void add_property(std::string& encoded_bag, std::string_view pair) {
 }
 
 bool is_of(const iothub::TelemetryTopic& topic, const iothub::Identity& identity) {
-  return topic.device == identity.device() &&
-         topic.module_id.value_or(std::string_view{}) == identity.module_id();
+  return iothub::names_id(topic.device, identity.device()) &&
+         (identity.is_module() ? topic.module_id.has_value() &&
+                                     iothub::names_id(*topic.module_id, identity.module_id())
+                               : !topic.module_id.has_value());
 }
 
 // The own telemetry topic, or why not.
@@ -247,7 +249,7 @@ void Session::handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out) {
   mqtt::SubAck answer{subscribe.packet_id, {}};
   const SubscriptionSet before = subscriptions_;
   for (const auto& [filter, qos] : subscribe.topics) {
-    const auto known = iothub::parse_subscription(filter, client_->identity());
+    const auto known = match(filter);
     if (!known) {
       answer.codes.push_back(mqtt::kSubscribeFailure);
       continue;
@@ -255,8 +257,9 @@ void Session::handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out) {
     // Quality of service 2 is granted as 1 (reference A4).
     const std::uint8_t granted = qos == mqtt::QoS::at_most_once ? 0 : 1;
     answer.codes.push_back(granted);
-    subscriptions_ |= static_cast<SubscriptionSet>(*known);
-    if (*known != iothub::Subscription::messages) continue;
+    subscriptions_ |= known->kinds;
+    if (!iothub::has(known->kinds, iothub::Subscription::messages)) continue;
+    client_->message_root = known->root;
     subscriptions_ &= static_cast<SubscriptionSet>(~kMessagesAtLeastOnce);
     if (granted == 1) subscriptions_ |= kMessagesAtLeastOnce;
   }
@@ -267,8 +270,8 @@ void Session::handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out) {
 void Session::handle_unsubscribe(const mqtt::Unsubscribe& unsubscribe, Bytes& out) {
   const SubscriptionSet before = subscriptions_;
   for (const std::string_view filter : unsubscribe.filters)
-    if (const auto known = iothub::parse_subscription(filter, client_->identity()))
-      subscriptions_ &= static_cast<SubscriptionSet>(~static_cast<unsigned>(*known));
+    if (const auto known = match(filter))
+      subscriptions_ &= static_cast<SubscriptionSet>(~static_cast<unsigned>(known->kinds));
   send(mqtt::UnsubAck{unsubscribe.packet_id}, out);  // [MQTT-3.10.4-5]: also if nothing matched
   subscriptions_changed(before);
 }
@@ -282,7 +285,7 @@ void Session::subscriptions_changed(SubscriptionSet before) {
   Channels opened = 0;
   Channels ended = 0;
   for (const auto& [subscription, channel] : kChannels) {
-    const bool was = (before & static_cast<SubscriptionSet>(subscription)) != 0;
+    const bool was = iothub::has(before, subscription);
     if (is_subscribed(subscription) && !was) opened |= static_cast<Channels>(channel);
     if (!is_subscribed(subscription) && was) ended |= static_cast<Channels>(channel);
   }
@@ -293,8 +296,13 @@ void Session::subscriptions_changed(SubscriptionSet before) {
   if ((opened & static_cast<Channels>(Channel::messages)) != 0) ask_for_message();
 }
 
+std::optional<iothub::SubscriptionMatch> Session::match(std::string_view filter) const {
+  return iothub::match_subscription(filter, client_->identity().device(),
+                                    client_->identity().module_id());
+}
+
 bool Session::is_subscribed(iothub::Subscription subscription) const {
-  return (subscriptions_ & static_cast<SubscriptionSet>(subscription)) != 0;
+  return iothub::has(subscriptions_, subscription);
 }
 
 // --- Time and end --------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ class Session final : public ProtocolSession {
   // Who is connected; made when CONNECT is accepted.
   struct Client {
     Principal principal;
-    std::string origin;  // RecordOrigin, encoded
+    std::string origin;             // RecordOrigin, encoded
+    std::string message_root = {};  // as the client wrote it in its filter; empty: the usual form
     const iothub::Identity& identity() const { return *principal.identity; }
   };
   struct PacketHandler;
@@ -108,6 +109,7 @@ class Session final : public ProtocolSession {
   void hear(MessageOffered& event, Bytes& out);
   void hear(ChannelLost& event, Bytes& out);
 
+  std::optional<iothub::SubscriptionMatch> match(std::string_view filter) const;
   bool is_subscribed(iothub::Subscription subscription) const;
   void send(const mqtt::Packet& packet, Bytes& out);
   void set_deadline(SessionNow now);
