@@ -1,0 +1,175 @@
+#include "cloud/hub/data/store_data.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <future>
+
+#include "cloud/hub/store/sqlite_hub_store.h"
+
+namespace pavise::hub {
+namespace {
+
+class ManualClock final : public Clock {
+ public:
+  UnixMillis now_ms() const override { return now.load(); }
+  std::int64_t steady_ms() const override { return now.load(); }
+  std::atomic<UnixMillis> now{1'800'000'000'000};
+};
+
+class StoreDataTest : public ::testing::Test {
+ protected:
+  StoreDataTest() {
+    std::string pattern = ::testing::TempDir() + "pavise-data-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    store_ = *store::open_sqlite_hub_store({.path = folder_ + "/hub.db"}, clock_);
+    queue_ = std::make_unique<store::StoreQueue>(*store_);
+    data_ = std::make_unique<StoreData>(
+        *queue_, clock_,
+        DataListener{.message_waiting =
+                         [this](const iothub::Identity& identity) {
+                           const std::lock_guard lock(mutex_);
+                           told_.push_back(identity.client_id());
+                         },
+                     .service_message_waiting =
+                         [this](const iothub::HubName& hub, ServiceQueue) {
+                           const std::lock_guard lock(mutex_);
+                           told_.push_back(hub.text());
+                         }});
+    run([this](store::HubTransaction& transaction) -> Status {
+      PAVISE_TRY(transaction.create_hub(hub_, *TenantId::parse("acme"), {}));
+      return {};
+    });
+  }
+  ~StoreDataTest() override {
+    data_.reset();
+    queue_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void run(const store::HubStore::Operation& operation) {
+    const Status done = queue_->call(operation);
+    ASSERT_TRUE(done) << done.error().message();
+  }
+  void make_device() {
+    run([this](store::HubTransaction& transaction) -> Status {
+      PAVISE_TRY(transaction.create_identity(device_, {}));
+      return {};
+    });
+  }
+  void enqueue(FeedbackWanted feedback = FeedbackWanted::none, UnixMillis expires_ms = 0) {
+    run([&](store::HubTransaction& transaction) -> Status {
+      const MessageToDevice message{.device = "dev",
+                                    .properties = "%24.mid=m1",
+                                    .expires_ms = expires_ms,
+                                    .feedback = feedback,
+                                    .payload = to_bytes(as_bytes("hi"))};
+      PAVISE_TRY(transaction.enqueue_message(hub_, message));
+      return {};
+    });
+  }
+  Result<TwinReply> twin(TwinRequest request) {
+    std::promise<Result<TwinReply>> answer;
+    data_->twin(device_, std::move(request),
+                [&](Result<TwinReply> reply) { answer.set_value(std::move(reply)); });
+    return answer.get_future().get();
+  }
+  std::optional<DeviceMessage> next(LockOwner owner) {
+    std::promise<Result<std::optional<DeviceMessage>>> answer;
+    data_->next_message(device_, owner, [&](Result<std::optional<DeviceMessage>> message) {
+      answer.set_value(std::move(message));
+    });
+    auto message = answer.get_future().get();
+    EXPECT_TRUE(message);
+    return message ? *message : std::nullopt;
+  }
+  Status settle(const std::string& lock_token, Settlement settlement) {
+    std::promise<Status> answer;
+    data_->settle_message(device_, lock_token, settlement,
+                          [&](const Status& outcome) { answer.set_value(outcome); });
+    return answer.get_future().get();
+  }
+  std::vector<std::string> told() {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+  const iothub::HubName hub_ = *iothub::HubName::parse("plant-1");
+  const iothub::Identity device_ = *iothub::Identity::make(hub_, "dev");
+  std::string folder_;
+  ManualClock clock_;
+  std::unique_ptr<store::HubStore> store_;
+  std::unique_ptr<store::StoreQueue> queue_;
+  std::unique_ptr<StoreData> data_;
+  std::mutex mutex_;
+  std::vector<std::string> told_;
+};
+
+using Told = std::vector<std::string>;
+
+TEST_F(StoreDataTest, TwinOfADevice) {
+  EXPECT_TRUE(twin({}).error().is(store::kDeviceNotFound));
+  make_device();
+  const auto patched =
+      twin({.kind = TwinRequest::Kind::merge_reported, .patch_json = R"({"up":1})"});
+  ASSERT_TRUE(patched);
+  EXPECT_NE(twin({})->body.find(R"("up":1)"), std::string::npos);
+  EXPECT_TRUE(twin({.kind = TwinRequest::Kind::merge_reported,
+                    .patch_json = "{}",
+                    .if_version = patched->version + 1})
+                  .error()
+                  .is(twin::kVersionMismatch));
+}
+
+TEST_F(StoreDataTest, AnAttestedDeviceHasItsTwinAtOnce) {
+  data_->ensure_attested(device_);
+  EXPECT_TRUE(twin({})) << "asked right after, answered in order";
+  EXPECT_EQ(store_->index().find(device_)->kind, store::AuthKind::attested);
+}
+
+TEST_F(StoreDataTest, MessagesAreOfferedSettledAndReleased) {
+  make_device();
+  EXPECT_FALSE(next(1));
+  enqueue();
+  const auto message = next(1);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(as_text(message->payload), "hi");
+  EXPECT_FALSE(next(2)) << "locked";
+  ASSERT_TRUE(settle(message->lock_token, Settlement::abandon));
+  EXPECT_EQ(told(), Told{"dev"});
+  const auto again = next(1);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->delivery_count, 1U);
+  data_->release_messages(1);
+  const auto third = next(2);
+  ASSERT_TRUE(third) << "its connection ended";
+  EXPECT_EQ(told(), (Told{"dev", "dev"}));
+  EXPECT_TRUE(settle(again->lock_token, Settlement::complete).error().is(store::kLockLost));
+  ASSERT_TRUE(settle(third->lock_token, Settlement::complete));
+  EXPECT_FALSE(next(2));
+}
+
+TEST_F(StoreDataTest, TimeEndsLocksAndIsTold) {
+  make_device();
+  enqueue();
+  ASSERT_TRUE(next(1));
+  ASSERT_TRUE(data_->sweep());
+  EXPECT_TRUE(told().empty()) << "not yet";
+  clock_.now += store::kMessageLockMs + 1;
+  ASSERT_TRUE(data_->sweep());
+  EXPECT_EQ(told(), Told{"dev"});
+  EXPECT_TRUE(next(2));
+}
+
+TEST_F(StoreDataTest, FeedbackIsTold) {
+  make_device();
+  enqueue(FeedbackWanted::full);
+  const auto message = next(1);
+  ASSERT_TRUE(settle(message->lock_token, Settlement::complete));
+  EXPECT_EQ(told(), Told{"plant-1"});
+}
+
+}  // namespace
+}  // namespace pavise::hub
