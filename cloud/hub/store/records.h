@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "protocol/iothub/identity.h"
+#include "protocol/twin/twin.h"
 
 namespace pavise::hub::store {
 
@@ -153,10 +154,7 @@ struct TwinRecord {
   std::string reported_json{};  // with $metadata and $version
 };
 
-enum class TwinChangeKind {
-  merge,   // PATCH: null deletes
-  replace  // PUT: each part that is named is replaced as a whole
-};
+using TwinChangeKind = twin::ChangeKind;
 
 struct TwinChanged {
   TwinRecord twin;

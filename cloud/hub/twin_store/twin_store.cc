@@ -15,13 +15,13 @@ Result<TwinAnswer> apply(const TwinCommand& command, twin::Twin& twin) {
     case TwinCommand::Kind::get:
       return TwinAnswer{twin.device_json(), 0};
     case TwinCommand::Kind::merge_reported:
-      PAVISE_TRY(twin.merge(Section::reported, command.json, command.if_version));
+      PAVISE_TRY(twin.merge(Section::reported, command.json, 0, command.if_version));
       return TwinAnswer{{}, twin.version(Section::reported)};
     case TwinCommand::Kind::merge_desired:
-      PAVISE_TRY(twin.merge(Section::desired, command.json, command.if_version));
+      PAVISE_TRY(twin.merge(Section::desired, command.json, 0, command.if_version));
       break;
     case TwinCommand::Kind::replace_desired:
-      PAVISE_TRY(twin.replace(Section::desired, command.json, command.if_version));
+      PAVISE_TRY(twin.replace(Section::desired, command.json, 0, command.if_version));
       break;
     case TwinCommand::Kind::remove:
       PAVISE_CHECK(command.kind != TwinCommand::Kind::remove);
