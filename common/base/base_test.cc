@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "common/base/time_text.h"
 
 namespace pavise {
 namespace {
@@ -106,6 +107,14 @@ TEST(ManualClock, MovesOnlyWhenTold) {
   EXPECT_EQ(clock.now_ms(), 1'500);
   clock.set_wall_ms(10);
   EXPECT_EQ(clock.steady_ms(), 500);
+}
+
+TEST(TimeText, UtcWithMilliseconds) {
+  EXPECT_EQ(utc_text(1'459'355'088'789), "2016-03-30T16:24:48.789Z");
+  EXPECT_EQ(utc_text(951'782'400'001), "2000-02-29T00:00:00.001Z");
+  EXPECT_EQ(utc_text(253'402'300'799'999), "9999-12-31T23:59:59.999Z");
+  for (const UnixMillis never : {UnixMillis{0}, UnixMillis{-1}, UnixMillis{253'402'300'800'000}})
+    EXPECT_EQ(utc_text(never), "0001-01-01T00:00:00Z");
 }
 
 }  // namespace

@@ -2,12 +2,18 @@
 
 #include <boost/json.hpp>
 
+#include "common/base/bytes.h"
+#include "common/base/time_text.h"
+
 namespace pavise::twin {
 namespace {
 
 namespace json = boost::json;
 
 constexpr std::string_view kVersionKey = "$version";
+constexpr std::string_view kMetadataKey = "$metadata";
+// Two levels of JSON for each level of properties, and the document around them.
+constexpr std::size_t kStoreDepthMax = 2 * kDepthMax + 4;
 constexpr std::size_t kNumberSize = 8;
 constexpr std::size_t kBooleanSize = 4;
 
@@ -120,11 +126,16 @@ Status settle(json::value& value) {
   }
 }
 
+Status check_patch(json::object& patch) {
+  PAVISE_TRY(check_object(patch, 1));
+  for (auto& member : patch) PAVISE_TRY(settle(member.value()));
+  return {};
+}
+
 Result<json::object> parse_patch(std::string_view text) {
   if (text.size() > kPatchTextMax) return kPatchTooLarge;
   PAVISE_TRY_ASSIGN(json::object patch, parse_object(text, kDepthMax + 1));
-  PAVISE_TRY(check_object(patch, 1));
-  for (auto& member : patch) PAVISE_TRY(settle(member.value()));
+  PAVISE_TRY(check_patch(patch));
   return patch;
 }
 
@@ -145,14 +156,88 @@ void merge_into(json::object& target, const json::object& patch) {
   }
 }
 
+// ---- metadata
+
+// When and at which version a property was written, and the same of what is inside it:
+// [ms, version] or [ms, version, {name: ...}]. Kept beside the properties, not among them.
+json::value written(UnixMillis now_ms, std::uint64_t version) {
+  return json::array{now_ms, version};
+}
+
+bool is_mark(const json::value& mark) {
+  if (!mark.is_array()) return false;
+  const json::array& parts = mark.get_array();
+  if (parts.size() < 2 || parts.size() > 3) return false;
+  if (!parts[0].is_int64() || !parts[1].is_int64() || parts[1].get_int64() < 0) return false;
+  if (parts.size() == 2) return true;
+  if (!parts[2].is_object()) return false;
+  for (const auto& member : parts[2].get_object())
+    if (!is_mark(member.value())) return false;  // depth is bounded by kStoreDepthMax
+  return true;
+}
+
+json::object& inside(json::value& mark) {
+  json::array& parts = mark.get_array();
+  if (parts.size() == 2) parts.push_back(json::object());
+  return parts[2].get_object();
+}
+
+// Follows merge_into() of the same patch.
+void mark_written(json::value& mark, const json::object& patch, UnixMillis now_ms,
+                  std::uint64_t version) {
+  mark.get_array()[0] = now_ms;
+  mark.get_array()[1] = version;
+  for (const auto& member : patch) {
+    json::object& marks = inside(mark);
+    if (member.value().is_null()) {
+      marks.erase(member.key());
+    } else if (!member.value().is_object()) {
+      marks.insert_or_assign(member.key(), written(now_ms, version));
+    } else {
+      json::value& slot = marks[member.key()];
+      if (!slot.is_array()) slot = written(now_ms, version);
+      mark_written(slot, member.value().get_object(), now_ms, version);
+    }
+  }
+}
+
+json::object metadata(const json::object& properties, const json::value* mark) {
+  const bool known = mark != nullptr && mark->is_array();
+  const json::array* parts = known ? &mark->get_array() : nullptr;
+  json::object out;
+  out["$lastUpdated"] = utc_text(known ? (*parts)[0].get_int64() : 0);
+  out["$lastUpdatedVersion"] = known ? (*parts)[1] : json::value(1);
+  const json::object* marks = known && parts->size() == 3 ? &(*parts)[2].get_object() : nullptr;
+  static const json::object kNone;
+  for (const auto& member : properties) {
+    const json::value& value = member.value();
+    const json::value* its = marks != nullptr ? marks->if_contains(member.key()) : nullptr;
+    out[member.key()] = metadata(value.is_object() ? value.get_object() : kNone, its);
+  }
+  return out;
+}
+
 struct SectionState {
   json::object properties;
   std::uint64_t version = 1;
+  json::value mark = written(0, 1);
 
   json::object with_version() const {
     json::object out = properties;
     out[kVersionKey] = version;
     return out;
+  }
+  // Applies a checked patch, or says why its result is too large.
+  Status write(const json::object& patch, ChangeKind kind, UnixMillis now_ms) {
+    const bool merge = kind == ChangeKind::merge;
+    json::object next = merge ? properties : json::object();
+    merge_into(next, patch);  // also drops nulls
+    if (size_of(next) > kSectionSizeMax) return kSectionTooLarge;
+    properties = std::move(next);
+    ++version;
+    if (!merge) mark = written(now_ms, version);
+    mark_written(mark, patch, now_ms, version);
+    return {};
   }
 };
 
@@ -165,7 +250,37 @@ std::optional<SectionState> section_from(const json::object& document, std::stri
   if (version == nullptr || !version->is_int64() || version->get_int64() < 1) return std::nullopt;
   out.version = static_cast<std::uint64_t>(version->get_int64());
   out.properties.erase(kVersionKey);
+  if (const json::value* marks = document.if_contains("marks")) {
+    const json::value* mark = marks->is_object() ? marks->get_object().if_contains(name) : nullptr;
+    if (mark == nullptr || !is_mark(*mark)) return std::nullopt;
+    out.mark = *mark;
+  }
   return out;
+}
+
+// A counter of a stored document, or what it was before there were such counters.
+std::optional<std::uint64_t> counter_from(const json::object& document, std::string_view name,
+                                          std::uint64_t otherwise) {
+  const json::value* found = document.if_contains(name);
+  if (found == nullptr) return otherwise;
+  if (!found->is_int64() || found->get_int64() < 1) return std::nullopt;
+  return static_cast<std::uint64_t>(found->get_int64());
+}
+
+// A part of a service's change; nullptr: not named. Without what the hub itself adds.
+Result<json::object*> part_of(json::object& parent, std::string_view name) {
+  json::value* found = parent.if_contains(name);
+  if (found == nullptr || found->is_null()) return static_cast<json::object*>(nullptr);
+  if (!found->is_object()) return Error(kNotAnObject, std::string(name));
+  json::object& part = found->get_object();
+  part.erase(kVersionKey);
+  part.erase(kMetadataKey);
+  return &part;
+}
+
+std::string notification(json::object patch, std::uint64_t version) {
+  patch[kVersionKey] = version;
+  return json::serialize(patch);
 }
 
 }  // namespace
@@ -173,6 +288,9 @@ std::optional<SectionState> section_from(const json::object& document, std::stri
 struct Twin::State {
   SectionState desired;
   SectionState reported;
+  json::object tags;
+  std::uint64_t version = 1;
+  std::uint64_t etag = 1;
   SectionState& at(Section section) { return section == Section::desired ? desired : reported; }
 };
 
@@ -183,38 +301,75 @@ Twin& Twin::operator=(Twin&& other) noexcept = default;
 Twin::~Twin() = default;
 
 Result<Twin> Twin::from_store(std::string_view text) {
-  const auto document = parse_object(text, kDepthMax + 2);
+  const auto document = parse_object(text, kStoreDepthMax);
   if (!document) return kCorruptTwin;
   auto desired = section_from(*document, "desired");
   auto reported = section_from(*document, "reported");
   if (!desired || !reported) return kCorruptTwin;
-  return Twin(std::make_unique<State>(State{*std::move(desired), *std::move(reported)}));
+  auto state = std::make_unique<State>(State{*std::move(desired), *std::move(reported), {}});
+  if (const json::value* tags = document->if_contains("tags")) {
+    if (!tags->is_object()) return kCorruptTwin;
+    state->tags = tags->get_object();
+  }
+  const std::uint64_t written = state->desired.version;
+  const auto version = counter_from(*document, "version", written + state->reported.version - 1);
+  const auto etag = counter_from(*document, "etag", written);
+  if (!version || !etag) return kCorruptTwin;
+  state->version = *version;
+  state->etag = *etag;
+  return Twin(std::move(state));
 }
 
-Status Twin::merge(Section section, std::string_view patch_json,
+Status Twin::write(Section section, std::string_view json_text, ChangeKind kind, UnixMillis now_ms,
                    std::optional<std::uint64_t> if_version) {
   SectionState& state = state_->at(section);
   if (if_version && *if_version != state.version) return kVersionMismatch;
-  PAVISE_TRY_ASSIGN(const json::object patch, parse_patch(patch_json));
-  json::object merged = state.properties;
-  merge_into(merged, patch);
-  if (size_of(merged) > kSectionSizeMax) return kSectionTooLarge;
-  state.properties = std::move(merged);
-  ++state.version;
+  PAVISE_TRY_ASSIGN(const json::object patch, parse_patch(json_text));
+  PAVISE_TRY(state.write(patch, kind, now_ms));
+  ++state_->version;
+  if (section == Section::desired) ++state_->etag;
   return {};
 }
 
-Status Twin::replace(Section section, std::string_view text,
+Status Twin::merge(Section section, std::string_view patch_json, UnixMillis now_ms,
+                   std::optional<std::uint64_t> if_version) {
+  return write(section, patch_json, ChangeKind::merge, now_ms, if_version);
+}
+
+Status Twin::replace(Section section, std::string_view text, UnixMillis now_ms,
                      std::optional<std::uint64_t> if_version) {
-  SectionState& state = state_->at(section);
-  if (if_version && *if_version != state.version) return kVersionMismatch;
-  PAVISE_TRY_ASSIGN(const json::object given, parse_patch(text));
-  json::object cleaned;
-  merge_into(cleaned, given);  // drops nulls
-  if (size_of(cleaned) > kSectionSizeMax) return kSectionTooLarge;
-  state.properties = std::move(cleaned);
-  ++state.version;
-  return {};
+  return write(section, text, ChangeKind::replace, now_ms, if_version);
+}
+
+Result<Change> Twin::change(std::string_view body_json, ChangeKind kind, UnixMillis now_ms) {
+  if (body_json.size() > kChangeTextMax) return kPatchTooLarge;
+  // Deep enough for $metadata, which clients send back.
+  PAVISE_TRY_ASSIGN(json::object body, parse_object(body_json, kStoreDepthMax));
+  PAVISE_TRY_ASSIGN(json::object* const tags, part_of(body, "tags"));
+  PAVISE_TRY_ASSIGN(json::object* const properties, part_of(body, "properties"));
+  json::object* desired = nullptr;
+  if (properties != nullptr) {
+    PAVISE_TRY_ASSIGN(desired, part_of(*properties, "desired"));
+  }
+
+  json::object next_tags = kind == ChangeKind::merge ? state_->tags : json::object();
+  if (tags != nullptr) {
+    PAVISE_TRY(check_patch(*tags));
+    merge_into(next_tags, *tags);
+    if (size_of(next_tags) > kTagsSizeMax) return kTagsTooLarge;
+  }
+  Change out{tags != nullptr, desired != nullptr};
+  if (desired != nullptr) {
+    PAVISE_TRY(check_patch(*desired));
+    PAVISE_TRY(state_->desired.write(*desired, kind, now_ms));
+    out.desired_notification = notification(std::move(*desired), state_->desired.version);
+  }
+  if (tags != nullptr) state_->tags = std::move(next_tags);
+  if (out.tags || out.desired) {
+    ++state_->version;
+    ++state_->etag;
+  }
+  return out;
 }
 
 std::uint64_t Twin::version(Section section) const {
@@ -232,15 +387,42 @@ std::string Twin::device_json() const {
   return json::serialize(out);
 }
 
+std::uint64_t Twin::document_version() const {
+  return state_->version;
+}
+
+std::string Twin::etag() const {
+  return to_base64(ByteWriter().be(state_->etag).bytes());
+}
+
+std::string Twin::tags_json() const {
+  return json::serialize(state_->tags);
+}
+
+std::string Twin::service_section_json(Section section) const {
+  const SectionState& state = state_->at(section);
+  json::object out = state.properties;
+  out[kMetadataKey] = metadata(state.properties, &state.mark);
+  out[kVersionKey] = state.version;
+  return json::serialize(out);
+}
+
 std::string Twin::store_text() const {
-  return device_json();
+  json::object out;
+  out["desired"] = state_->desired.with_version();
+  out["reported"] = state_->reported.with_version();
+  out["tags"] = state_->tags;
+  out["version"] = state_->version;
+  out["etag"] = state_->etag;
+  out["marks"] =
+      json::object{{"desired", state_->desired.mark}, {"reported", state_->reported.mark}};
+  return json::serialize(out);
 }
 
 Result<std::string> desired_notification(std::string_view patch_json, std::uint64_t version) {
   if (patch_json.size() > kPatchTextMax) return kPatchTooLarge;
   PAVISE_TRY_ASSIGN(json::object patch, parse_object(patch_json, kDepthMax + 1));
-  patch[kVersionKey] = version;
-  return json::serialize(patch);
+  return notification(std::move(patch), version);
 }
 
 std::string error_body(int error_code, std::string_view message) {

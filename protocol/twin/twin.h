@@ -1,6 +1,7 @@
-// The device twin: desired properties (written by the service) and reported properties (written by
-// the device), each with its own version. Semantics and limits as IoT Hub documents them
-// (reference: iothub-dps-wire A3 and D1 "Twin limits").
+// The twin of a device or module: tags and desired properties (written by the service) and reported
+// properties (written by the device). Each section has a version and, for every property, when it
+// was written and at which version ($metadata). Semantics and limits as IoT Hub documents them
+// (reference: iothub-dps-wire A3 and D1 "ETag rules", "Twin limits").
 //
 // Pure values: no I/O, no clock. Not thread-safe. Exceptions of the JSON library stop here.
 #pragma once
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/base/result.h"
 
 namespace pavise::twin {
@@ -47,20 +49,40 @@ inline constexpr ErrorInfo kCorruptTwin{"PV-TWD-010", Retry::needs_operator,
                                         "a stored twin cannot be read",
                                         "Restore the database from its backup."};
 
+inline constexpr ErrorInfo kTagsTooLarge{"PV-TWD-011", Retry::never,
+                                         "the tags of a twin would exceed 8 KB",
+                                         "Delete tags by setting them to null."};
+
 inline constexpr std::size_t kKeySizeMax = 1024;
 inline constexpr std::size_t kStringSizeMax = 4096;
 inline constexpr std::int64_t kIntegerMax = std::int64_t{1} << 52;
 inline constexpr std::size_t kDepthMax = 10;
 inline constexpr std::size_t kSectionSizeMax = 32UL * 1024;
+inline constexpr std::size_t kTagsSizeMax = 8UL * 1024;
 // JSON text of one patch; escapes and white space may take more than the section's size.
 inline constexpr std::size_t kPatchTextMax = 128UL * 1024;
+// JSON text of a service's change: tags, desired, and what a client sends along without effect.
+inline constexpr std::size_t kChangeTextMax = 512UL * 1024;
 
 enum class Section { desired, reported };
 
+enum class ChangeKind {
+  merge,   // PATCH: RFC 7396, null deletes
+  replace  // PUT: each part that is named is replaced as a whole
+};
+
+struct Change {
+  bool tags = false;     // the tags were written
+  bool desired = false;  // the desired properties were written
+  // For the device, with $version; empty without `desired`.
+  std::string desired_notification{};
+};
+
 class Twin {
  public:
-  Twin();  // both sections empty, both versions 1
-  // Reads store_text(). kCorruptTwin.
+  Twin();  // all empty, all versions 1
+  // Reads store_text() of this and of older versions, which knew neither tags nor metadata.
+  // kCorruptTwin.
   static Result<Twin> from_store(std::string_view text);
   Twin(Twin&& other) noexcept;
   Twin& operator=(Twin&& other) noexcept;
@@ -68,23 +90,38 @@ class Twin {
 
   // Merges (RFC 7396: null deletes) and raises the section's version by one; or replaces the whole
   // section. On an error nothing changes. With `if_version` the section must have that version.
-  // Errors: all but kCorruptTwin. Size of a section: keys and strings by their UTF-8 bytes,
-  // numbers 8, booleans 4, null 0.
-  Status merge(Section section, std::string_view patch_json,
+  // `now_ms` goes to the metadata.
+  // Errors: all but kCorruptTwin and kTagsTooLarge. Size of a section: keys and strings by their
+  // UTF-8 bytes, numbers 8, booleans 4, null 0; $metadata does not count.
+  Status merge(Section section, std::string_view patch_json, UnixMillis now_ms,
                std::optional<std::uint64_t> if_version = std::nullopt);
-  Status replace(Section section, std::string_view json,
+  Status replace(Section section, std::string_view json, UnixMillis now_ms,
                  std::optional<std::uint64_t> if_version = std::nullopt);
+
+  // A service's change: an object of which "tags" and "properties.desired" count. A part that is
+  // missing or null stays as it is; "$metadata" and "$version" inside the parts are skipped, as
+  // clients send back what they got. On an error nothing changes. Errors: all but kCorruptTwin and
+  // kVersionMismatch.
+  Result<Change> change(std::string_view body_json, ChangeKind kind, UnixMillis now_ms);
 
   std::uint64_t version(Section section) const;
   std::string section_json(Section section) const;  // without $version
 
-  // Answer to a twin GET: {"desired":{...,"$version":n},"reported":{...,"$version":m}}.
+  std::uint64_t document_version() const;  // one more with every write
+  std::string etag() const;  // base64 of a counter of writes of tags and desired properties
+  std::string tags_json() const;
+  // With $metadata and $version, for services.
+  std::string service_section_json(Section section) const;
+
+  // Answer to a device's GET: {"desired":{...,"$version":n},"reported":{...,"$version":m}}.
   std::string device_json() const;
   std::string store_text() const;
 
  private:
   struct State;
   explicit Twin(std::unique_ptr<State> state);
+  Status write(Section section, std::string_view json_text, ChangeKind kind, UnixMillis now_ms,
+               std::optional<std::uint64_t> if_version);
   std::unique_ptr<State> state_;
 };
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 

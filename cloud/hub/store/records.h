@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "protocol/iothub/identity.h"
+#include "protocol/twin/twin.h"
 
 namespace pavise::hub::store {
 
@@ -22,6 +23,7 @@ using IfMatch = std::optional<std::string>;
 
 inline constexpr std::uint32_t kPartitionsMax = 32;
 inline constexpr std::uint32_t kRetentionHoursMax = 7 * 24;
+inline constexpr std::uint64_t kRetentionBytesMax = std::uint64_t{1} << 50;
 inline constexpr std::uint32_t kMessageTtlSMin = 60;
 inline constexpr std::uint32_t kMessageTtlSMax = 2 * 24 * 3600;
 inline constexpr std::uint32_t kDeliveryCountMax = 100;
@@ -41,7 +43,7 @@ struct FeedbackSettings {
 struct HubSettings {
   std::uint32_t partition_count = 4;      // 1 to kPartitionsMax; fixed once the hub exists
   std::uint32_t retention_hours = 24;     // 1 to kRetentionHoursMax
-  std::uint64_t retention_bytes_max = 0;  // 0: no bound by size
+  std::uint64_t retention_bytes_max = 0;  // 0: no bound by size; to kRetentionBytesMax
   std::uint32_t message_ttl_s = 3600;     // kMessageTtlSMin to kMessageTtlSMax
   std::uint32_t delivery_count_max = 10;  // 1 to kDeliveryCountMax
   FeedbackSettings feedback = {};
@@ -153,10 +155,7 @@ struct TwinRecord {
   std::string reported_json{};  // with $metadata and $version
 };
 
-enum class TwinChangeKind {
-  merge,   // PATCH: null deletes
-  replace  // PUT: each part that is named is replaced as a whole
-};
+using TwinChangeKind = twin::ChangeKind;
 
 struct TwinChanged {
   TwinRecord twin;

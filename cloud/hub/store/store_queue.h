@@ -4,8 +4,9 @@
 
 #include <condition_variable>
 #include <functional>
-#include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -13,8 +14,9 @@
 
 namespace pavise::hub::store {
 
-inline constexpr std::size_t kStoreQueueMax = 20'000;  // operations that wait
-inline constexpr std::size_t kStoreGroupMax = 256;     // operations that share a commit
+inline constexpr std::size_t kStoreQueueMax =
+    20'000;  // operations that were submitted and not yet answered
+inline constexpr std::size_t kStoreGroupMax = 256;  // operations that share a commit
 
 class StoreQueue {
  public:
@@ -44,7 +46,7 @@ class StoreQueue {
         },
         [on_answer = std::move(on_answer), answer](const Status& status) {
           if (status)
-            on_answer(**std::move(answer));
+            on_answer(*std::move(*answer));
           else
             on_answer(status.error());
         });
@@ -63,19 +65,18 @@ class StoreQueue {
     return *std::move(answer);
   }
 
-  std::size_t waiting() const;
+  std::size_t waiting() const;  // submitted and not yet answered
 
  private:
-  struct Item {
-    HubStore::Operation operation;
-    OnDone on_done;
-  };
   void run();
+  void run_group(std::span<const HubStore::Operation> operations, std::span<const OnDone> on_done);
 
   HubStore& store_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::vector<Item> items_;
+  std::vector<HubStore::Operation> operations_;
+  std::vector<OnDone> on_done_;
+  std::size_t unanswered_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };
