@@ -124,9 +124,12 @@ TEST_F(StoreDataTest, TwinOfADevice) {
 }
 
 TEST_F(StoreDataTest, AnAttestedDeviceHasItsTwinAtOnce) {
-  data_->ensure_attested(device_);
-  EXPECT_TRUE(twin({})) << "asked right after, answered in order";
-  EXPECT_EQ(store_->index().find(device_)->kind, store::AuthKind::attested);
+  const auto attested = *iothub::Identity::make(hub_, std::string(DeviceId::kLength, 'a'));
+  data_->ensure_attested(attested);
+  std::promise<Result<TwinReply>> answer;
+  data_->twin(attested, {}, [&](Result<TwinReply> reply) { answer.set_value(std::move(reply)); });
+  EXPECT_TRUE(answer.get_future().get()) << "asked right after, answered in order";
+  EXPECT_EQ(store_->index().find(attested)->kind, store::AuthKind::attested);
 }
 
 TEST_F(StoreDataTest, MessagesAreOfferedSettledAndReleased) {

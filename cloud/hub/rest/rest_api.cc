@@ -132,21 +132,16 @@ Result<store::IfMatch> Call::if_match() const {
 }
 
 void RestApi::handle(const Request& request, const Respond& respond) {
-  // The client is told what any caller may know; the log gets the rest.
-  const auto refuse = [this, name = request.method + " " +
-                                    request.path.substr(0, kLoggedPathMax)](const Error& error) {
+  const auto answer = [this, name = request.method + " " + request.path.substr(0, kLoggedPathMax)](
+                          const Error& error, iothub::HubErrorCode code, std::string_view message) {
     const std::string tracking_id = new_tracking_id();
     if (services_.refused) services_.refused(name, tracking_id, error);
-    iothub::HubErrorCode code = iothub::to_hub_error(error.info(), error_rows());
-    const std::string_view family = error.code().substr(0, 6);
-    std::string message = error.message();
-    if (family == "PV-HAC" || family == "PV-SAS" || family == "PV-AUT") {
-      code = iothub::HubErrorCode::iot_hub_unauthorized_access;
-      message = "Unauthorized";
-    }
     iothub::HubHttpError shown = iothub::http_error(
         code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
     return Response{shown.status, std::move(shown.headers), std::move(shown.body)};
+  };
+  const auto refuse = [answer](const Error& error) {
+    return answer(error, iothub::to_hub_error(error.info(), error_rows()), error.message());
   };
   const auto segments = segments_of(request.path);
   if (!segments) return respond(refuse(segments.error()));
@@ -155,7 +150,10 @@ void RestApi::handle(const Request& request, const Respond& respond) {
     const auto names = match(route.pattern, *segments);
     if (!names) continue;
     auto principal = authorise(services_, request, route, *names);
-    if (!principal) return respond(refuse(principal.error()));
+    // Why is for the log: to the client, every reason looks the same.
+    if (!principal)
+      return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
+                            "Unauthorized"));
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
     Call call{services_, request, *std::move(principal), *names, *std::move(query)};

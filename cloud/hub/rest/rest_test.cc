@@ -109,7 +109,13 @@ class RestTest : public ::testing::Test {
 
   Answer call(const std::string& method, const std::string& target, std::string body = {},
               Headers headers = {}, const std::string& token = "all") {
-    Request request{.method = method, .path = target, .body = std::move(body)};
+    Request request{.method = method,
+                    .path = target,
+                    .query = {},
+                    .headers = {},
+                    .body = std::move(body),
+                    .peer_chain = {},
+                    .server_name = {}};
     if (const std::size_t at = target.find('?'); at != std::string::npos) {
       request.path = target.substr(0, at);
       request.query = target.substr(at + 1);

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <future>
 
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/server/routes/errors.h"
