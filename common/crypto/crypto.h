@@ -33,6 +33,10 @@ Digest256 sha256(ByteView data);
 // SHA-256 over the concatenation of the parts, without copying them together.
 Digest256 sha256(std::initializer_list<ByteView> parts);
 Digest256 hmac_sha256(ByteView key, ByteView data);
+// Only where a protocol prescribes it and nothing depends on collisions being hard: WebSocket
+// handshakes (RFC 6455) and IoT Hub's certificate thumbprints.
+using Digest160 = std::array<std::byte, 20>;
+Digest160 sha1(ByteView data);
 bool constant_time_equal(ByteView a, ByteView b);
 Status random_fill(std::span<std::byte> out);
 

@@ -99,6 +99,12 @@ Digest256 hmac_sha256(ByteView key, ByteView data) {
   return HmacSha256(key).mac({data});
 }
 
+Digest160 sha1(ByteView data) {
+  Digest160 out;
+  SHA1(as_uchar(data), data.size(), as_uchar(std::span<std::byte>(out)));
+  return out;
+}
+
 bool constant_time_equal(ByteView a, ByteView b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

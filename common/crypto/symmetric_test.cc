@@ -36,6 +36,11 @@ TEST(Sha256, PublishedVectors) {
 }
 
 // RFC 4231, section 4 (case 5 truncates the output; its first 128 bits are published).
+TEST(Sha1, PublishedVectors) {
+  EXPECT_EQ(to_hex(sha1(as_bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(to_hex(sha1({})), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 TEST(HmacSha256, Rfc4231Vectors) {
   const struct {
     Bytes key;
