@@ -1,0 +1,232 @@
+#include "cloud/hub/store/sqlite_hub_store.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <latch>
+#include <thread>
+
+#include "cloud/hub/store/queues_contract.h"
+#include "cloud/hub/store/sqlite_schema.h"
+#include "cloud/hub/store/testing/folder.h"
+
+namespace pavise::hub::store {
+namespace {
+
+namespace fs = std::filesystem;
+using sqlite::Database;
+using testing::HasSubstr;
+using testing::Not;
+using Tx = HubTransaction;
+
+class SqliteUnderTest final : public HubStoreUnderTest {
+ public:
+  explicit SqliteUnderTest(const Clock& clock) : clock_(clock) { reopen(); }
+  HubStore& get() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = open_sqlite_hub_store({folder_.file()}, clock_).value();
+  }
+
+ private:
+  const Clock& clock_;
+  Folder folder_;
+  std::unique_ptr<HubStore> store_;
+};
+
+const HubStoreMaker kSqlite = [](const Clock& clock) {
+  return std::make_unique<SqliteUnderTest>(clock);
+};
+
+class SqliteStore : public testing::Test {
+ protected:
+  std::unique_ptr<HubStore> open() {
+    return open_sqlite_hub_store({folder_.file()}, clock_).value();
+  }
+  void run_sql(const std::string& file, const std::string& sql) {
+    auto db = Database::open(file, Database::Access::read_write, 0, kSqliteErrors).value();
+    ASSERT_TRUE(db->execute(sql.c_str()));
+  }
+
+  Folder folder_;
+  ManualClock clock_{kTestTime};
+};
+
+TEST_F(SqliteStore, FilesAreForTheOwnerOnly) {
+  auto store = open();
+  make_hub(*store);
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(folder_.path())) {
+    struct stat info{};
+    ASSERT_EQ(stat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U) << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 3) << "database, write-ahead log, lock";
+}
+
+TEST_F(SqliteStore, OneProcessAtATime) {
+  const auto first = open();
+  EXPECT_TRUE(open_sqlite_hub_store({folder_.file()}, clock_).error().is(kStoreLocked));
+}
+
+TEST_F(SqliteStore, OpeningFailsInWords) {
+  EXPECT_TRUE(
+      open_sqlite_hub_store({"/nonexistent-folder/hub.db"}, clock_).error().is(kStoreFailed));
+  run_sql(folder_.file(), "PRAGMA user_version=99");
+  EXPECT_TRUE(open_sqlite_hub_store({folder_.file()}, clock_).error().is(kStoreTooNew));
+  std::ofstream(folder_.file("other.db")) << std::string(8192, 'x');
+  EXPECT_TRUE(open_sqlite_hub_store({folder_.file("other.db")}, clock_).error().is(kStoreCorrupt));
+}
+
+TEST_F(SqliteStore, DamageOfOneTwinHurtsOneDevice) {
+  auto store = open();
+  make_hub(*store);
+  make_device(*store, "a");
+  make_device(*store, "b");
+  ASSERT_TRUE(ask(*store, [](Tx& tx) { return tx.merge_reported(device_id("a"), "{}", {}); }));
+  store.reset();
+  run_sql(folder_.file(), "UPDATE twins SET document = 'no twin'");
+  store = open();
+  const auto read = ask(*store, [](Tx& tx) { return tx.device_twin(device_id("a")); });
+  EXPECT_TRUE(read.error().is(twin::kCorruptTwin));
+  EXPECT_TRUE(ask(*store, [](Tx& tx) { return tx.device_twin(device_id("b")); }));
+}
+
+TEST_F(SqliteStore, ADamagedRowFailsTheOperationWhateverItMakesOfIt) {
+  auto store = open();
+  make_hub(*store);
+  make_device(*store, "a");
+  run_sql(folder_.file(), "UPDATE identities SET device = 'not an id'");
+  const HubStore::Operation operation = [](Tx& tx) -> Status {
+    (void)tx.devices(hub_name(), {}).has_value();
+    return tx.delete_policy(hub_name(), "service");
+  };
+  EXPECT_TRUE(store->execute(operation).error().is(kStoreCorrupt));
+  EXPECT_NE(store->index().hub(hub_name())->policy("service"), nullptr);
+  store.reset();
+  EXPECT_TRUE(open_sqlite_hub_store({folder_.file()}, clock_).error().is(kStoreCorrupt));
+}
+
+TEST_F(SqliteStore, ErrorsHoldNoKey) {
+  auto store = open();
+  make_hub(*store);
+  const std::string key = to_base64(Bytes(kKeySizeMax + 1, std::byte{7}));
+  const auto policy = ask(*store, [&](Tx& tx) {
+    return tx.create_policy(hub_name(), {.name = "p", .primary_key = key, .rights = 1});
+  });
+  EXPECT_THAT(policy.error().message(), Not(HasSubstr(key.substr(0, 8))));
+  const auto device = ask(*store, [&](Tx& tx) {
+    return tx.create_identity(device_id(), {.auth = {.primary_key = key}});
+  });
+  EXPECT_THAT(device.error().message(), Not(HasSubstr(key.substr(0, 8))));
+}
+
+TEST_F(SqliteStore, AHubHasAMaximumOfIdentities) {
+  auto store = open();
+  make_hub(*store);
+  run_sql(folder_.file(), "UPDATE hubs SET devices = " + std::to_string(kIdentitiesMax - 1));
+  make_device(*store, "last");
+  const auto more = ask(*store, [](Tx& tx) { return tx.create_identity(device_id("more"), {}); });
+  EXPECT_TRUE(more.error().is(kTooManyIdentities));
+}
+
+TEST_F(SqliteStore, ReadersSeeCommittedStateWhileAGroupIsWritten) {
+  auto store = open();
+  make_hub(*store);
+  std::latch written(1);
+  std::latch seen(1);
+  std::thread writer([&] {
+    const HubStore::Operation operation = [&](Tx& tx) -> Status {
+      PAVISE_TRY(tx.create_identity(device_id(), {}));
+      written.count_down();
+      seen.wait();
+      return {};
+    };
+    EXPECT_TRUE(store->execute(operation));
+  });
+  written.wait();
+  const HubStore::Reading count = [](HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(const IdentityCounts counts, reader.count_identities(hub_name()));
+    EXPECT_EQ(counts.devices, 0U);
+    return {};
+  };
+  EXPECT_TRUE(store->read(count));
+  EXPECT_FALSE(store->index().contains(device_id()));
+  seen.count_down();
+  writer.join();
+  EXPECT_TRUE(store->index().contains(device_id()));
+  const HubStore::Reading missing = [](HubReader& reader) -> Status {
+    PAVISE_TRY(reader.identity(device_id("nobody")));
+    return {};
+  };
+  EXPECT_TRUE(store->read(missing).error().is(kDeviceNotFound));
+}
+
+// ---- the database of earlier versions
+
+constexpr const char* kOldSchema =
+    "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version=1; PRAGMA journal_mode=WAL;";
+constexpr std::string_view kOldTwin =
+    R"({"desired":{"y":2,"$version":4},"reported":{"x":1,"$version":3}})";
+
+std::string old_id(char c) {
+  return std::string(DeviceId::kLength, c);
+}
+std::string insert(char c, std::string_view document) {
+  return "INSERT INTO twins VALUES('" + old_id(c) + "','" + std::string(document) + "');";
+}
+
+TEST_F(SqliteStore, TakesOverTheTwinsOfEarlierVersions) {
+  auto store = open();
+  make_hub(*store);
+  const std::string old = folder_.file("twins.db");
+  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 0U) << "there is none";
+  std::string sql = kOldSchema;
+  for (const char c : std::string("0123456789abcdef")) sql += insert(c, kOldTwin);
+  run_sql(old, sql);
+  const auto b = device_id(old_id('b'));
+  ASSERT_TRUE(ask(*store, [&](Tx& tx) { return tx.ensure_attested(b); }));
+  ASSERT_TRUE(ask(*store, [&](Tx& tx) { return tx.merge_reported(b, R"({"n":1})", {}); }));
+
+  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 16U);
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(old + ".imported.bak"));
+  EXPECT_EQ(store->index().size(), 16U);
+  const auto a = device_id(old_id('a'));
+  EXPECT_EQ(*ask(*store, [&](Tx& tx) { return tx.device_twin(a); }), kOldTwin);
+  EXPECT_EQ(ask(*store, [&](Tx& tx) { return tx.identity(a); })->fields.auth.kind,
+            AuthKind::attested);
+  EXPECT_THAT(*ask(*store, [&](Tx& tx) { return tx.device_twin(b); }), HasSubstr(R"("n":1)"))
+      << "what is newer stays";
+  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 0U) << "done once";
+  auto backup =
+      Database::open(old + ".imported.bak", Database::Access::read_only, 0, kSqliteErrors);
+  std::int64_t rows = 0;
+  ASSERT_TRUE((*backup)->query("SELECT count(*) FROM twins",
+                               [&](const sqlite::Row& row) { rows = row.integer(0); }));
+  EXPECT_EQ(rows, 16) << "the backup holds all of them";
+}
+
+TEST_F(SqliteStore, AnImportThatFailsLeavesTheOldDatabase) {
+  auto store = open();
+  make_hub(*store);
+  const std::string old = folder_.file("twins.db");
+  run_sql(old, kOldSchema + insert('a', kOldTwin) + insert('b', "damage"));
+  EXPECT_TRUE(import_twin_database(*store, hub_name(), old).error().is(twin::kCorruptTwin));
+  EXPECT_TRUE(fs::exists(old));
+  EXPECT_EQ(store->index().size(), 0U);
+  EXPECT_TRUE(import_twin_database(*store, hub_name("nobody"), old).error().is(kHubNotFound));
+  run_sql(old, "UPDATE twins SET document = '" + std::string(kOldTwin) + "'");
+  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, HubStoreContract, testing::Values(kSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, QueuesContract, testing::Values(kSqlite));
+
+}  // namespace
+
+}  // namespace pavise::hub::store
