@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "cloud/hub/ports/device_port.h"
+#include "cloud/hub/ports/http_port.h"
 #include "cloud/hub/ports/service_port.h"
 
 namespace pavise::hub {
@@ -14,10 +15,11 @@ struct SessionNow {
   UnixMillis wall_ms = 0;
 };
 
-using SessionEvent = std::variant<TwinAnswered, DesiredChanged, MethodCalled, MessageWaiting,
-                                  MessageOffered, MessageSettled, ChannelLost, MessageSent,
-                                  ServiceMessageWaiting, ServiceMessageOffered, PartitionDescribed,
-                                  OffsetFound, EventsRead, EventsArrived, ReaderDisplaced>;
+using SessionEvent =
+    std::variant<TwinAnswered, DesiredChanged, MethodCalled, MessageWaiting, MessageOffered,
+                 MessageSettled, ChannelLost, MessageSent, ServiceMessageWaiting,
+                 ServiceMessageOffered, PartitionDescribed, OffsetFound, EventsRead, EventsArrived,
+                 ReaderDisplaced, HttpAnswered>;
 
 // A state machine without I/O: bytes, time and events go in; what is to be sent is appended to
 // `out`. Not thread-safe; never blocks.

@@ -8,9 +8,11 @@
 
 namespace pavise::hub {
 
-Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Socket accepted,
-                       const TlsServer& tls_server, std::int64_t handshake_deadline_ms)
+Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol spoken,
+                       Socket accepted, const TlsServer& tls_server,
+                       std::int64_t handshake_deadline_ms)
     : self(self_ref),
+      protocol(spoken),
       socket(std::move(accepted)),
       tls(tls_server),
       host_(host),
@@ -47,6 +49,16 @@ std::optional<std::uint8_t> Connection::load_subscriptions(const iothub::Identit
 void Connection::store_subscriptions(const iothub::Identity& identity,
                                      std::optional<std::uint8_t> subscriptions) {
   host_.table().store_subscriptions(identity, subscriptions);
+}
+
+void Connection::serve(HttpRequest request, Token token) {
+  host_.serve(*this, std::move(request), token);
+}
+bool Connection::take_body_room(std::size_t bytes) {
+  return host_.take_body_room(bytes);
+}
+void Connection::give_body_room(std::size_t bytes) {
+  host_.give_body_room(bytes);
 }
 
 bool Connection::send(ByteView ciphertext) {

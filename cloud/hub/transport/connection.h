@@ -7,6 +7,7 @@
 
 #include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/transport/connection_table.h"
+#include "cloud/hub/transport/hub_options.h"
 #include "cloud/hub/transport/socket.h"
 #include "cloud/hub/transport/tls.h"
 
@@ -30,9 +31,12 @@ class ConnectionHost {
                               const std::string& lock_token, Settlement settlement,
                               Token token) = 0;
   virtual ConnectionTable& table() = 0;
+  virtual void serve(Connection& from, HttpRequest request, Token token) = 0;
+  virtual bool take_body_room(std::size_t bytes) = 0;
+  virtual void give_body_room(std::size_t bytes) = 0;
 };
 
-class Connection final : public DevicePort {
+class Connection final : public DevicePort, public HttpPort {
  public:
   // An identity that this connection serves.
   struct Attached {
@@ -40,8 +44,8 @@ class Connection final : public DevicePort {
     TenantId tenant;
   };
 
-  Connection(ConnectionHost& host, ConnectionRef self, Socket socket, const TlsServer& tls,
-             std::int64_t handshake_deadline_ms);
+  Connection(ConnectionHost& host, ConnectionRef self, Protocol protocol, Socket socket,
+             const TlsServer& tls, std::int64_t handshake_deadline_ms);
 
   // DevicePort: passes on to the worker, saying which connection asks.
   Result<Principal> authenticate(const Claim& claim) override;
@@ -57,6 +61,12 @@ class Connection final : public DevicePort {
   void store_subscriptions(const iothub::Identity& identity,
                            std::optional<std::uint8_t> subscriptions) override;
 
+  // HttpPort
+  void serve(HttpRequest request, Token token) override;
+  bool has_peer_certificate() const override { return !tls.peer_chain().empty(); }
+  bool take_body_room(std::size_t bytes) override;
+  void give_body_room(std::size_t bytes) override;
+
   // Sends what the socket takes, keeps the rest. False: the peer is gone or reads too slowly.
   bool send(ByteView ciphertext);
   bool flush();
@@ -67,6 +77,7 @@ class Connection final : public DevicePort {
   }
 
   const ConnectionRef self;
+  const Protocol protocol;
   Socket socket;
   TlsStream tls;
   std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on

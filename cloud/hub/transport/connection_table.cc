@@ -86,6 +86,16 @@ std::size_t ConnectionTable::count() const {
   return count;
 }
 
+std::size_t ConnectionTable::count(const iothub::HubName& hub) const {
+  std::size_t count = 0;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [identity, entry] : shard.entries)
+      if (entry.served && identity.hub() == hub) ++count;
+  }
+  return count;
+}
+
 std::optional<std::uint8_t> ConnectionTable::load_subscriptions(
     const iothub::Identity& identity) const {
   const Shard& shard = shard_of(identity);

@@ -47,6 +47,7 @@ class ConnectionTable {
   // The connection, if that channel of the identity is open.
   std::optional<ConnectionRef> find(const iothub::Identity& identity, Channel channel) const;
   std::size_t count() const;
+  std::size_t count(const iothub::HubName& hub) const;  // walks over all
 
   std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) const;
   void store_subscriptions(const iothub::Identity& identity,

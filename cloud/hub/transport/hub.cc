@@ -30,6 +30,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   Status start();
   void stop();
   std::uint16_t port() const { return port_; }
+  std::uint16_t https_port() const { return https_port_; }
   void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
   void tell(const iothub::Identity& identity, Channel channel, SessionEvent event);
   ConnectionTable& table() { return table_; }
@@ -37,6 +38,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
 
  private:
   Status make_workers();
+  Status listen(Protocol protocol, std::uint16_t& port, std::vector<Listener>& listeners) const;
   void hear_of_rights();
   void keep();
   void wake_keeper();
@@ -50,6 +52,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   ConnectionTable table_;
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
+  std::uint16_t https_port_ = 0;
   std::vector<std::unique_ptr<Inbox>> inboxes_;
   MethodBroker methods_{clock_, table_,
                         [this](ConnectionRef to, MethodCalled event) {
@@ -91,16 +94,25 @@ Status Hub::Core::make_workers() {
     inboxes_.push_back(std::move(inbox));
   }
   port_ = options_.port;
+  https_port_ = options_.https_port.value_or(0);
   for (unsigned i = 0; i < threads; ++i) {
-    PAVISE_TRY_ASSIGN(Socket listener, listen_on(options_.address, port_));
-    if (i == 0) {
-      PAVISE_TRY_ASSIGN(port_, local_port(listener));
-    }
+    std::vector<Listener> listeners;
+    PAVISE_TRY(listen(Protocol::mqtt, port_, listeners));
+    if (options_.https_port) PAVISE_TRY(listen(Protocol::https, https_port_, listeners));
     const WorkerShared shared{options_, *tls_,  gatekeeper_, log_,     data_,
                               clock_,   table_, methods_,    inboxes_, open_connections_};
-    PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listener)));
+    PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listeners)));
     workers_.push_back(std::move(worker));
   }
+  return {};
+}
+
+// The first thread may take any free port; the others share it.
+Status Hub::Core::listen(Protocol protocol, std::uint16_t& port,
+                         std::vector<Listener>& listeners) const {
+  PAVISE_TRY_ASSIGN(Socket socket, listen_on(options_.address, port));
+  PAVISE_TRY_ASSIGN(port, local_port(socket));
+  listeners.push_back({protocol, std::move(socket)});
   return {};
 }
 
@@ -184,6 +196,8 @@ HubMetrics Hub::Core::metrics() const {
 
 Result<std::unique_ptr<Hub>> Hub::start(HubOptions options, Gatekeeper& gatekeeper, SegmentLog& log,
                                         HubData& data, const Clock& clock) {
+  if (options.https_port && options.http == nullptr)
+    return Error(kHubStartFailed, "an HTTPS port without anybody who answers");
   PAVISE_TRY_ASSIGN(
       auto tls,
       TlsServer::create({.certificate_chain_pem = options.certificate_chain_pem,
@@ -201,6 +215,14 @@ Hub::~Hub() {
 
 std::uint16_t Hub::port() const {
   return core_->port();
+}
+
+std::uint16_t Hub::https_port() const {
+  return core_->https_port();
+}
+
+std::size_t Hub::connected_count(const iothub::HubName& hub) const {
+  return core_->table().count(hub);
 }
 
 void Hub::stop() {

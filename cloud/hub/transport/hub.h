@@ -30,6 +30,7 @@ class Hub {
   Hub& operator=(const Hub&) = delete;
 
   std::uint16_t port() const;
+  std::uint16_t https_port() const;  // 0: not served
   // Ends every connection and waits for the threads. Idempotent.
   void stop();
 
@@ -47,6 +48,7 @@ class Hub {
   // The identity's session, if it has one now.
   std::optional<ConnectionInfo> connection(const iothub::Identity& identity) const;
   std::size_t connected_count() const;
+  std::size_t connected_count(const iothub::HubName& hub) const;  // walks over all
   HubMetrics metrics() const;
 
  private:

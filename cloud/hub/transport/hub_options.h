@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "cloud/hub/ports/http_port.h"
 #include "cloud/hub/transport/tls.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
@@ -13,10 +15,15 @@ namespace pavise::hub {
 
 // Ciphertext that waits because the client does not read; beyond it the connection is closed.
 inline constexpr std::size_t kOutboundBytesMax = 256UL * 1024;
+// Bodies of HTTP requests on their way, of all connections of one thread.
+inline constexpr std::size_t kHttpBodiesBytesMax = 64UL * 1024 * 1024;
 // From accept to the end of the TLS handshake.
 inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
 // Unacknowledged data or keep-alive probes: the peer is gone.
 inline constexpr int kPeerGoneMs = 30'000;
+
+// What a listener speaks inside TLS.
+enum class Protocol : std::uint8_t { mqtt, https };
 
 struct HubEvent {
   const iothub::Identity* identity = nullptr;  // null before the protocol named one
@@ -27,7 +34,10 @@ struct HubEvent {
 
 struct HubOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8883;  // 0: any free one
+  std::uint16_t port = 8883;  // MQTT; 0: any free one
+  // HTTPS and WebSockets; nullopt: not served. Needs `http`.
+  std::optional<std::uint16_t> https_port = std::nullopt;
+  HttpServing* http = nullptr;  // who answers HTTP calls; must outlive the hub
   std::string certificate_chain_pem;
   SecretBytes private_key_pem;
   unsigned threads = 0;  // 0: one per processor

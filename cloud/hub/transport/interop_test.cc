@@ -84,8 +84,7 @@ TEST_F(InteropTest, MosquittoHearsADesiredChange) {
   // It subscribes some time after it has connected: change until it has heard one.
   std::jthread changes([this, &device](const std::stop_token& stop) {
     while (!stop.stop_requested())
-      if (hub_->connection(device.in_hub))
-        (void)merge_desired(device, R"({"n":1})");
+      if (hub_->connection(device.in_hub)) (void)merge_desired(device, R"({"n":1})");
   });
   char line[256] = {};
   EXPECT_NE(std::fgets(line, sizeof line, pipe), nullptr);

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include "cloud/hub/http/http_session.h"
 #include "cloud/hub/session/session.h"
+#include "protocol/websocket/handshake.h"
 
 namespace pavise::hub {
 namespace {
@@ -19,8 +21,10 @@ constexpr std::size_t kReceiveBuffer = 64UL * 1024;
 constexpr std::size_t kPlainBuffer = 17UL * 1024;  // more than one TLS record
 constexpr std::size_t kBatchBytesMax = 64UL * 1024 * 1024;
 constexpr std::int64_t kAcceptPauseMs = 200;
-constexpr std::uint64_t kListenerTag = UINT64_MAX;
-constexpr std::uint64_t kInboxTag = UINT64_MAX - 1;
+constexpr std::uint64_t kInboxTag = UINT64_MAX;
+// Listeners have the tags below: kFirstListenerTag, one less for the next.
+constexpr std::uint64_t kFirstListenerTag = UINT64_MAX - 1;
+constexpr std::size_t kListenersMax = 8;
 
 std::uint64_t tag_of(ConnectionRef connection) {
   return std::uint64_t{connection.generation} << 32U | connection.slot;
@@ -35,10 +39,11 @@ bool watch_fd(int epoll, int operation, int fd, std::uint32_t events, std::uint6
 
 }  // namespace
 
-Worker::Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socket epoll)
+Worker::Worker(WorkerShared shared, std::uint32_t number, std::vector<Listener> listeners,
+               Socket epoll)
     : shared_(shared),
       number_(number),
-      listener_(std::move(listener)),
+      listeners_(std::move(listeners)),
       epoll_(std::move(epoll)),
       receive_buffer_(kReceiveBuffer),
       plain_buffer_(kPlainBuffer) {}
@@ -46,13 +51,18 @@ Worker::Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socke
 Worker::~Worker() = default;
 
 Result<std::unique_ptr<Worker>> Worker::create(WorkerShared shared, std::uint32_t number,
-                                               Socket listener) {
+                                               std::vector<Listener> listeners) {
+  PAVISE_CHECK(listeners.size() <= kListenersMax);
   PAVISE_TRY_ASSIGN(Socket epoll, make_epoll());
   const int inbox = shared.inboxes[number]->event_fd();
-  if (!watch_fd(epoll.get(), EPOLL_CTL_ADD, listener.get(), EPOLLIN, kListenerTag) ||
-      !watch_fd(epoll.get(), EPOLL_CTL_ADD, inbox, EPOLLIN, kInboxTag))
+  if (!watch_fd(epoll.get(), EPOLL_CTL_ADD, inbox, EPOLLIN, kInboxTag))
     return Error(kHubStartFailed, "epoll_ctl");
-  return std::unique_ptr<Worker>(new Worker(shared, number, std::move(listener), std::move(epoll)));
+  std::uint64_t tag = kFirstListenerTag;
+  for (const Listener& listener : listeners)
+    if (!watch_fd(epoll.get(), EPOLL_CTL_ADD, listener.socket.get(), EPOLLIN, tag--))
+      return Error(kHubStartFailed, "epoll_ctl");
+  return std::unique_ptr<Worker>(
+      new Worker(shared, number, std::move(listeners), std::move(epoll)));
 }
 
 void Worker::start() {
@@ -89,9 +99,10 @@ void Worker::turn() {
   epoll_event events[kEventsPerTurn];
   const int count = ::epoll_wait(epoll_.get(), events, kEventsPerTurn, wait_ms());
   for (int i = 0; i < count; ++i) {
-    if (events[i].data.u64 == kListenerTag) {
-      accept_some();
-    } else if (events[i].data.u64 == kInboxTag) {
+    const std::uint64_t tag = events[i].data.u64;
+    if (tag <= kFirstListenerTag && tag > kFirstListenerTag - listeners_.size()) {
+      accept_some(listeners_[kFirstListenerTag - tag]);
+    } else if (tag == kInboxTag) {
       for (Message& message : shared_.inboxes[number_]->take())
         std::visit([this](auto& m) { handle(m); }, message);
     } else {
@@ -109,11 +120,11 @@ void Worker::turn() {
 
 // --- Accepting ---------------------------------------------------------------------------------
 
-void Worker::accept_some() {
+void Worker::accept_some(const Listener& listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    Socket socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Socket socket(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.get() >= 0) {
-      adopt(std::move(socket));
+      adopt(std::move(socket), listener.protocol);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -124,17 +135,24 @@ void Worker::accept_some() {
 
 void Worker::pause_accepting() {
   // Out of descriptors: a listener that stays ready would spin the loop.
-  watch_fd(epoll_.get(), EPOLL_CTL_MOD, listener_.get(), 0, kListenerTag);
+  watch_listeners(0);
   accepting_ = false;
   accept_again_ms_ = shared_.clock.steady_ms() + kAcceptPauseMs;
 }
 
 void Worker::resume_accepting_if_due() {
   if (accepting_ || shared_.clock.steady_ms() < accept_again_ms_) return;
-  accepting_ = watch_fd(epoll_.get(), EPOLL_CTL_MOD, listener_.get(), EPOLLIN, kListenerTag);
+  watch_listeners(EPOLLIN);
+  accepting_ = true;
 }
 
-void Worker::adopt(Socket socket) {
+void Worker::watch_listeners(std::uint32_t events) {
+  std::uint64_t tag = kFirstListenerTag;
+  for (const Listener& listener : listeners_)
+    watch_fd(epoll_.get(), EPOLL_CTL_MOD, listener.socket.get(), events, tag--);
+}
+
+void Worker::adopt(Socket socket, Protocol protocol) {
   counters_.accepted.add();
   if (handshaking_ >= shared_.options.handshakes_max ||
       shared_.open_connections.load(std::memory_order_relaxed) >= shared_.options.connections_max) {
@@ -154,7 +172,7 @@ void Worker::adopt(Socket socket) {
   const ConnectionRef self{number_, slot, ++generations_[slot]};
   const std::int64_t deadline = shared_.clock.steady_ms() + kHandshakeTimeoutMs;
   connections_[slot] =
-      std::make_unique<Connection>(*this, self, std::move(socket), shared_.tls, deadline);
+      std::make_unique<Connection>(*this, self, protocol, std::move(socket), shared_.tls, deadline);
   Connection& connection = *connections_[slot];
   if (shared_.options.on_session || shared_.options.on_closed)
     connection.peer = peer_address(connection.socket.get());
@@ -224,6 +242,7 @@ void Worker::take_ciphertext(Connection& connection, ByteView in) {
     if (step == TlsStream::Step::failed)
       return end(connection, Error(kPeerClosed, connection.tls.failure()));
     session.on_bytes(ByteView(plain_buffer_).first(size), now(), plain_out_);
+    note_established(connection);
     if (session.closed()) return end(connection, *session.closed());
     set_timer(connection);
   }
@@ -231,8 +250,29 @@ void Worker::take_ciphertext(Connection& connection, ByteView in) {
 
 void Worker::finish_handshake(Connection& connection) {
   (connection.tls.resumed() ? counters_.handshakes_resumed : counters_.handshakes_full).add();
-  connection.session = std::make_unique<Session>(connection, now());
+  connection.session = make_session(connection);
   set_timer(connection);
+}
+
+std::unique_ptr<ProtocolSession> Worker::make_session(Connection& connection) {
+  if (connection.protocol == Protocol::mqtt) return std::make_unique<Session>(connection, now());
+  return std::make_unique<HttpSession>(
+      connection,
+      [&connection](std::string_view subprotocol,
+                    SessionNow at) -> std::unique_ptr<ProtocolSession> {
+        if (subprotocol == websocket::kMqtt) return std::make_unique<Session>(connection, at);
+        return nullptr;
+      },
+      now());
+}
+
+// A client that has proved something makes room for the next stranger.
+void Worker::note_established(Connection& connection) {
+  if (connection.established || !connection.session->established()) return;
+  connection.established = true;
+  --handshaking_;
+  counters_.sessions.add();
+  report(shared_.options.on_session, connection, nullptr);
 }
 
 void Worker::resume_reading(Connection& connection) {
@@ -340,6 +380,7 @@ void Worker::handle(ForSession& message) {
   if (connection == nullptr || !connection->session) return;
   ProtocolSession& session = *connection->session;
   session.on_event(message.event, now(), plain_out_);
+  note_established(*connection);
   if (session.closed()) {
     end(*connection, *session.closed());
   } else {
@@ -382,12 +423,6 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
     from.attached.push_back({identity, principal.tenant});
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
-  if (!from.established) {
-    from.established = true;
-    --handshaking_;
-    counters_.sessions.add();
-    report(shared_.options.on_session, from, nullptr);
-  }
   if ((channels & static_cast<Channels>(Channel::methods)) != 0)
     shared_.methods.on_listening(identity, from.self);
 }
@@ -428,6 +463,22 @@ void Worker::settle_message(Connection& from, const iothub::Identity& identity,
                               [inbox, ref = from.self, token](Status outcome) {
                                 inbox->post(ForSession{ref, MessageSettled{token, outcome}});
                               });
+}
+
+void Worker::serve(Connection& from, HttpRequest request, Token token) {
+  request.peer_chain = from.tls.peer_chain();
+  request.server_name = from.tls.server_name();
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.options.http->serve(
+      std::move(request), [inbox, ref = from.self, token](HttpResponse response) {
+        inbox->post(ForSession{ref, HttpAnswered{token, std::move(response)}});
+      });
+}
+
+bool Worker::take_body_room(std::size_t bytes) {
+  if (http_bodies_bytes_ + bytes > kHttpBodiesBytesMax) return false;
+  http_bodies_bytes_ += bytes;
+  return true;
 }
 
 // --- Records -----------------------------------------------------------------------------------

@@ -34,11 +34,16 @@ struct WorkerShared {
   std::atomic<std::uint64_t>& open_connections;
 };
 
+struct Listener {
+  Protocol protocol;
+  Socket socket;
+};
+
 class Worker final : public ConnectionHost {
  public:
   // kHubStartFailed.
   static Result<std::unique_ptr<Worker>> create(WorkerShared shared, std::uint32_t number,
-                                                Socket listener);
+                                                std::vector<Listener> listeners);
   ~Worker() override;  // the thread must have been stopped
   void start();
   // Ends every connection, waits for the thread. What was queued is handed to the log.
@@ -60,7 +65,7 @@ class Worker final : public ConnectionHost {
     std::vector<ConnectionRef> connections;  // whose records are in it, each once
   };
 
-  Worker(WorkerShared shared, std::uint32_t number, Socket listener, Socket epoll);
+  Worker(WorkerShared shared, std::uint32_t number, std::vector<Listener> listeners, Socket epoll);
 
   // ConnectionHost
   Result<Principal> authenticate(Connection& from, const Claim& claim) override;
@@ -74,21 +79,27 @@ class Worker final : public ConnectionHost {
   void settle_message(Connection& from, const iothub::Identity& identity,
                       const std::string& lock_token, Settlement settlement, Token token) override;
   ConnectionTable& table() override { return shared_.table; }
+  void serve(Connection& from, HttpRequest request, Token token) override;
+  bool take_body_room(std::size_t bytes) override;
+  void give_body_room(std::size_t bytes) override { http_bodies_bytes_ -= bytes; }
 
   void run();
   void turn();
   int wait_ms() const;
   SessionNow now() const;
 
-  void accept_some();
+  void accept_some(const Listener& listener);
+  void watch_listeners(std::uint32_t events);
   void pause_accepting();
   void resume_accepting_if_due();
-  void adopt(Socket socket);
+  void adopt(Socket socket, Protocol protocol);
 
   void on_ready(Connection& connection, std::uint32_t events);
   void receive(Connection& connection);
   void take_ciphertext(Connection& connection, ByteView in);
   void finish_handshake(Connection& connection);
+  std::unique_ptr<ProtocolSession> make_session(Connection& connection);
+  void note_established(Connection& connection);
   void resume_reading(Connection& connection);
   void deliver(Connection& connection);
   void watch(Connection& connection);
@@ -111,7 +122,7 @@ class Worker final : public ConnectionHost {
 
   WorkerShared shared_;
   const std::uint32_t number_;
-  Socket listener_;
+  std::vector<Listener> listeners_;
   Socket epoll_;
   std::thread thread_;
   bool stopping_ = false;
@@ -121,6 +132,7 @@ class Worker final : public ConnectionHost {
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
+  std::size_t http_bodies_bytes_ = 0;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;
   std::int64_t accept_again_ms_ = 0;

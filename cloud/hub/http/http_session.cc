@@ -1,0 +1,229 @@
+#include "cloud/hub/http/http_session.h"
+
+#include <algorithm>
+
+#include "protocol/http1/response_writer.h"
+#include "protocol/websocket/handshake.h"
+
+namespace pavise::hub {
+namespace {
+
+constexpr std::string_view kSubprotocols[] = {websocket::kMqtt, websocket::kAmqp};
+
+HttpResponse plain_refusal(int status) {
+  return {.status = status,
+          .headers = {},
+          .body = R"({"Message":")" + std::string(http1::reason_phrase(status)) + "\"}"};
+}
+
+}  // namespace
+
+HttpSession::HttpSession(HttpPort& port, MakeInner make_inner, SessionNow now)
+    : port_(port),
+      make_inner_(std::move(make_inner)),
+      deadline_ms_(now.steady_ms + kHttpStrangerMs) {}
+
+HttpSession::~HttpSession() {
+  give_room();
+}
+
+void HttpSession::on_bytes(ByteView bytes, SessionNow now, Bytes& out) {
+  if (closed_) return;
+  if (inner_) return on_tunnel_bytes(bytes, now, out);
+  append(input_, bytes);
+  parse(now, out);
+}
+
+// --- Requests ------------------------------------------------------------------------------------
+
+void HttpSession::parse(SessionNow now, Bytes& out) {
+  ByteView rest = input_;
+  while (!closed_ && !inner_ && state_ == State::reading) {
+    const auto event = parser_.next(rest);
+    if (!event) {
+      refuse(http1::status_of(event.error()), event.error(), out);
+      break;
+    }
+    if (*event == http1::RequestEvent::need_more) break;
+    if (*event == http1::RequestEvent::head) on_head(now, out);
+    if (*event == http1::RequestEvent::body) body_.append(as_text(parser_.body()));
+    if (*event == http1::RequestEvent::end) on_request(now, out);
+  }
+  Bytes left(rest.begin(), rest.end());
+  input_ = {};
+  if (closed_) return;
+  if (inner_) {
+    if (!left.empty()) on_tunnel_bytes(left, now, out);
+  } else {
+    input_ = std::move(left);
+  }
+}
+
+void HttpSession::on_head(SessionNow now, Bytes& out) {
+  const http1::RequestHead& head = parser_.head();
+  body_.clear();
+  keep_alive_ = head.keep_alive;
+  if (websocket::wants_upgrade(head)) return;
+  // Nobody's body is kept before there is at least a claim who sends it.
+  if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
+    return refuse(401, Error(kHttpUnauthorised), out);
+  const bool event = head.path().ends_with("/messages/events");
+  const std::size_t most = event ? kHttpEventBodyMax : kHttpBodyMax;
+  parser_.set_body_limit(most);
+  if (!head.has_body()) return;
+  const std::size_t room = head.chunked ? most
+                                        : static_cast<std::size_t>(std::min<std::uint64_t>(
+                                              most, head.content_length.value_or(0)));
+  if (!port_.take_body_room(room)) return refuse(503, Error(kHttpNoRoom), out);
+  body_room_ = room;
+  deadline_ms_ = now.steady_ms + kHttpBodyMs;
+  if (head.expects_continue) append(out, as_bytes(http1::kContinue));
+}
+
+void HttpSession::on_request(SessionNow now, Bytes& out) {
+  const http1::RequestHead& head = parser_.head();
+  if (websocket::wants_upgrade(head)) return upgrade(now, out);
+  HttpRequest request{.method = head.method,
+                      .path = std::string(head.path()),
+                      .query = std::string(head.query()),
+                      .headers = {},
+                      .body = std::exchange(body_, {}),
+                      .peer_chain = {},
+                      .server_name = {}};
+  request.headers.reserve(head.headers.size());
+  for (const http1::Header& header : head.headers)
+    request.headers.emplace_back(header.name, header.value);
+  state_ = State::waiting_for_answer;
+  deadline_ms_ = now.steady_ms + kHttpAnswerMs;
+  port_.serve(std::move(request), ++token_);
+}
+
+void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
+  give_room();
+  if (response.status != 401) served_ = true;
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) response.headers.emplace_back("content-type", response.content_type);
+  const http1::ResponseOptions options{.close = !keep_alive_,
+                                       .to_head = parser_.head().method == "HEAD"};
+  const Status written =
+      http1::write_response(response.status, response.headers,
+                            bodiless ? ByteView{} : as_bytes(response.body), options, out);
+  if (!written) return refuse(500, Error(kHttpBadAnswer, written.error().message()), out);
+  if (!keep_alive_) return end(Error(kHttpDone));
+  state_ = State::reading;
+  deadline_ms_ = now.steady_ms + (served_ ? kHttpIdleMs : kHttpStrangerMs);
+  parse(now, out);  // what came meanwhile
+}
+
+void HttpSession::refuse(int status, Error reason, Bytes& out) {
+  HttpResponse response = plain_refusal(status);
+  response.headers.emplace_back("content-type", response.content_type);
+  const Status written = http1::write_response(status, response.headers, as_bytes(response.body),
+                                               {.close = true}, out);
+  PAVISE_CHECK(written.has_value());  // constant texts
+  end(std::move(reason));
+}
+
+void HttpSession::give_room() {
+  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0));
+}
+
+// --- WebSocket -----------------------------------------------------------------------------------
+
+void HttpSession::upgrade(SessionNow now, Bytes& out) {
+  const http1::RequestHead& head = parser_.head();
+  if (!http1::equal_folded(head.path(), kWebSocketPath))
+    return refuse(404, Error(kHttpNoWebSocketHere), out);
+  const auto accepted = websocket::accept(head, kSubprotocols);
+  if (!accepted) {
+    const auto headers = websocket::refusal_headers(accepted.error());
+    const Status written = http1::write_response(websocket::status_of(accepted.error()), headers,
+                                                 {}, {.close = true}, out);
+    PAVISE_CHECK(written.has_value());
+    return end(accepted.error());
+  }
+  auto inner = make_inner_(accepted->subprotocol, now);
+  if (inner == nullptr) return refuse(400, Error(websocket::kNoSubprotocol), out);
+  const Status written = http1::write_response(101, accepted->headers, {}, {}, out);
+  PAVISE_CHECK(written.has_value());
+  tunnel_ = std::make_unique<websocket::ServerTunnel>();
+  inner_ = std::move(inner);
+}
+
+template <class Step>
+void HttpSession::inner_step(Step step, Bytes& out) {
+  Bytes inner_out;
+  step(inner_out);
+  if (!inner_out.empty()) tunnel_->send(inner_out, out);
+  if (inner_->closed()) tunnel_->close(websocket::CloseCode::normal, {}, out);
+}
+
+void HttpSession::on_tunnel_bytes(ByteView bytes, SessionNow now, Bytes& out) {
+  Bytes payload;
+  tunnel_->on_bytes(bytes, payload, out);
+  if (!payload.empty())
+    inner_step([&](Bytes& inner_out) { inner_->on_bytes(payload, now, inner_out); }, out);
+  if (tunnel_->closed() && !inner_->closed()) {
+    const Error reason = *tunnel_->closed();
+    inner_step([&](Bytes& inner_out) { inner_->close(reason, inner_out); }, out);
+  }
+}
+
+// --- The rest of a session -----------------------------------------------------------------------
+
+void HttpSession::on_durable(std::uint64_t number_end, Bytes& out) {
+  if (inner_) inner_step([&](Bytes& inner_out) { inner_->on_durable(number_end, inner_out); }, out);
+}
+
+void HttpSession::on_not_stored(std::uint64_t begin, std::uint64_t end_number, Bytes& out) {
+  if (inner_)
+    inner_step([&](Bytes& inner_out) { inner_->on_not_stored(begin, end_number, inner_out); }, out);
+}
+
+void HttpSession::on_event(SessionEvent& event, SessionNow now, Bytes& out) {
+  if (closed_) return;
+  if (inner_)
+    return inner_step([&](Bytes& inner_out) { inner_->on_event(event, now, inner_out); }, out);
+  auto* answered = std::get_if<HttpAnswered>(&event);
+  if (answered == nullptr || state_ != State::waiting_for_answer || answered->token != token_)
+    return;
+  answer(std::move(answered->response), now, out);
+}
+
+void HttpSession::on_time(SessionNow now, Bytes& out) {
+  if (closed_) return;
+  if (inner_) return inner_step([&](Bytes& inner_out) { inner_->on_time(now, inner_out); }, out);
+  if (now.steady_ms < deadline_ms_) return;
+  if (parser_.in_request() && state_ == State::reading)
+    return refuse(408, Error(kHttpTooSlow), out);
+  end(Error(kHttpTooSlow));
+}
+
+void HttpSession::close(Error reason, Bytes& out) {
+  if (inner_) inner_step([&](Bytes& inner_out) { inner_->close(reason, inner_out); }, out);
+  end(std::move(reason));
+}
+
+void HttpSession::end(Error reason) {
+  if (closed_) return;
+  give_room();
+  closed_ = std::move(reason);
+}
+
+const std::optional<Error>& HttpSession::closed() const {
+  return inner_ && !closed_ ? inner_->closed() : closed_;
+}
+
+bool HttpSession::wants_input() const {
+  return inner_ ? inner_->wants_input() : state_ == State::reading;
+}
+
+std::int64_t HttpSession::deadline_ms() const {
+  return inner_ ? inner_->deadline_ms() : deadline_ms_;
+}
+
+bool HttpSession::established() const {
+  return inner_ ? inner_->established() : served_;
+}
+
+}  // namespace pavise::hub

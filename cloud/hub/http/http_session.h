@@ -1,0 +1,84 @@
+// One HTTP/1.1 connection (RFC 9112), which may become a WebSocket (RFC 6455).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "cloud/hub/http/errors.h"
+#include "cloud/hub/ports/http_port.h"
+#include "cloud/hub/ports/protocol_session.h"
+#include "protocol/http1/request_parser.h"
+#include "protocol/websocket/tunnel.h"
+
+namespace pavise::hub {
+
+// From accept, or the end of the last answer, to the next whole head.
+inline constexpr std::int64_t kHttpIdleMs = 60'000;
+// From a head to the end of its body.
+inline constexpr std::int64_t kHttpBodyMs = 30'000;
+// From the request to its answer: a method may take five minutes to connect and five to answer.
+inline constexpr std::int64_t kHttpAnswerMs = 630'000;
+// A client that has proved nothing yet.
+inline constexpr std::int64_t kHttpStrangerMs = 15'000;
+// Bodies: telemetry of a device, and everything else.
+inline constexpr std::size_t kHttpEventBodyMax = 384UL * 1024;  // 256 KiB as base64 in a batch
+inline constexpr std::size_t kHttpBodyMax = 1024UL * 1024;
+// The path under which every official client opens its WebSocket.
+inline constexpr std::string_view kWebSocketPath = "/$iothub/websocket";
+
+class HttpSession final : public ProtocolSession {
+ public:
+  // Makes the session that a WebSocket carries; nullptr: that protocol is not spoken here.
+  using MakeInner =
+      std::function<std::unique_ptr<ProtocolSession>(std::string_view subprotocol, SessionNow now)>;
+
+  HttpSession(HttpPort& port, MakeInner make_inner, SessionNow now);
+  ~HttpSession() override;
+
+  void on_bytes(ByteView bytes, SessionNow now, Bytes& out) override;
+  void on_durable(std::uint64_t number_end, Bytes& out) override;
+  void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
+  void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
+  void on_time(SessionNow now, Bytes& out) override;
+  void close(Error reason, Bytes& out) override;
+  const std::optional<Error>& closed() const override;
+  bool wants_input() const override;
+  std::int64_t deadline_ms() const override;
+  bool established() const override;
+
+ private:
+  enum class State { reading, waiting_for_answer };
+
+  void parse(SessionNow now, Bytes& out);
+  void on_head(SessionNow now, Bytes& out);
+  void on_request(SessionNow now, Bytes& out);
+  void upgrade(SessionNow now, Bytes& out);
+  void answer(HttpResponse response, SessionNow now, Bytes& out);
+  void refuse(int status, Error reason, Bytes& out);
+  void give_room();
+  void end(Error reason);
+
+  // Runs one step of the inner session and wraps what it wants to send.
+  template <class Step>
+  void inner_step(Step step, Bytes& out);
+  void on_tunnel_bytes(ByteView bytes, SessionNow now, Bytes& out);
+
+  HttpPort& port_;
+  const MakeInner make_inner_;
+  http1::RequestParser parser_;
+  State state_ = State::reading;
+  Bytes input_;  // what came and is not parsed yet
+  std::string body_;
+  std::size_t body_room_ = 0;
+  bool keep_alive_ = true;
+  bool served_ = false;  // a call was answered as authorised
+  Token token_ = 0;
+  std::int64_t deadline_ms_;
+  std::optional<Error> closed_;
+  std::unique_ptr<websocket::ServerTunnel> tunnel_;
+  std::unique_ptr<ProtocolSession> inner_;
+};
+
+}  // namespace pavise::hub

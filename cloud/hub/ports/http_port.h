@@ -1,0 +1,70 @@
+// HTTP calls on their way between a connection and those who answer them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cloud/hub/ports/device_port.h"
+
+namespace pavise::hub {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;  // names in lower case
+
+struct HttpRequest {
+  std::string method;  // as sent: "GET"
+  std::string path;    // begins with '/', not percent-decoded
+  std::string query;   // what followed '?', not percent-decoded
+  HttpHeaders headers;
+  std::string body;
+  // The connection's, for devices with certificates; owned, since a call outlives its turn.
+  std::vector<Bytes> peer_chain;
+  std::string server_name;
+
+  // Value of the first header of this name; empty if there is none.
+  std::string_view header(std::string_view name) const {
+    for (const auto& [each, value] : headers)
+      if (each == name) return value;
+    return {};
+  }
+  bool has_header(std::string_view name) const {
+    for (const auto& [each, value] : headers)
+      if (each == name) return true;
+    return false;
+  }
+};
+
+struct HttpResponse {
+  int status = 200;
+  HttpHeaders headers;
+  std::string body;
+  std::string content_type = "application/json; charset=utf-8";
+};
+
+struct HttpAnswered {
+  Token token;
+  HttpResponse response;
+};
+
+// Who answers calls. Thread-safe; does not block; `done` is called exactly once, from any thread.
+class HttpServing {
+ public:
+  virtual ~HttpServing() = default;
+  virtual void serve(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
+};
+
+// What an HTTP session asks for.
+class HttpPort {
+ public:
+  virtual ~HttpPort() = default;
+  // Answered by HttpAnswered. The port adds what it knows of the connection.
+  virtual void serve(HttpRequest request, Token token) = 0;
+  virtual bool has_peer_certificate() const = 0;
+  // Room for request bodies that all connections share. False: there is none now.
+  virtual bool take_body_room(std::size_t bytes) = 0;
+  virtual void give_body_room(std::size_t bytes) = 0;
+};
+
+}  // namespace pavise::hub

@@ -1,0 +1,48 @@
+#include "cloud/hub/rest/rest_pool.h"
+
+#include "protocol/iothub/hub_error.h"
+
+namespace pavise::hub::rest {
+
+RestPool::RestPool(Services services, unsigned threads) : api_(services), clock_(services.clock) {
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+RestPool::~RestPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_ && items_.size() < kCallsWaitingMax) {
+      items_.push_back({std::move(request), std::move(done)});
+      work_.notify_one();
+      return;
+    }
+  }
+  iothub::HubHttpError busy = iothub::http_error(
+      iothub::HubErrorCode::server_busy,
+      {.message = "too many calls wait", .tracking_id = {}, .now_ms = clock_.now_ms()});
+  done({.status = busy.status, .headers = std::move(busy.headers), .body = std::move(busy.body)});
+}
+
+void RestPool::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [this] { return stopping_ || !items_.empty(); });
+    if (items_.empty()) return;
+    Item item = std::move(items_.front());
+    items_.pop_front();
+    lock.unlock();
+    api_.handle(item.request, item.done);
+    lock.lock();
+  }
+}
+
+}  // namespace pavise::hub::rest

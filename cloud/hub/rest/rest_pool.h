@@ -1,0 +1,41 @@
+// Threads that answer HTTP calls, so that event loops never wait for the store.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cloud/hub/rest/rest_api.h"
+
+namespace pavise::hub::rest {
+
+inline constexpr std::size_t kCallsWaitingMax = 2'000;
+
+class RestPool final : public HttpServing {
+ public:
+  // Threads wait most of their time for a shared commit, so there are more of them than processors.
+  RestPool(Services services, unsigned threads);
+  ~RestPool() override;  // answers what is queued, then stops
+
+  // ServerBusy at once when kCallsWaitingMax calls wait.
+  void serve(HttpRequest request, std::function<void(HttpResponse)> done) override;
+
+ private:
+  struct Item {
+    HttpRequest request;
+    std::function<void(HttpResponse)> done;
+  };
+  void run();
+
+  RestApi api_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Item> items_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace pavise::hub::rest
