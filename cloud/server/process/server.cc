@@ -10,6 +10,7 @@
 #include "cloud/security/attestation_service/attestation_service.h"
 #include "cloud/security/registry/sqlite_registry.h"
 #include "cloud/security/signer/client/signer_client.h"
+#include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/device_api/device_api.h"
 #include "cloud/server/http/http_server.h"
 #include "cloud/server/hub_access/log_telemetry.h"
@@ -85,7 +86,7 @@ class Server::Parts {
 
  private:
   std::string path(std::string_view name) const {
-    return options_.state_directory + "/" + std::string(name);
+    return data_directory(options_.state_directory) + "/" + std::string(name);
   }
   Status start_hub();
   Status start_listeners();
@@ -132,8 +133,8 @@ Status Server::Parts::open() {
   PAVISE_TRY_ASSIGN(const ServerNames names, options_.names());
   signer_ = security::signer::make_signer_client({.socket_path = options_.signer_socket});
   PAVISE_TRY(wait_for_signer(*signer_, clock_));
-  PAVISE_TRY_ASSIGN(identity_,
-                    load_or_make_identity(options_.state_directory, names, *signer_, clock_));
+  PAVISE_TRY_ASSIGN(identity_, load_or_make_identity(data_directory(options_.state_directory),
+                                                     names, *signer_, clock_));
   PAVISE_TRY_ASSIGN(registry_, security::open_sqlite_registry({.path = path("registry.db")}));
   PAVISE_TRY_ASSIGN(tokens_, TokenAuthority::load(*registry_, clock_));
   PAVISE_TRY_ASSIGN(authority_, security::LiveAuthority::load(*registry_, clock_));
