@@ -149,6 +149,14 @@ Name name_of(ByteView tpmt_public) {
   return out;
 }
 
+Name qualified_name_of_primary(std::uint32_t hierarchy, const Name& name) {
+  return name_of(ByteWriter().be(hierarchy).raw(name).take());
+}
+
+Name qualified_name_of_child(const Name& parent, const Name& name) {
+  return name_of(ByteWriter().raw(parent).raw(name).take());
+}
+
 bool is_attestation_key(const PublicArea& key) {
   return key.type == kAlgEcc &&
          key.has(kRestricted | kSign | kFixedTpm | kFixedParent | kSensitiveDataOrigin) &&

@@ -99,6 +99,14 @@ struct PublicArea {
 // Name of an encoded TPMT_PUBLIC that has already been parsed: SHA-256 over the bytes as they are.
 Name name_of(ByteView tpmt_public);
 
+// TPM_RH_ENDORSEMENT (part 2, 7.4).
+inline constexpr std::uint32_t kEndorsementHierarchy = 0x4000000b;
+// Qualified Name (part 1, 16) of a primary key in the hierarchy with this handle: what a TPM writes
+// into its statements as the signer. It cannot be chosen, so it tells where a key lies.
+Name qualified_name_of_primary(std::uint32_t hierarchy, const Name& name);
+// The same of a key below a parent with the qualified Name `parent`.
+Name qualified_name_of_child(const Name& parent, const Name& name);
+
 // A restricted P-256 signing key that cannot leave its TPM, scheme ECDSA/SHA-256: fit to be an AK.
 bool is_attestation_key(const PublicArea& key);
 // An unrestricted P-256 signing key that was made in, and cannot leave, its TPM.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/tpm/attest.h"
 #include "protocol/tpm/swtpm_vectors.h"
 
 namespace pavise::tpm {
@@ -150,6 +151,16 @@ TEST(PublicArea, ShortCoordinatesArePadded) {
   EXPECT_EQ(key.x.size(), 32U);
   EXPECT_EQ(key.x.front(), std::byte{0});
   EXPECT_EQ(key.y.back(), std::byte{2});
+}
+
+// tpm2_createak puts its key below the EK, which is a primary key of the endorsement hierarchy.
+TEST(QualifiedName, IsWhatSwtpmWroteIntoItsQuote) {
+  const Name ek = PublicArea::parse(bytes(vectors::kEkPublic))->name();
+  const Name ak = PublicArea::parse(bytes(vectors::kAkPublic))->name();
+  const Name expected =
+      qualified_name_of_child(qualified_name_of_primary(kEndorsementHierarchy, ek), ak);
+  EXPECT_EQ(to_hex(Attest::parse(bytes(vectors::kQuote))->qualified_signer), to_hex(expected));
+  EXPECT_NE(expected, qualified_name_of_primary(kEndorsementHierarchy, ak));
 }
 
 }  // namespace
