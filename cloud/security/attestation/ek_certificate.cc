@@ -1,7 +1,6 @@
 #include "cloud/security/attestation/ek_certificate.h"
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -190,22 +189,16 @@ Status verify_chain(X509* leaf, std::span<const Bytes> intermediates, X509_STORE
 }
 
 Result<tpm::PublicArea> endorsement_key(X509* leaf) {
-  EVP_PKEY* key = X509_get0_pubkey(leaf);
-  BIGNUM* modulus = nullptr;
-  BIGNUM* exponent = nullptr;
-  const bool is_rsa = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
-                      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 &&
-                      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1;
-  Bytes raw(tpm::kRsaModulusBytes);
-  const bool fits = is_rsa && BN_num_bits(modulus) == 2048 &&
-                    BN_is_word(exponent, tpm::kRsaDefaultExponent) == 1 &&
-                    BN_bn2binpad(modulus, as_uchar(std::span(raw)), static_cast<int>(raw.size())) ==
-                        static_cast<int>(raw.size());
-  BN_free(modulus);
-  BN_free(exponent);
-  ERR_clear_error();
-  if (!fits) return kEkCertificateKey;
-  return tpm::ek_template_l1(raw);
+  unsigned char* raw = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &raw);
+  if (size <= 0) return crypto::kCryptoFailed;
+  const Bytes spki = to_bytes(std::as_bytes(std::span(raw, static_cast<std::size_t>(size))));
+  OPENSSL_free(raw);
+  const auto key = crypto::parse_subject_key(spki);
+  if (!key) return Error(kEkCertificateKey, key.error().detail());
+  auto ek = tpm::endorsement_key_of(*key);
+  if (!ek) return Error(kEkCertificateKey, ek.error().detail());
+  return ek;
 }
 
 // TCG attributes in a directoryName of the subject alternative name; for display only.
@@ -282,10 +275,11 @@ Result<EkCertificate> verify_ek_certificate(ByteView certificate_der,
   PAVISE_TRY(check_purpose(leaf.get()));
   PAVISE_TRY(verify_chain(leaf.get(), intermediates, roots.impl().store.get(), now_s));
   PAVISE_TRY_ASSIGN(tpm::PublicArea ek, endorsement_key(leaf.get()));
-  const tpm::Name name = ek.name();
+  Bytes name = ek.full_name();
+  const DeviceId device = tpm::device_id_from_name(name);
   EkCertificate out{.ek = std::move(ek),
-                    .ek_name = name,
-                    .device = tpm::device_id_from_name(name),
+                    .ek_name = std::move(name),
+                    .device = device,
                     .issuer = one_line(X509_get_issuer_name(leaf.get())),
                     .manufacturer = {},
                     .model = {},

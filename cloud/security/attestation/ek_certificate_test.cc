@@ -169,7 +169,7 @@ TEST_F(EkCertificateTest, YieldsTheEndorsementKeyAndItsDeviceId) {
   const auto result = check_der(der(certificate));
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_TRUE(tpm::is_endorsement_key(result->ek));
-  EXPECT_EQ(result->ek_name, result->ek.name());
+  EXPECT_EQ(result->ek_name, result->ek.full_name());
   EXPECT_EQ(result->device, *tpm::device_id_from_ek_public(result->ek.encode()));
   EXPECT_EQ(result->issuer, "CN=vendor CA");
   EXPECT_EQ(result->manufacturer, "id:00001014");
@@ -325,12 +325,28 @@ TEST_F(EkCertificateTest, UnknownCriticalExtensionsAreRefused) {
             "PV-ATT-020");
 }
 
-TEST_F(EkCertificateTest, OnlyRsa2048) {
-  EXPECT_EQ(code([](Shape& s) {
-              s.subject_key = new_ec_key();
-              s.extensions[1].value = "critical,keyAgreement";
-            }),
-            "PV-ATT-023");
+TEST_F(EkCertificateTest, KeysOnCurves) {
+  const auto on = [this](const char* curve, const char* usage) {
+    Shape shape = good;
+    shape.subject_key = {EVP_EC_gen(curve), EVP_PKEY_free};
+    shape.extensions[1].value = usage;
+    return check(shape);
+  };
+  const auto small = on("P-256", "critical,keyAgreement");
+  ASSERT_TRUE(small) << small.error().message();
+  EXPECT_EQ(small->ek, tpm::ek_template_l2(small->ek.x, small->ek.y));
+  EXPECT_EQ(small->device, *tpm::device_id_from_ek_public(small->ek.encode()));
+  const auto large = on("P-384", "critical,keyAgreement");
+  ASSERT_TRUE(large) << large.error().message();
+  EXPECT_EQ(large->ek, tpm::ek_template_h3(large->ek.x, large->ek.y));
+  EXPECT_EQ(large->ek_name, large->ek.full_name());
+  EXPECT_EQ(large->device, *tpm::device_id_from_ek_public(large->ek.encode()));
+  EXPECT_TRUE(on("P-256", "critical,keyEncipherment").error().is(kEkCertificatePurpose));
+  EXPECT_TRUE(on("P-521", "critical,keyAgreement").error().is(kEkCertificateKey));
+  EXPECT_FALSE(on("secp256k1", "critical,keyAgreement"));
+}
+
+TEST_F(EkCertificateTest, NoOtherRsaThan2048) {
   EXPECT_EQ(code([](Shape& s) { s.subject_key = {EVP_RSA_gen(3072), EVP_PKEY_free}; }),
             "PV-ATT-023");
 }
