@@ -91,7 +91,8 @@ class Server::Parts {
   Status start_hub();
   Status start_listeners();
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
-                                                   unsigned workers, http::Handler handler);
+                                                   unsigned workers, http::Handler handler,
+                                                   http::HeadJudge judge_head = {});
   void keep_house();
   void keep_house_once();
 
@@ -171,7 +172,8 @@ Status Server::Parts::start_hub() {
 Result<std::unique_ptr<http::HttpServer>> Server::Parts::listen(std::uint16_t port,
                                                                 std::size_t body_bytes_max,
                                                                 unsigned workers,
-                                                                http::Handler handler) {
+                                                                http::Handler handler,
+                                                                http::HeadJudge judge_head) {
   http::Options options;
   options.address = options_.listen;
   options.port = port;
@@ -179,6 +181,7 @@ Result<std::unique_ptr<http::HttpServer>> Server::Parts::listen(std::uint16_t po
   options.private_key_pem = SecretBytes::copy_of(identity_.key_pem.view());
   options.worker_threads = workers;
   options.limits.body_bytes_max = body_bytes_max;
+  options.judge_head = std::move(judge_head);
   return http::HttpServer::start(std::move(options), std::move(handler));
 }
 
@@ -198,8 +201,10 @@ Status Server::Parts::start_listeners() {
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
-      listen(options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
-             [this](const http::Request& request) { return management_api_->handle(request); }));
+      listen(
+          options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
+          [this](const http::Request& request) { return management_api_->handle(request); },
+          [this](const http::Request& head) { return management_api_->judge_head(head); }));
   return {};
 }
 
