@@ -55,7 +55,7 @@ Result<SubjectKey> rsa_key(const EVP_PKEY* key) {
   const auto exponent = number_of(key, OSSL_PKEY_PARAM_RSA_E, sizeof out.exponent);
   if (!modulus || !exponent) return fail(kBadPublicKey, "RSA key");
   out.modulus = *std::move(modulus);
-  out.exponent = *ByteReader(*exponent).be<std::uint32_t>();
+  out.exponent = ByteReader(*exponent).be<std::uint32_t>().value_or(0);
   return out;
 }
 
