@@ -87,6 +87,35 @@ class P256PrivateKey {
   std::shared_ptr<const Impl> impl_;
 };
 
+// The public key of a certificate, as a TPM would write it: big-endian, coordinates and modulus of
+// the full width.
+struct SubjectKey {
+  enum class Kind { rsa, p256, p384 };
+  Kind kind = Kind::rsa;
+  Bytes modulus;               // rsa
+  std::uint32_t exponent = 0;  // rsa; one that needs more bits is refused
+  Bytes x, y;                  // p256, p384: a point on the curve
+};
+// From a DER SubjectPublicKeyInfo, nothing after it. kBadPublicKey: also for any other kind of key.
+Result<SubjectKey> parse_subject_key(ByteView spki_der);
+
+// The hash algorithms that an object in a TPM may be named with.
+enum class Hash { sha256, sha384 };
+std::size_t size_bytes(Hash hash);
+Bytes digest(Hash hash, std::initializer_list<ByteView> parts);
+Bytes hmac(Hash hash, ByteView key, ByteView data);
+// KDFa of TPM 2.0 part 1, 11.4.10.2; label without its terminating zero; at most 65536 bits.
+SecretBytes kdfa(Hash hash, ByteView key, std::string_view label, ByteView context_u,
+                 ByteView context_v, std::size_t bits);
+
+// One-pass Diffie-Hellman (SP 800-56A, 6.2.2) with a fresh key, all of the full width of the curve.
+struct Agreement {
+  SecretBytes z;
+  Bytes own_x, own_y;
+};
+// `peer` is p256 or p384; its point is checked. kBadPublicKey, kNoEntropy, kCryptoFailed.
+Result<Agreement> agree_once(const SubjectKey& peer);
+
 // KDFa of TPM 2.0 part 1, 11.4.10.2, with SHA-256; label without its terminating zero.
 SecretBytes kdfa_sha256(ByteView key, std::string_view label, ByteView context_u,
                         ByteView context_v, std::size_t bits);

@@ -35,9 +35,9 @@ inline constexpr ErrorInfo kBusy{"PV-ROT-006", Retry::later, "the TPM is busy or
 inline constexpr ErrorInfo kOutOfSlots{"PV-ROT-007", Retry::later,
                                        "the TPM has no free slot for a key or session",
                                        "Stop other users of the TPM and try again."};
-inline constexpr ErrorInfo kNoEkCertificate{"PV-ROT-008", Retry::needs_operator,
-                                            "the TPM holds no usable RSA-2048 EK certificate",
-                                            "Use a TPM whose maker wrote one to NV 0x01c00002."};
+inline constexpr ErrorInfo kNoEkCertificate{
+    "PV-ROT-008", Retry::needs_operator, "the TPM holds no usable EK certificate",
+    "Use a TPM whose maker wrote one (NV 0x01c00002, 0x01c0000a, 0x01c00016)."};
 inline constexpr ErrorInfo kEkMismatch{
     "PV-ROT-009", Retry::needs_operator, "the TPM's EK is not the one in its certificate",
     "Do not trust this TPM; compare it with its maker's record."};

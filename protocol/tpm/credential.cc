@@ -7,7 +7,6 @@ namespace {
 
 using namespace std::string_view_literals;
 constexpr std::string_view kIdentityLabel = "IDENTITY\0"sv;  // the zero is part of the label
-constexpr std::size_t kSeedBytes = 32;                       // nameAlg SHA-256
 
 struct Seed {
   SecretBytes value;
@@ -15,7 +14,7 @@ struct Seed {
 };
 
 Result<Seed> rsa_seed(const PublicArea& ek) {
-  SecretBytes seed(kSeedBytes);
+  SecretBytes seed(crypto::size_bytes(ek.name_hash()));
   PAVISE_TRY(crypto::random_fill(seed.span()));
   const std::uint32_t exponent = ek.exponent == 0 ? kRsaDefaultExponent : ek.exponent;
   PAVISE_TRY_ASSIGN(
@@ -24,23 +23,32 @@ Result<Seed> rsa_seed(const PublicArea& ek) {
   return Seed{std::move(seed), std::move(encrypted)};
 }
 
-// Part 1, C.6.3: one-pass Diffie-Hellman, then KDFe (11.4.10.3). One block: 256 bits of SHA-256.
+// A TPM may strip leading zeros of a coordinate; both sides of KDFe take it at its full width.
+Bytes of_width(ByteView coordinate, std::size_t width) {
+  PAVISE_CHECK(coordinate.size() <= width);
+  Bytes out(width - coordinate.size());
+  append(out, coordinate);
+  return out;
+}
+
+// Part 1, C.6.3: one-pass Diffie-Hellman, then KDFe (11.4.10.3). One block: as many bits as the
+// hash of the name has.
 Result<Seed> ecc_seed(const PublicArea& ek) {
-  PAVISE_TRY_ASSIGN(const crypto::P256PublicKey peer, ek.p256_key());
-  PAVISE_TRY_ASSIGN(const crypto::P256PrivateKey ephemeral, crypto::P256PrivateKey::generate());
-  PAVISE_TRY_ASSIGN(const SecretBytes z, ephemeral.ecdh_x(peer));
-  const auto own = ephemeral.public_key().point();
-  const auto other = peer.point();
-  const ByteView own_x = ByteView(own).subspan(1, 32);
-  const ByteView other_x = ByteView(other).subspan(1, 32);
+  const bool large = ek.curve == kCurveP384;
+  const std::size_t width = large ? kP384CoordinateBytesMax : kP256CoordinateBytesMax;
+  using Kind = crypto::SubjectKey::Kind;
+  const crypto::SubjectKey peer{.kind = large ? Kind::p384 : Kind::p256,
+                                .modulus = {},
+                                .x = of_width(ek.x, width),
+                                .y = of_width(ek.y, width)};
+  PAVISE_TRY_ASSIGN(const crypto::Agreement agreement, crypto::agree_once(peer));
   constexpr std::array<std::byte, 4> kCounter{std::byte{0}, std::byte{0}, std::byte{0},
                                               std::byte{1}};
-  Digest256 derived =
-      crypto::sha256({ByteView(kCounter), z.view(), as_bytes(kIdentityLabel), own_x, other_x});
-  SecretBytes seed = SecretBytes::copy_of(derived);
-  wipe(derived);
+  SecretBytes seed(crypto::digest(
+      ek.name_hash(),
+      {kCounter, agreement.z.view(), as_bytes(kIdentityLabel), agreement.own_x, peer.x}));
   ByteWriter point;
-  point.sized<std::uint16_t>(own_x).sized<std::uint16_t>(ByteView(own).subspan(33, 32));
+  point.sized<std::uint16_t>(agreement.own_x).sized<std::uint16_t>(agreement.own_y);
   return Seed{std::move(seed), point.take()};
 }
 
@@ -49,10 +57,12 @@ Result<Seed> ecc_seed(const PublicArea& ek) {
 Result<Credential> make_credential(const PublicArea& ek, const Name& ak_name, ByteView secret) {
   if (!is_endorsement_key(ek)) return kNotEndorsementKey;
   if (secret.empty() || secret.size() > kCredentialSecretBytesMax) return kSecretSize;
+  // The algorithms are the EK's, as those of its template; the name is of the AK, whatever its own.
+  const crypto::Hash hash = ek.name_hash();
   PAVISE_TRY_ASSIGN(const Seed seed, ek.type == kAlgRsa ? rsa_seed(ek) : ecc_seed(ek));
 
   const SecretBytes storage_key =
-      crypto::kdfa_sha256(seed.value.view(), "STORAGE", ak_name, {}, 128);
+      crypto::kdfa(hash, seed.value.view(), "STORAGE", ak_name, {}, ek.symmetric.key_bits);
   ByteWriter plain;
   plain.sized<std::uint16_t>(secret);
   const SecretBytes identity(plain.take());
@@ -60,10 +70,10 @@ Result<Credential> make_credential(const PublicArea& ek, const Name& ak_name, By
                     crypto::aes_cfb_encrypt(storage_key.view(), identity.view()));
 
   const SecretBytes integrity_key =
-      crypto::kdfa_sha256(seed.value.view(), "INTEGRITY", {}, {}, 256);
+      crypto::kdfa(hash, seed.value.view(), "INTEGRITY", {}, {}, 8 * crypto::size_bytes(hash));
   Bytes authenticated = encrypted_identity;
   append(authenticated, ak_name);
-  const Digest256 integrity = crypto::hmac_sha256(integrity_key.view(), authenticated);
+  const Bytes integrity = crypto::hmac(hash, integrity_key.view(), authenticated);
 
   ByteWriter id_object;
   id_object.sized<std::uint16_t>(integrity).raw(encrypted_identity);

@@ -152,11 +152,7 @@ TEST(MakeCredential, EllipticCurveEndorsementKey) {
   const auto private_key = crypto::P256PrivateKey::generate();
   ASSERT_TRUE(private_key);
   const auto point = private_key->public_key().point();
-  PublicArea ek = ek_template_l1(Bytes(256, std::byte{0xff}));
-  ek.type = kAlgEcc;
-  ek.x = to_bytes(ByteView(point).subspan(1, 32));
-  ek.y = to_bytes(ByteView(point).subspan(33));
-  ek.modulus.clear();
+  const PublicArea ek = ek_template_l2(ByteView(point).subspan(1, 32), ByteView(point).subspan(33));
   const Bytes secret(32, std::byte{0x77});
   const auto credential = make_credential(ek, ak_name(), secret);
   ASSERT_TRUE(credential) << credential.error().message();
@@ -172,6 +168,17 @@ TEST(MakeCredential, EllipticCurveEndorsementKey) {
   ByteWriter kdfe;
   kdfe.be(std::uint32_t{1}).raw(z->view()).raw(as_bytes("IDENTITY\0"sv)).raw(*x).raw(ek.x);
   EXPECT_EQ(open_id_object(crypto::sha256(kdfe.bytes()), ak_name(), credential->id_object), secret);
+}
+
+TEST(MakeCredential, APointThatIsNotOnTheCurveIsRefused) {
+  const Bytes small(32, std::byte{1});
+  EXPECT_TRUE(make_credential(ek_template_l2(small, small), ak_name(), Bytes(32))
+                  .error()
+                  .is(crypto::kBadPublicKey));
+  const Bytes large(48, std::byte{1});
+  EXPECT_TRUE(make_credential(ek_template_h3(large, large), ak_name(), Bytes(32))
+                  .error()
+                  .is(crypto::kBadPublicKey));
 }
 
 }  // namespace

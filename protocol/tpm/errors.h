@@ -13,10 +13,10 @@ inline constexpr ErrorInfo kTrailingBytes{"PV-TPM-002", Retry::never,
                                           "Send the structure exactly as the TPM returned it."};
 inline constexpr ErrorInfo kUnsupportedKey{
     "PV-TPM-003", Retry::never, "a TPM key has a type, curve or parameter that Pavise does not use",
-    "Use P-256 signing keys, and an RSA-2048 or P-256 endorsement key."};
-inline constexpr ErrorInfo kUnsupportedNameAlgorithm{"PV-TPM-004", Retry::never,
-                                                     "a TPM key's name algorithm is not SHA-256",
-                                                     "Create the key with nameAlg SHA-256."};
+    "Use P-256 signing keys, and an endorsement key on RSA-2048, P-256 or P-384."};
+inline constexpr ErrorInfo kUnsupportedNameAlgorithm{
+    "PV-TPM-004", Retry::never, "a TPM key has the wrong name algorithm",
+    "Create the key with nameAlg SHA-256 (P-384: SHA-384)."};
 inline constexpr ErrorInfo kReservedBits{"PV-TPM-005", Retry::never,
                                          "a TPM key has reserved attribute bits set",
                                          "Send the public area exactly as the TPM returned it."};

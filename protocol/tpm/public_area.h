@@ -24,6 +24,7 @@ inline constexpr std::uint16_t kAlgEcdsa = 0x0018;
 inline constexpr std::uint16_t kAlgEcc = 0x0023;
 inline constexpr std::uint16_t kAlgCfb = 0x0043;
 inline constexpr std::uint16_t kCurveP256 = 0x0003;
+inline constexpr std::uint16_t kCurveP384 = 0x0004;
 
 // TPMA_OBJECT (part 2, 8.3).
 inline constexpr std::uint32_t kFixedTpm = 1U << 1U;
@@ -49,6 +50,7 @@ inline constexpr std::size_t kAuthPolicyBytesMax = 64;  // SHA-512
 inline constexpr std::size_t kRsaModulusBytes = 256;    // RSA-2048, the only size accepted
 inline constexpr std::uint32_t kRsaDefaultExponent = 65537;
 inline constexpr std::size_t kP256CoordinateBytesMax = 32;
+inline constexpr std::size_t kP384CoordinateBytesMax = 48;
 
 // Name of an object whose nameAlg is SHA-256: 0x000b, then the digest of its TPMT_PUBLIC.
 using Name = std::array<std::byte, 34>;
@@ -65,16 +67,19 @@ struct AsymmetricScheme {
   bool operator==(const AsymmetricScheme&) const = default;
 };
 
-// A well-formed public area of an RSA-2048 or a P-256 key with nameAlg SHA-256. Whether it is the
-// right kind of key is for the reader to ask: is_*() below.
+// A well-formed public area of an RSA-2048 or a P-256 key with nameAlg SHA-256, or of a P-384 key
+// with nameAlg SHA-384 (endorsement keys have it). Whether it is the right kind of key is for the
+// reader to ask: is_*() below.
 struct PublicArea {
   std::uint16_t type = kAlgEcc;  // kAlgEcc or kAlgRsa
+  std::uint16_t name_algorithm = kAlgSha256;
   std::uint32_t attributes = 0;
   Bytes auth_policy;
   SymmetricDefinition symmetric;
   AsymmetricScheme scheme;
-  // type == kAlgEcc: coordinates as the TPM wrote them, 1 to 32 bytes each. Not checked to be a
-  // point: p256_key() does that.
+  // type == kAlgEcc: coordinates as the TPM wrote them, 1 to 32 (P-384: 48) bytes each. Not checked
+  // to be a point: p256_key() does that.
+  std::uint16_t curve = kCurveP256;
   AsymmetricScheme kdf;
   Bytes x;
   Bytes y;
@@ -86,11 +91,15 @@ struct PublicArea {
   // PV-TPM-001, -002, -003, -004, -005, -008. encode(*parse(b)) == b. Does not block.
   static Result<PublicArea> parse(ByteView tpmt_public);
   Bytes encode() const;
-  Name name() const;
+  Name name() const;        // precondition: name_algorithm is SHA-256
+  Bytes full_name() const;  // name algorithm ‖ digest, whatever the algorithm
+  crypto::Hash name_hash() const {
+    return name_algorithm == kAlgSha384 ? crypto::Hash::sha384 : crypto::Hash::sha256;
+  }
 
   bool has(std::uint32_t bits) const { return (attributes & bits) == bits; }
   bool has_none(std::uint32_t bits) const { return (attributes & bits) == 0; }
-  // The key as a verified point on P-256. Errors: kUnsupportedKey if it is not ECC;
+  // The key as a verified point on P-256. Errors: kUnsupportedKey if it is none on P-256;
   // crypto::kBadPublicKey.
   Result<crypto::P256PublicKey> p256_key() const;
   bool operator==(const PublicArea&) const = default;
@@ -99,21 +108,37 @@ struct PublicArea {
 // Name of an encoded TPMT_PUBLIC that has already been parsed: SHA-256 over the bytes as they are.
 Name name_of(ByteView tpmt_public);
 
+// TPM_RH_ENDORSEMENT (part 2, 7.4).
+inline constexpr std::uint32_t kEndorsementHierarchy = 0x4000000b;
+// Qualified Name (part 1, 16) of a primary key in the hierarchy with this handle: what a TPM writes
+// into its statements as the signer. It cannot be chosen, so it tells where a key lies.
+Name qualified_name_of_primary(std::uint32_t hierarchy, const Name& name);
+// The same of a key below a parent with the qualified Name `parent`.
+Name qualified_name_of_child(const Name& parent, const Name& name);
+
 // A restricted P-256 signing key that cannot leave its TPM, scheme ECDSA/SHA-256: fit to be an AK.
 bool is_attestation_key(const PublicArea& key);
 // An unrestricted P-256 signing key that was made in, and cannot leave, its TPM.
 bool is_resident_signing_key(const PublicArea& key);
-// A restricted decryption key, fixed to its TPM, that wraps with AES-128-CFB.
+// A restricted decryption key, fixed to its TPM, that wraps with AES-CFB (128 bits; P-384: 256).
 bool is_endorsement_key(const PublicArea& key);
 
 // TCG EK Credential Profile 2.3, template L-1 (RSA-2048) around a modulus of 256 bytes.
 PublicArea ek_template_l1(ByteView modulus);
+// Template L-2 (P-256) around coordinates of 32 bytes.
+PublicArea ek_template_l2(ByteView x, ByteView y);
+// Template H-3 (P-384) around coordinates of 48 bytes, or empty ones: what TPM2_CreatePrimary
+// takes.
+PublicArea ek_template_h3(ByteView x, ByteView y);
+// The public area that belongs to the key of an EK certificate. kUnsupportedKey: RSA of another
+// size than 2048 bits or with another exponent than 65537.
+Result<PublicArea> endorsement_key_of(const crypto::SubjectKey& key);
 // Templates of the keys that Pavise makes; used by the factory, by the fake TPM and in tests.
 PublicArea ak_template(ByteView x, ByteView y);
 PublicArea tls_key_template(ByteView x, ByteView y);
 
 // Lower-case hex SHA-256 of the Name. Error: as PublicArea::parse, kNotEndorsementKey.
 Result<DeviceId> device_id_from_ek_public(ByteView ek_public);
-DeviceId device_id_from_name(const Name& ek_name);
+DeviceId device_id_from_name(ByteView ek_name);
 
 }  // namespace pavise::tpm

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/tpm/attest.h"
 #include "protocol/tpm/swtpm_vectors.h"
 
 namespace pavise::tpm {
@@ -106,6 +107,59 @@ TEST(PublicArea, RefusesOtherKindsOfKeys) {
   }
 }
 
+TEST(PublicArea, EndorsementKeysOnCurvesGoThereAndBack) {
+  const PublicArea small = ek_template_l2(Bytes(32, std::byte{1}), Bytes(32, std::byte{2}));
+  const PublicArea large = ek_template_h3(Bytes(48, std::byte{1}), Bytes(48, std::byte{2}));
+  for (const PublicArea& ek : {small, large}) {
+    const auto parsed = PublicArea::parse(ek.encode());
+    ASSERT_TRUE(parsed) << parsed.error().message();
+    EXPECT_EQ(*parsed, ek);
+    EXPECT_TRUE(is_endorsement_key(*parsed));
+    EXPECT_FALSE(is_attestation_key(*parsed));
+    EXPECT_EQ(*device_id_from_ek_public(ek.encode()), device_id_from_name(ek.full_name()));
+  }
+  EXPECT_EQ(small.full_name(), to_bytes(small.name()));
+  EXPECT_EQ(large.full_name().size(), 2U + 48U);
+  EXPECT_FALSE(large.p256_key());
+}
+
+// One hash, one width and one cipher for each curve; every other pair is in no template.
+TEST(PublicArea, MixedSuitesAreRefused) {
+  const PublicArea large = ek_template_h3(Bytes(48, std::byte{1}), Bytes(48, std::byte{2}));
+  const auto refused = [](PublicArea key) { return !PublicArea::parse(key.encode()); };
+  PublicArea bent = large;
+  bent.name_algorithm = kAlgSha256;
+  EXPECT_TRUE(refused(bent));
+  bent = large;
+  bent.symmetric.key_bits = 128;
+  EXPECT_TRUE(refused(bent));
+  bent = large;
+  bent.x.push_back(std::byte{1});
+  EXPECT_TRUE(refused(bent));
+  bent = ek_template_l2(Bytes(32, std::byte{1}), Bytes(32, std::byte{2}));
+  bent.name_algorithm = kAlgSha384;
+  EXPECT_TRUE(refused(bent));
+  bent = ek_template_l2(Bytes(32, std::byte{1}), Bytes(32, std::byte{2}));
+  bent.symmetric.key_bits = 256;
+  EXPECT_TRUE(refused(bent));
+  bent = ek_template_l1(Bytes(256, std::byte{0xff}));
+  bent.name_algorithm = kAlgSha384;
+  EXPECT_TRUE(refused(bent));
+}
+
+// Neither the AK nor the TLS key is ever on another curve than P-256.
+TEST(PublicArea, ASigningKeyOnP384IsOfNoUse) {
+  PublicArea key = ak_template(Bytes(32, std::byte{1}), Bytes(32, std::byte{2}));
+  key.name_algorithm = kAlgSha384;
+  key.curve = kCurveP384;
+  key.x.assign(48, std::byte{1});
+  key.y.assign(48, std::byte{1});
+  ASSERT_TRUE(PublicArea::parse(key.encode()));
+  EXPECT_FALSE(is_attestation_key(key));
+  key.attributes &= ~kRestricted;
+  EXPECT_FALSE(is_resident_signing_key(key));
+}
+
 TEST(PublicArea, PolicySizeAtItsLimit) {
   PublicArea key = *PublicArea::parse(bytes(vectors::kAkPublic));
   key.auth_policy.assign(kAuthPolicyBytesMax, std::byte{7});
@@ -150,6 +204,16 @@ TEST(PublicArea, ShortCoordinatesArePadded) {
   EXPECT_EQ(key.x.size(), 32U);
   EXPECT_EQ(key.x.front(), std::byte{0});
   EXPECT_EQ(key.y.back(), std::byte{2});
+}
+
+// tpm2_createak puts its key below the EK, which is a primary key of the endorsement hierarchy.
+TEST(QualifiedName, IsWhatSwtpmWroteIntoItsQuote) {
+  const Name ek = PublicArea::parse(bytes(vectors::kEkPublic))->name();
+  const Name ak = PublicArea::parse(bytes(vectors::kAkPublic))->name();
+  const Name expected =
+      qualified_name_of_child(qualified_name_of_primary(kEndorsementHierarchy, ek), ak);
+  EXPECT_EQ(to_hex(Attest::parse(bytes(vectors::kQuote))->qualified_signer), to_hex(expected));
+  EXPECT_NE(expected, qualified_name_of_primary(kEndorsementHierarchy, ak));
 }
 
 }  // namespace

@@ -167,6 +167,16 @@ class HostWalkTest(unittest.TestCase):
         until(lambda: self.cli_json("device", "show", device)["connected"], "the reconnection")
         self.assertIn("hub listener", self.cli("doctor"))
 
+    def test_a_tpm_with_an_endorsement_key_on_a_curve_only_does_the_same(self):
+        # swtpm_setup certifies RSA-2048 and P-384; without the first the second is the device's identity.
+        run("tpm2_nvundefine", "-C", "p", "0x01c00002", "-T", f"swtpm:path={self.tpm_socket}")
+        device = self.make_device()
+        self.publish_release()
+        self.switch_on()
+        self.agent_says("attested, certificate until 2")
+        self.agent_says("telemetry 1 acknowledged")
+        self.assertTrue(self.cli_json("device", "evidence", device[:8])["accepted"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,7 +1,6 @@
 #include "cloud/security/attestation/ek_certificate.h"
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "common/crypto/crypto.h"
@@ -41,6 +41,7 @@ constexpr std::string_view kManufacturer = "2.23.133.2.1";
 constexpr std::string_view kModel = "2.23.133.2.2";
 constexpr std::string_view kVersion = "2.23.133.2.3";
 constexpr std::size_t kTextMax = 128;
+constexpr int kSecurityLevel = 2;  // 112 bits: RSA-2048, P-224, SHA-224 and up
 
 std::string oid_text(const ASN1_OBJECT* object) {
   char text[80];
@@ -73,22 +74,58 @@ Certificate parse_der(ByteView der) {
   return out;
 }
 
+bool has_tpm_attribute(const GENERAL_NAME* name, std::string_view oid) {
+  if (name->type != GEN_DIRNAME) return false;
+  const X509_NAME* directory = name->d.directoryName;
+  for (int i = 0; i < X509_NAME_entry_count(directory); ++i)
+    if (oid_text(X509_NAME_ENTRY_get_object(X509_NAME_get_entry(directory, i))) == oid) return true;
+  return false;
+}
+
+// The alternative name that the EK Credential Profile demands: who made the TPM, which, which
+// version.
+bool names_a_tpm(X509* leaf) {
+  const Names names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr)));
+  ERR_clear_error();
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (std::ranges::all_of(std::array{kManufacturer, kModel, kVersion},
+                            [name](std::string_view oid) { return has_tpm_attribute(name, oid); }))
+      return true;
+  }
+  return false;
+}
+
+// An RSA key decrypts a seed, one on a curve agrees on it. Without the extension all is allowed.
+bool usage_fits(X509* leaf) {
+  const EVP_PKEY* key = X509_get0_pubkey(leaf);
+  const bool on_curve = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
+  return (X509_get_key_usage(leaf) & (on_curve ? KU_KEY_AGREEMENT : KU_KEY_ENCIPHERMENT)) != 0;
+}
+
+bool has_ek_usage(const EXTENDED_KEY_USAGE* usages) {
+  for (int i = 0; i < sk_ASN1_OBJECT_num(usages); ++i)
+    if (oid_text(sk_ASN1_OBJECT_value(usages, i)) == kUsageEk) return true;
+  return false;
+}
+
 // RFC 5280, 4.2.1.3 and 4.2.1.12 as the EK Credential Profile uses them.
 Status check_purpose(X509* leaf) {
-  if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0)
-    return Error(kEkCertificatePurpose, "it is a CA");
+  const std::uint32_t flags = X509_get_extension_flags(leaf);
+  if ((flags & EXFLAG_CA) != 0) return Error(kEkCertificatePurpose, "it is a CA");
+  if (!usage_fits(leaf)) return Error(kEkCertificatePurpose, "key usage");
   int critical = 0;
   const Usages usages(static_cast<EXTENDED_KEY_USAGE*>(
       X509_get_ext_d2i(leaf, NID_ext_key_usage, &critical, nullptr)));
-  if (!usages && critical != -1) return Error(kEkCertificatePurpose, "extended key usage");
-  if (usages) {
-    for (int i = 0; i < sk_ASN1_OBJECT_num(usages.get()); ++i)
-      if (oid_text(sk_ASN1_OBJECT_value(usages.get(), i)) == kUsageEk) return {};
+  if (usages || critical != -1) {
+    if (usages && has_ek_usage(usages.get())) return {};
     return Error(kEkCertificatePurpose, "extended key usage");
   }
-  if ((X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) == 0 ||
-      (X509_get_key_usage(leaf) & KU_KEY_ENCIPHERMENT) == 0)
-    return Error(kEkCertificatePurpose, "key usage");
+  // A vendor's CA may issue for servers and people, too: without the extended usage, key usage and
+  // names together have to say what the key is.
+  if ((flags & EXFLAG_KUSAGE) == 0) return Error(kEkCertificatePurpose, "key usage");
+  if (!names_a_tpm(leaf)) return Error(kEkCertificatePurpose, "it does not say that it is a TPM's");
   return {};
 }
 
@@ -111,6 +148,16 @@ Status check_critical_extensions(X509* leaf) {
   return {};
 }
 
+// OpenSSL takes a certificate without basic constraints for a CA if its key usage says so, and a
+// self-signed one of version 1 in any case. RFC 5280, 4.2.1.9 does not.
+Status check_issuers(X509_STORE_CTX* context) {
+  const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+  for (int i = 1; i < sk_X509_num(chain); ++i)
+    if ((X509_get_extension_flags(sk_X509_value(chain, i)) & EXFLAG_CA) == 0)
+      return Error(kEkCertificateUntrusted, "an issuer has no basic constraints of a CA");
+  return {};
+}
+
 Status verify_chain(X509* leaf, std::span<const Bytes> intermediates, X509_STORE* store,
                     UnixSeconds now_s) {
   if (intermediates.size() > kVendorRootsMax)
@@ -130,31 +177,28 @@ Status verify_chain(X509* leaf, std::span<const Bytes> intermediates, X509_STORE
   X509_VERIFY_PARAM_set_time(parameters, now_s);
   X509_VERIFY_PARAM_set_depth(parameters, kChainDepthMax);
   X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+  // Without a level OpenSSL takes any key and any hash: SHA-1, whose collisions can be bought, and
+  // RSA keys that can be factored. An anchor's own signature is not looked at.
+  X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
   const int result = X509_verify_cert(context.get());
   const int error = X509_STORE_CTX_get_error(context.get());
   ERR_clear_error();
   if (result != 1 || error != X509_V_OK)
     return Error(kEkCertificateUntrusted, X509_verify_cert_error_string(error));
-  return {};
+  return check_issuers(context.get());
 }
 
 Result<tpm::PublicArea> endorsement_key(X509* leaf) {
-  EVP_PKEY* key = X509_get0_pubkey(leaf);
-  BIGNUM* modulus = nullptr;
-  BIGNUM* exponent = nullptr;
-  const bool is_rsa = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
-                      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 &&
-                      EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1;
-  Bytes raw(tpm::kRsaModulusBytes);
-  const bool fits = is_rsa && BN_num_bits(modulus) == 2048 &&
-                    BN_is_word(exponent, tpm::kRsaDefaultExponent) == 1 &&
-                    BN_bn2binpad(modulus, as_uchar(std::span(raw)), static_cast<int>(raw.size())) ==
-                        static_cast<int>(raw.size());
-  BN_free(modulus);
-  BN_free(exponent);
-  ERR_clear_error();
-  if (!fits) return kEkCertificateKey;
-  return tpm::ek_template_l1(raw);
+  unsigned char* raw = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &raw);
+  if (size <= 0) return crypto::kCryptoFailed;
+  const Bytes spki = to_bytes(std::as_bytes(std::span(raw, static_cast<std::size_t>(size))));
+  OPENSSL_free(raw);
+  const auto key = crypto::parse_subject_key(spki);
+  if (!key) return Error(kEkCertificateKey, key.error().detail());
+  auto ek = tpm::endorsement_key_of(*key);
+  if (!ek) return Error(kEkCertificateKey, ek.error().detail());
+  return ek;
 }
 
 // TCG attributes in a directoryName of the subject alternative name; for display only.
@@ -231,10 +275,11 @@ Result<EkCertificate> verify_ek_certificate(ByteView certificate_der,
   PAVISE_TRY(check_purpose(leaf.get()));
   PAVISE_TRY(verify_chain(leaf.get(), intermediates, roots.impl().store.get(), now_s));
   PAVISE_TRY_ASSIGN(tpm::PublicArea ek, endorsement_key(leaf.get()));
-  const tpm::Name name = ek.name();
+  Bytes name = ek.full_name();
+  const DeviceId device = tpm::device_id_from_name(name);
   EkCertificate out{.ek = std::move(ek),
-                    .ek_name = name,
-                    .device = tpm::device_id_from_name(name),
+                    .ek_name = std::move(name),
+                    .device = device,
                     .issuer = one_line(X509_get_issuer_name(leaf.get())),
                     .manufacturer = {},
                     .model = {},

@@ -41,8 +41,8 @@ class VendorRoots {
 
 // A certificate that was verified; can only be made by verify_ek_certificate().
 struct EkCertificate {
-  tpm::PublicArea ek;  // template L-1 around the certified modulus
-  tpm::Name ek_name{};
+  tpm::PublicArea ek;  // template L-1, L-2 or H-3 around the certified key
+  Bytes ek_name;
   DeviceId device;
   std::string issuer;        // one line
   std::string manufacturer;  // 2.23.133.2.1 to .3 of the subject alternative name; may be empty
@@ -52,11 +52,12 @@ struct EkCertificate {
 };
 
 // Verifies the chain to an anchor at time `now_s`, the validity of each link, and that the leaf is
-// an EK certificate: extended key usage 2.23.133.8.1, or, without any, key usage keyEncipherment;
-// never a CA. A critical subject alternative name (swtpm and most vendors) is understood; any other
-// unhandled critical extension is refused. `intermediates` are DER certificates that need no trust.
-// Revocation is not consulted (no network here). Blocks for some signature checks only.
-// Errors: PV-ATT-020 to -023.
+// an EK certificate: extended key usage 2.23.133.8.1, or, without any, the key usage of its kind of
+// key and the names of a TPM; never a CA. Issuers are CAs by their basic constraints; signatures
+// and keys have 112 bits of security or more. The key is RSA-2048, P-256 or P-384. A critical
+// subject alternative name (swtpm and most vendors) is understood; any other unhandled critical
+// extension is refused. `intermediates` are DER certificates that need no trust. Revocation is not
+// consulted (no network here). Blocks for some signature checks only. Errors: PV-ATT-020 to -023.
 Result<EkCertificate> verify_ek_certificate(ByteView certificate_der,
                                             std::span<const Bytes> intermediates,
                                             const VendorRoots& roots, UnixSeconds now_s);

@@ -79,9 +79,9 @@ inline constexpr ErrorInfo kEkCertificateUntrusted{
 inline constexpr ErrorInfo kEkCertificatePurpose{
     "PV-ATT-022", Retry::never, "a certificate is not for an endorsement key",
     "Send the EK certificate (usage 2.23.133.8.1 or key encipherment)."};
-inline constexpr ErrorInfo kEkCertificateKey{"PV-ATT-023", Retry::never,
-                                             "an endorsement key is not RSA-2048",
-                                             "Use the TPM's RSA-2048 endorsement key."};
+inline constexpr ErrorInfo kEkCertificateKey{
+    "PV-ATT-023", Retry::never, "an endorsement key is neither RSA-2048 nor on P-256 or P-384",
+    "Register the certificate of another of the TPM's endorsement keys."};
 inline constexpr ErrorInfo kVendorRoots{"PV-ATT-024", Retry::needs_operator,
                                         "a file of vendor roots cannot be read",
                                         "Give a PEM file with 1 to 64 CA certificates."};

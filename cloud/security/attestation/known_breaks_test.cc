@@ -280,5 +280,17 @@ TEST_F(KnownBreaks, RelayedQuote) {
   EXPECT_THAT(judge(device.attest(relayed)), RefusedWith(kNotFresh));
 }
 
+// The same, by a TPM that hides its firmware version because the AK lies in the hierarchy of the
+// owner (part 1, 36.7).
+TEST_F(KnownBreaks, TpmFail_AttestationKeyWhereTheFirmwareVersionIsHidden) {
+  const std::vector<std::uint64_t> denied{device.tpm.firmware_version};
+  expectation.firmware_denied = denied;
+  device.tpm.ak_hierarchy = 0x40000001;  // TPM_RH_OWNER
+  device.tpm.firmware_version ^= 0x5ad0'1f33'9c27'e8b4;
+  EXPECT_THAT(judge(device.attest(challenge)), RefusedWith(kAttestationKey));
+  device.tpm.ak_hierarchy = 0x40000007;  // TPM_RH_NULL
+  EXPECT_THAT(judge(device.attest(challenge)), RefusedWith(kAttestationKey));
+}
+
 }  // namespace
 }  // namespace pavise::attestation

@@ -77,6 +77,11 @@ Status check_attestation_key(const Context& c) {
     return Error(kAttestationKey, "another key than the one bound to this device");
   if (!tpm::is_attestation_key(c.parsed.ak))
     return Error(kAttestationKey, "it is not restricted to the TPM's own statements");
+  // In any other hierarchy a TPM hides its firmware version and its counters behind a value that
+  // its owner can change (part 1, 36.7): checks 9 and 10 would judge what the device chose.
+  if (!equal(c.parsed.quote.qualified_signer,
+             tpm::qualified_name_of_primary(tpm::kEndorsementHierarchy, expected.ak_name)))
+    return Error(kAttestationKey, "it is no primary key of the endorsement hierarchy");
   const auto& returned = c.evidence.activation_secret;
   if (expected.activation_secret.has_value() != returned.has_value())
     return Error(kAttestationKey, returned ? "an activation that nobody asked for"

@@ -89,7 +89,7 @@ void AttestationService::note_foreign_key(const DeviceId& id) {
   verdict.code = error.code();
   verdict.reason = error.message();
   verdict.report = "{}";
-  (void)registry_.add_verdict(verdict);
+  (void)registry_.add_verdict(verdict, std::nullopt);
 }
 
 Bytes AttestationService::encode_refusal(const Error& error) {
@@ -158,14 +158,15 @@ EvidenceReply AttestationService::judge(const evidence::Evidence& evidence,
   attestation::Verdict verdict = attestation::verify(evidence.fields(), expectation, *releases);
   verdict.evidence_digest = evidence_digest;
   if (expectation.activation_secret) wipe(*expectation.activation_secret);
-  if (!verdict.accepted) return refuse(device.id, verdict);
+  if (!verdict.accepted) return refuse(device.id, question, verdict);
   return accept(question, device, verdict);
 }
 
 EvidenceReply AttestationService::accept(const Question& question, const DeviceRecord& device,
                                          const attestation::Verdict& verdict) {
   // Fail closed: an accepting verdict without these is a defect, not a permission.
-  if (!verdict.clock || !verdict.tls_key) return refuse(device.id, kAttestInternal);
+  if (!verdict.clock || !verdict.tls_key || !verdict.release)
+    return refuse(device.id, kAttestInternal);
   if (!device.ak_public && !question.activation_secret)
     return refuse(device.id, kAttestKeyNotBound);
   if (device.status != DeviceStatus::enabled) return refuse(device.id, kAttestDisabled, &verdict);
@@ -184,7 +185,8 @@ EvidenceReply AttestationService::accept(const Question& question, const DeviceR
       .ak_public = std::nullopt,
       .clock = {verdict.clock->clock_ms, verdict.clock->reset_count, verdict.clock->restart_count},
       .certificate = issued->record,
-      .verdict = record_of(device.id, verdict)};
+      .verdict = record_of(device.id, verdict),
+      .release = to_hex(verdict.release->manifest_digest)};
   if (!device.ak_public) commit.ak_public = question.ak_public;
   const Status committed = registry_.commit_attestation(commit);
   if (!committed && committed.error().is(kChangedMeanwhile))
@@ -231,8 +233,16 @@ VerdictRecord AttestationService::record_of(const DeviceId& id,
   return record;
 }
 
-EvidenceReply AttestationService::refuse(const DeviceId& id, const attestation::Verdict& verdict) {
-  if (!registry_.add_verdict(record_of(id, verdict))) return refused(id.text(), kAttestInternal);
+EvidenceReply AttestationService::refuse(const DeviceId& id, const Question& question,
+                                         const attestation::Verdict& verdict) {
+  // Also a refused state was proven at some moment; nothing from before it may count later.
+  std::optional<ClockNote> note;
+  if (verdict.clock)
+    note = ClockNote{
+        question.ak_public,
+        {verdict.clock->clock_ms, verdict.clock->reset_count, verdict.clock->restart_count}};
+  if (!registry_.add_verdict(record_of(id, verdict), note))
+    return refused(id.text(), kAttestInternal);
   return refused(id.text(), verdict.code, verdict.reason, verdict.retry);
 }
 
@@ -242,7 +252,7 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Error& error,
   record.code = error.code();
   record.reason = error.message();
   record.report = verdict != nullptr ? report_of(*verdict) : "{}";
-  if (!registry_.add_verdict(record)) return refused(id.text(), kAttestInternal);
+  if (!registry_.add_verdict(record, std::nullopt)) return refused(id.text(), kAttestInternal);
   // The cause of an internal failure is for the operator, not for the device.
   if (error.is(kAttestInternal)) return refused(id.text(), kAttestInternal);
   return refused(id.text(), error);

@@ -130,7 +130,8 @@ class AttestationService {
   EvidenceReply accept_unclaimed(const Question& question, const DeviceRecord& device,
                                  const attestation::Verdict& verdict);
   VerdictRecord record_of(const DeviceId& id, const attestation::Verdict& verdict) const;
-  EvidenceReply refuse(const DeviceId& id, const attestation::Verdict& verdict);
+  EvidenceReply refuse(const DeviceId& id, const Question& question,
+                       const attestation::Verdict& verdict);
   EvidenceReply refuse(const DeviceId& id, const Error& error,
                        const attestation::Verdict* verdict = nullptr);
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "cloud/security/attestation/errors.h"
 #include "cloud/security/testing/world/world.h"
 #include "protocol/x509/certificate.h"
 
@@ -68,6 +69,31 @@ TEST_F(AttestationServiceTest, GoodEvidenceGetsACertificateThatIsAdmitted) {
   EXPECT_EQ(admitted->device, device_.id());
   world_.restart();
   EXPECT_TRUE(world_.authority().admit(message.leaf)) << "after a restart";
+}
+
+// CVE-2026-6420: what was proven before a refused state must not be believed after it.
+TEST_F(AttestationServiceTest, ARefusedStateMovesTheClockMarkToo) {
+  ASSERT_TRUE(world_.attest(device_).accepted);
+  const auto earlier = device_.attester.tpm.clock;
+  SoftImage changed;
+  changed.kernel = "changed";
+  device_.attester.boot(changed);
+  EXPECT_EQ(refused(world_.attest(device_)).code, attestation::kStateNotReleased.code);
+  EXPECT_EQ(record().clock->reset_count, device_.attester.tpm.clock.reset_count);
+  device_.attester.boot(SoftImage{});
+  device_.attester.tpm.clock = earlier;
+  EXPECT_EQ(refused(world_.attest(device_)).code, attestation::kClock.code);
+}
+
+TEST_F(AttestationServiceTest, AReleaseRevokedWhileTheCertificateIsSignedIsNotAccepted) {
+  world_.hooks.before = [this] {
+    for (const ReleaseRecord& release : *world_.releases().releases())
+      EXPECT_TRUE(world_.releases().revoke("anna", release.digest, "bug"));
+    return Status();
+  };
+  EXPECT_EQ(refused(world_.attest(device_)).code, kAttestOverlap.code);
+  world_.hooks.before = [] { return Status(); };
+  EXPECT_TRUE(world_.registry().certificates(device_.id(), 10)->empty());
 }
 
 TEST_F(AttestationServiceTest, TheVerdictIsKeptWithItsReport) {

@@ -15,7 +15,7 @@ std::string raw_key(ByteView bytes) {
 }  // namespace
 
 Result<std::unique_ptr<LiveAuthority>> LiveAuthority::load(Registry& registry, const Clock& clock) {
-  std::unique_ptr<LiveAuthority> authority(new LiveAuthority(clock));
+  std::unique_ptr<LiveAuthority> authority(new LiveAuthority(registry, clock));
   PAVISE_TRY_ASSIGN(const auto tenants, registry.tenants());
   for (const TenantRecord& tenant : tenants)
     authority->issuers_.push_back(tenant.issuing_certificate);
@@ -60,6 +60,13 @@ void LiveAuthority::subscribe(std::function<void(const DeviceId&)> barred,
 
 void LiveAuthority::certificate_issued(const CertificateRecord& certificate) {
   insert(certificate);
+  // Whoever revokes does so in the registry first and here second. If that was before insert(), the
+  // registry knows by now; if it comes later, it will find the entry.
+  const auto kept = registry_.certificate(certificate.serial);
+  if (kept && !kept->revoked) return;
+  const std::unique_lock lock(mutex_);
+  const auto found = by_serial_.find(certificate.serial);
+  if (found != by_serial_.end()) by_fingerprint_.at(found->second).revoked = true;
 }
 
 void LiveAuthority::insert(const CertificateRecord& certificate) {
@@ -112,7 +119,7 @@ void LiveAuthority::device_certificates_revoked(const DeviceId& id) {
 
 void LiveAuthority::device_added(const DeviceRecord& device) {
   const std::unique_lock lock(mutex_);
-  devices_.try_emplace(device.id, DeviceEntry{device.tenant, device.status});
+  devices_.try_emplace(device.id, DeviceEntry{device.tenant, device.status, device.version});
 }
 
 void LiveAuthority::device_changed(const DeviceRecord& device) {
@@ -120,12 +127,14 @@ void LiveAuthority::device_changed(const DeviceRecord& device) {
   {
     const std::unique_lock lock(mutex_);
     DeviceEntry& entry =
-        devices_.try_emplace(device.id, DeviceEntry{device.tenant, device.status}).first->second;
+        devices_.try_emplace(device.id, DeviceEntry{device.tenant, device.status, device.version})
+            .first->second;
     const bool moved = entry.tenant != device.tenant;
     // A device that comes back to an earlier owner must not find its old certificates alive.
     if (moved) revoke_all(device.id);
     barred = device.status != DeviceStatus::enabled || moved;
-    entry = DeviceEntry{device.tenant, device.status};
+    if (device.version >= entry.version)
+      entry = DeviceEntry{device.tenant, device.status, device.version};
   }
   if (barred) announce_barred(device.id);
 }

@@ -19,7 +19,9 @@ inline constexpr std::size_t kLiveCertificatesPerDeviceMax = 32;
 // are hashed and never parsed, and a certificate that differs in one byte from the issued one is
 // unknown even if a CA of ours signed it.
 //
-// Thread-safe. Nothing here blocks on disk except load().
+// What is told may come late or out of order: two threads commit one after the other and tell in
+// the opposite order, or a certificate is revoked between its commit and its telling. Thread-safe.
+// Nothing here blocks on disk except load() and certificate_issued(), which reads one row.
 class LiveAuthority final : public DeviceAuthority {
  public:
   // Reads tenants, devices and unexpired certificates. Both arguments outlive the authority.
@@ -34,11 +36,14 @@ class LiveAuthority final : public DeviceAuthority {
                  std::function<void(ByteView)> issuer_added) override;
 
   // ---- told by issuing, tenancy and attestation_service, after the registry has committed
+  // Looks it up again: it counts as revoked if the registry says so by now, or cannot say.
   void certificate_issued(const CertificateRecord& certificate);
   void certificate_revoked(std::string_view serial);     // bars its device
   void device_certificates_revoked(const DeviceId& id);  // bars the device
   void device_added(const DeviceRecord& device);
   // Status or tenant changed. Bars the device when it may speak no longer, or under another tenant.
+  // A record older than the one told last changes nothing, except that certificates of another
+  // tenant end.
   void device_changed(const DeviceRecord& device);
   void issuer_added(ByteView issuing_certificate);
 
@@ -61,13 +66,15 @@ class LiveAuthority final : public DeviceAuthority {
   struct DeviceEntry {
     std::optional<TenantId> tenant;
     DeviceStatus status;
+    std::uint64_t version;
   };
 
-  explicit LiveAuthority(const Clock& clock) : clock_(clock) {}
+  LiveAuthority(Registry& registry, const Clock& clock) : registry_(registry), clock_(clock) {}
   void announce_barred(const DeviceId& id);
   void revoke_all(const DeviceId& id);  // with mutex_ held
   void insert(const CertificateRecord& certificate);
 
+  Registry& registry_;
   const Clock& clock_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Entry> by_fingerprint_;   // 32 raw bytes

@@ -25,6 +25,9 @@ class LiveAuthorityTest : public testing::Test {
     registry_ = open_sqlite_registry({pattern + "/registry.db"}).value();
     for (const char* name : {"acme", "other"})
       ASSERT_TRUE(registry_->add_tenant({tenant(name), 1, {}, to_bytes(as_bytes(name))}, kAudit));
+    ASSERT_TRUE(registry_->add_release_key({"key", std::nullopt, "builder", {}, 1}, kAudit));
+    ASSERT_TRUE(registry_->add_release({"release", "pavise-os", "1", {}, {}, "key", {}, 1, {}, {}},
+                                       kAudit));
     DeviceRecord device{.id = id('a')};
     device.ek_public = to_bytes(as_bytes("ek"));
     ASSERT_TRUE(registry_->add_device(device, kAudit));
@@ -56,7 +59,8 @@ class LiveAuthorityTest : public testing::Test {
                              {}};
     VerdictRecord verdict{.device = device.id};
     verdict.outcome = Outcome::accepted;
-    registry_->commit_attestation({device.id, device.version, {}, {}, record, verdict}).value();
+    registry_->commit_attestation({device.id, device.version, {}, {}, record, verdict, "release"})
+        .value();
     authority_->certificate_issued(record);
     return record;
   }
@@ -130,6 +134,58 @@ TEST_F(LiveAuthorityTest, ATransferEndsOldCertificatesForGood) {
   move(tenant("other"));
   EXPECT_TRUE(authority_->admit(as_bytes("leaf")).error().is(kCertificateRevoked));
   EXPECT_THAT(barred_, ElementsAre('a', 'a', 'a'));
+}
+
+// Two operators at once: the later commit may be told first.
+TEST_F(LiveAuthorityTest, AnOlderRecordToldLaterEnablesNobody) {
+  issue("leaf");
+  ASSERT_TRUE(registry_->set_device_status(id('a'), DeviceStatus::enabled, kAudit));
+  const DeviceRecord enabled = registry_->device(id('a')).value();
+  ASSERT_TRUE(registry_->set_device_status(id('a'), DeviceStatus::disabled, kAudit));
+  change();
+  authority_->device_changed(enabled);
+  EXPECT_TRUE(authority_->admit(as_bytes("leaf")).error().is(kDeviceDisabled));
+}
+
+TEST_F(LiveAuthorityTest, ATransferThereAndBackToldInTheWrongOrderEndsCertificatesToo) {
+  issue("leaf");
+  const auto move = [&](const std::optional<TenantId>& to) {
+    EXPECT_TRUE(registry_->move_device(id('a'), registry_->device(id('a'))->version, to, kAudit));
+    return registry_->device(id('a')).value();
+  };
+  const DeviceRecord away = move(tenant("other"));
+  const DeviceRecord back = move(tenant("acme"));
+  authority_->device_changed(back);
+  authority_->device_changed(away);
+  EXPECT_TRUE(authority_->admit(as_bytes("leaf")).error().is(kCertificateRevoked));
+}
+
+// The attestation has committed but not yet told when the operator revokes.
+TEST_F(LiveAuthorityTest, ACertificateRevokedBeforeItWasToldNeverLives) {
+  const DeviceRecord device = registry_->device(id('a')).value();
+  const CertificateRecord record{
+      "leaf", to_hex(crypto::sha256(as_bytes("leaf"))), device.id, *device.tenant, 1, 88'000, {},
+      {}};
+  VerdictRecord verdict{.device = device.id};
+  verdict.outcome = Outcome::accepted;
+  registry_->commit_attestation({device.id, device.version, {}, {}, record, verdict, "release"})
+      .value();
+  ASSERT_EQ(registry_->revoke_device_certificates(id('a'), "lost", kAudit).value(), 1U);
+  authority_->device_certificates_revoked(id('a'));
+  authority_->certificate_issued(record);
+  EXPECT_TRUE(authority_->admit(as_bytes("leaf")).error().is(kCertificateRevoked));
+}
+
+TEST_F(LiveAuthorityTest, ACertificateThatTheRegistryDoesNotKnowNeverLives) {
+  authority_->certificate_issued({"stray",
+                                  to_hex(crypto::sha256(as_bytes("stray"))),
+                                  id('a'),
+                                  tenant("acme"),
+                                  1,
+                                  88'000,
+                                  {},
+                                  {}});
+  EXPECT_FALSE(authority_->admit(as_bytes("stray")));
 }
 
 TEST_F(LiveAuthorityTest, AfterARestartItSaysTheSame) {

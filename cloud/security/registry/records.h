@@ -32,7 +32,7 @@ struct VendorRootRecord {
 
 enum class DeviceStatus { enabled, disabled };
 
-// TPMS_CLOCK_INFO (TPM 2.0 part 2, 10.11.1) of the last accepted evidence.
+// TPMS_CLOCK_INFO (TPM 2.0 part 2, 10.11.1) of the last authentic quote, accepted or not.
 struct ClockMark {
   std::uint64_t clock_ms = 0;
   std::uint32_t reset_count = 0;

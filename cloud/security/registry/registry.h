@@ -85,6 +85,13 @@ struct AttestationCommit {
   ClockMark clock;
   CertificateRecord certificate;
   VerdictRecord verdict;
+  std::string release;  // digest of the one that was matched; it must not be revoked by now
+};
+
+// The clock of an authentic quote by the AK that is bound, although its evidence was refused.
+struct ClockNote {
+  Bytes ak_public;
+  ClockMark clock;
 };
 
 class Registry {
@@ -126,11 +133,14 @@ class Registry {
   virtual Result<bool> voucher_used(std::string_view serial) = 0;
 
   // ---- attestation
-  // All or nothing: clock marks, binding, certificate, verdict. kNotFound; kChangedMeanwhile;
+  // All or nothing: clock marks, binding, certificate, verdict. kNotFound; kChangedMeanwhile (also
+  // when the release is unknown or revoked);
   // kIdentityConflict as bind_ak; kAlreadyExists when the serial exists.
   virtual Status commit_attestation(const AttestationCommit& commit) = 0;
-  // A refusal. kNotFound when the device is not registered.
-  virtual Status add_verdict(const VerdictRecord& verdict) = 0;
+  // A refusal. kNotFound when the device is not registered. A clock that is newer than the mark
+  // becomes the mark, in the same transaction; one that is not, or by another AK, changes nothing.
+  virtual Status add_verdict(const VerdictRecord& verdict,
+                             const std::optional<ClockNote>& clock) = 0;
   virtual Result<VerdictRecord> last_verdict(const DeviceId& id) = 0;  // kNotFound
   // Newest first.
   virtual Result<std::vector<VerdictRecord>> verdicts(const DeviceId& id, std::size_t limit) = 0;

@@ -36,11 +36,21 @@ AttestationCommit sample_acceptance(const DeviceRecord& device, const TenantId& 
   CertificateRecord certificate{
       std::string(32, c), std::string(64, c), device.id, tenant, 2'000, 88'000, {}, {}};
   VerdictRecord verdict{0, device.id, 2'000, Outcome::accepted, "", "all checks hold", "{}"};
-  return {device.id,   device.version,    std::nullopt, ClockMark{100, 2, 3},
-          certificate, std::move(verdict)};
+  return {device.id,
+          device.version,
+          std::nullopt,
+          ClockMark{100, 2, 3},
+          certificate,
+          std::move(verdict),
+          std::string(kSampleRelease)};
 }
 DeviceRecord make_claimed_device(Registry& registry, char c, const TenantId& tenant) {
   const AuditRecord audit = sample_audit();
+  registry.add_release_key({"key", std::nullopt, "builder", {}, 1}, audit).value();
+  registry
+      .add_release({std::string(kSampleRelease), "pavise-os", "1", {}, {}, "key", {}, 1, {}, {}},
+                   audit)
+      .value();
   DeviceRecord device = registry.add_device(sample_device(c), audit).value();
   registry
       .bind_ak({device.id, device.version, to_bytes(as_bytes(std::string("ak ") + c)), 1'000},
@@ -49,6 +59,42 @@ DeviceRecord make_claimed_device(Registry& registry, char c, const TenantId& ten
   registry.claim_device({device.id, device.version + 1, tenant, std::string(32, c), 1'000}, audit)
       .value();
   return registry.device(device.id).value();
+}
+
+// The evidence was judged before the release was revoked; its certificate would come after.
+TEST_P(RegistryContract, NothingIsAcceptedForARevokedOrUnknownRelease) {
+  ASSERT_TRUE(registry().add_tenant(sample_tenant(), sample_audit()));
+  const DeviceRecord device = make_claimed_device(registry(), 'a', sample_tenant_id());
+  AttestationCommit commit = sample_acceptance(device, sample_tenant_id(), '1');
+  commit.release = "unheard of";
+  EXPECT_TRUE(registry().commit_attestation(commit).error().is(kChangedMeanwhile));
+  ASSERT_TRUE(registry().revoke_release(kSampleRelease, "bug", sample_audit()));
+  commit.release = kSampleRelease;
+  EXPECT_TRUE(registry().commit_attestation(commit).error().is(kChangedMeanwhile));
+  EXPECT_TRUE(registry().certificates(device.id, 10)->empty());
+  EXPECT_FALSE(registry().device(device.id)->clock);
+}
+
+TEST_P(RegistryContract, AClockOnlyRisesAndOnlyByTheBoundKey) {
+  ASSERT_TRUE(registry().add_tenant(sample_tenant(), sample_audit()));
+  const DeviceRecord device = make_claimed_device(registry(), 'a', sample_tenant_id());
+  const auto note = [&](ByteView ak, const ClockMark& clock) {
+    const auto before = registry().device(device.id)->version;
+    EXPECT_TRUE(
+        registry().add_verdict(sample_refusal(device.id, "x"), ClockNote{to_bytes(ak), clock}));
+    const DeviceRecord now = registry().device(device.id).value();
+    EXPECT_EQ(now.version, before + (now.clock == clock ? 1 : 0))
+        << "judged against the older mark";
+    return now.clock == clock;
+  };
+  EXPECT_FALSE(note(as_bytes("another"), {100, 2, 3}));
+  EXPECT_FALSE(registry().device(device.id)->clock);
+  const Bytes ak = *device.ak_public;
+  EXPECT_TRUE(note(ak, {100, 2, 3}));
+  for (const ClockMark& older : {ClockMark{99, 2, 3}, ClockMark{200, 2, 2}, ClockMark{200, 1, 9}})
+    EXPECT_FALSE(note(ak, older));
+  EXPECT_TRUE(note(ak, {101, 2, 3}));
+  EXPECT_TRUE(note(ak, {5, 3, 0})) << "a new boot may begin with an earlier clock";
 }
 
 TEST_P(RegistryContract, TenantsAreKeptByNameAndOnce) {
@@ -237,6 +283,7 @@ TEST_P(RegistryContract, NoCertificateForDisabledUnboundOrForeignDevices) {
 
 TEST_P(RegistryContract, AFirstActivationIsBoundWithItsCertificate) {
   ASSERT_TRUE(registry().add_tenant(sample_tenant(), sample_audit()));
+  make_claimed_device(registry(), 'b', sample_tenant_id());  // and a release
   DeviceRecord device = *registry().add_device(sample_device(), sample_audit());
   ASSERT_TRUE(registry().claim_device(
       {device.id, device.version, sample_tenant_id(), std::string(32, 'a'), 1}, sample_audit()));
@@ -295,17 +342,19 @@ TEST_P(RegistryContract, VerdictHistoryIsBounded) {
   const DeviceId id = sample_device_id();
   EXPECT_TRUE(registry().last_verdict(id).error().is(kNotFound));
   for (std::size_t i = 0; i < kVerdictsKeptPerDevice; ++i)
-    ASSERT_TRUE(registry().add_verdict(sample_refusal(id, std::to_string(i))));
+    ASSERT_TRUE(registry().add_verdict(sample_refusal(id, std::to_string(i)), std::nullopt));
   EXPECT_THAT(*registry().verdicts(id, kPageSizeMax), SizeIs(kVerdictsKeptPerDevice));
   EXPECT_EQ(registry().verdicts(id, kPageSizeMax)->back().code, "0");
-  ASSERT_TRUE(registry().add_verdict(sample_refusal(id, "last")));
+  ASSERT_TRUE(registry().add_verdict(sample_refusal(id, "last"), std::nullopt));
   const auto kept = registry().verdicts(id, kPageSizeMax);
   EXPECT_THAT(*kept, SizeIs(kVerdictsKeptPerDevice));
   EXPECT_EQ(kept->front().code, "last");
   EXPECT_EQ(kept->back().code, "1");
   EXPECT_EQ(registry().last_verdict(id)->report, R"({"checks":[]})");
-  EXPECT_TRUE(
-      registry().add_verdict(sample_refusal(sample_device_id('f'), "x")).error().is(kNotFound));
+  EXPECT_TRUE(registry()
+                  .add_verdict(sample_refusal(sample_device_id('f'), "x"), std::nullopt)
+                  .error()
+                  .is(kNotFound));
 }
 
 TEST_P(RegistryContract, ReleasesBelongToTheirKey) {

@@ -39,6 +39,7 @@ DeviceId sample_device_id(char c = 'a');
 DeviceRecord sample_device(char c = 'a');
 VerdictRecord sample_refusal(const DeviceId& id, std::string_view code);
 // An acceptance of the device as it is now, with certificate serial c repeated.
+inline constexpr std::string_view kSampleRelease = "release";  // of make_claimed_device()
 AttestationCommit sample_acceptance(const DeviceRecord& device, const TenantId& tenant, char c);
 // A device that is registered, bound and claimed.
 DeviceRecord make_claimed_device(Registry& registry, char c, const TenantId& tenant);

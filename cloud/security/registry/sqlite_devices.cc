@@ -99,6 +99,28 @@ Result<Admission> select_admission(SqliteDatabase& db, const DeviceId& id) {
   return out;
 }
 
+// Read in the transaction: who revokes a release must not see it accepted once more afterwards.
+Status require_live_release(SqliteDatabase& db, std::string_view digest) {
+  PAVISE_TRY_ASSIGN(const std::size_t rows,
+                    db.query(
+                        "SELECT 1 FROM releases WHERE digest = ?1 AND revoked IS NULL",
+                        [](const SqliteRow&) {}, digest));
+  if (rows == 0) return Error(kChangedMeanwhile, "the release is not to be trusted any more");
+  return {};
+}
+
+// The version grows, so that an acceptance judged against the older mark is not committed.
+Status raise_clock(SqliteDatabase& db, const DeviceId& id, const ClockNote& note) {
+  PAVISE_TRY(
+      db.change("UPDATE devices SET clock_ms = ?2, reset_count = ?3, restart_count = ?4, "
+                "version = version + 1 WHERE id = ?1 AND ak_public = ?5 AND "
+                "(clock_ms IS NULL OR reset_count < ?3 OR "
+                "(reset_count = ?3 AND restart_count <= ?4 AND clock_ms < ?2))",
+                id, std::bit_cast<std::int64_t>(note.clock.clock_ms), note.clock.reset_count,
+                note.clock.restart_count, note.ak_public));
+  return {};
+}
+
 constexpr std::string_view kSelectCertificates =
     "SELECT serial, fingerprint, device, tenant, not_before, not_after, revoked, reason "
     "FROM certificates";
@@ -276,6 +298,7 @@ Status SqliteRegistry::commit_attestation(const AttestationCommit& commit) {
         now.tenant != certificate.tenant.text() || certificate.device != commit.device ||
         commit.verdict.device != commit.device)
       return kChangedMeanwhile;
+    PAVISE_TRY(require_live_release(db, commit.release));
     if (commit.ak_public)
       PAVISE_TRY(set_ak(db, commit.device, now.ak_public, *commit.ak_public));
     else if (!now.ak_public)
@@ -294,8 +317,12 @@ Status SqliteRegistry::commit_attestation(const AttestationCommit& commit) {
   });
 }
 
-Status SqliteRegistry::add_verdict(const VerdictRecord& verdict) {
-  return writes_.run([&](SqliteDatabase& db) { return insert_verdict(db, verdict); });
+Status SqliteRegistry::add_verdict(const VerdictRecord& verdict,
+                                   const std::optional<ClockNote>& clock) {
+  return writes_.run([&](SqliteDatabase& db) -> Status {
+    if (clock) PAVISE_TRY(raise_clock(db, verdict.device, *clock));
+    return insert_verdict(db, verdict);
+  });
 }
 
 Result<VerdictRecord> SqliteRegistry::last_verdict(const DeviceId& id) {

@@ -140,7 +140,7 @@ TEST_F(RegistryFaults, TheSizeLimitIsReportedAsAFullDisk) {
   VerdictRecord verdict = sample_refusal(sample_device_id(), "PV-ATT-001");
   verdict.report.assign(40'000, 'x');
   Status status;
-  for (int i = 0; i < 30 && status; ++i) status = registry->add_verdict(verdict);
+  for (int i = 0; i < 30 && status; ++i) status = registry->add_verdict(verdict, std::nullopt);
   ASSERT_FALSE(status);
   EXPECT_TRUE(status.error().is(kRegistryFull)) << status.error().message();
   EXPECT_TRUE(registry->last_verdict(sample_device_id())) << "reading goes on";

@@ -37,7 +37,7 @@ class SqliteRegistry final : public Registry {
   Result<bool> voucher_used(std::string_view serial) override;
 
   Status commit_attestation(const AttestationCommit& commit) override;
-  Status add_verdict(const VerdictRecord& verdict) override;
+  Status add_verdict(const VerdictRecord& verdict, const std::optional<ClockNote>& clock) override;
   Result<VerdictRecord> last_verdict(const DeviceId& id) override;
   Result<std::vector<VerdictRecord>> verdicts(const DeviceId& id, std::size_t limit) override;
 

@@ -98,11 +98,13 @@ Result<ReleaseKeyRecord> ReleaseBook::add_key(std::string_view actor, std::strin
   return record;
 }
 
-Result<ReleaseRecord> ReleaseBook::add_release(std::string_view actor, ByteView manifest,
-                                               ByteView signature) {
+Result<ReleaseRecord> ReleaseBook::add_release(std::string_view actor,
+                                               const std::optional<TenantId>& scope,
+                                               ByteView manifest, ByteView signature) {
   const std::lock_guard lock(changes_);
   PAVISE_TRY_ASSIGN(const auto keys, registry_.release_keys());
   for (const ReleaseKeyRecord& key : keys) {
+    if (scope && key.tenant != scope) continue;
     auto set = open_with(key, manifest, signature);
     if (!set && set.error().is(release::kReleaseSignature)) continue;
     if (!set) return std::move(set).error();

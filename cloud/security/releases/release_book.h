@@ -36,9 +36,11 @@ class ReleaseBook {
   // `key` is PEM or SPKI DER. Without a tenant the key's releases count for every tenant.
   Result<ReleaseKeyRecord> add_key(std::string_view actor, std::string_view name,
                                    const std::optional<TenantId>& tenant, ByteView key);
-  // `signature`: DER ECDSA P-256/SHA-256 over the exact bytes. kReleaseUnsigned; those of
+  // `signature`: DER ECDSA P-256/SHA-256 over the exact bytes. With a `scope` only keys of that
+  // tenant count: who acts for one tenant decides nothing for others. kReleaseUnsigned; those of
   // protocol/release's parser. Idempotent.
-  Result<ReleaseRecord> add_release(std::string_view actor, ByteView manifest, ByteView signature);
+  Result<ReleaseRecord> add_release(std::string_view actor, const std::optional<TenantId>& scope,
+                                    ByteView manifest, ByteView signature);
   // Its devices are refused at their next attestation. kReleaseUnknown.
   Status revoke(std::string_view actor, std::string_view digest, std::string_view reason);
 

@@ -60,16 +60,18 @@ class ReleaseBookTest : public testing::Test {
 
 TEST_F(ReleaseBookTest, ASignedReleaseCountsAndAnUnsignedOneDoesNot) {
   const Bytes one = manifest("1.0");
-  EXPECT_TRUE(book_->add_release("anna", one, sign(key_, one)).error().is(kReleaseUnsigned));
+  EXPECT_TRUE(
+      book_->add_release("anna", std::nullopt, one, sign(key_, one)).error().is(kReleaseUnsigned));
   ASSERT_TRUE(book_->add_key("anna", "builder", std::nullopt, pem(key_)));
-  const auto added = book_->add_release("anna", one, sign(key_, one));
+  const auto added = book_->add_release("anna", std::nullopt, one, sign(key_, one));
   ASSERT_TRUE(added) << added.error().message();
   EXPECT_EQ(added->version, "1.0");
-  ASSERT_TRUE(book_->add_release("anna", one, sign(key_, one))) << "again";
+  ASSERT_TRUE(book_->add_release("anna", std::nullopt, one, sign(key_, one))) << "again";
   ASSERT_THAT(*book_->current(std::nullopt), SizeIs(1));
   EXPECT_EQ(book_->current(kAcme)->front().version, "1.0");
-  EXPECT_TRUE(
-      book_->add_release("anna", manifest("1.1"), sign(key_, one)).error().is(kReleaseUnsigned));
+  EXPECT_TRUE(book_->add_release("anna", std::nullopt, manifest("1.1"), sign(key_, one))
+                  .error()
+                  .is(kReleaseUnsigned));
 }
 
 TEST_F(ReleaseBookTest, ATenantsReleaseIsItsOwn) {
@@ -77,8 +79,8 @@ TEST_F(ReleaseBookTest, ATenantsReleaseIsItsOwn) {
   ASSERT_TRUE(book_->add_key("anna", "acme's", kAcme, tenant_key_.public_key().spki_der()));
   const Bytes common = manifest("1.0");
   const Bytes own = manifest("2.0-acme");
-  ASSERT_TRUE(book_->add_release("anna", common, sign(key_, common)));
-  ASSERT_TRUE(book_->add_release("anna", own, sign(tenant_key_, own)));
+  ASSERT_TRUE(book_->add_release("anna", std::nullopt, common, sign(key_, common)));
+  ASSERT_TRUE(book_->add_release("anna", std::nullopt, own, sign(tenant_key_, own)));
   EXPECT_THAT(*book_->current(kAcme), SizeIs(2));
   EXPECT_THAT(*book_->current(kOther), SizeIs(1));
   EXPECT_THAT(*book_->current(std::nullopt), SizeIs(1));
@@ -86,10 +88,27 @@ TEST_F(ReleaseBookTest, ATenantsReleaseIsItsOwn) {
   EXPECT_THAT(*book_->current(kAcme), SizeIs(2)) << "after a restart";
 }
 
+// Else an operator of one tenant could bring an old release, signed long ago for all, back for all.
+TEST_F(ReleaseBookTest, WhoActsForOneTenantAddsForNoOther) {
+  ASSERT_TRUE(book_->add_key("anna", "builder", std::nullopt, pem(key_)));
+  ASSERT_TRUE(book_->add_key("anna", "acme's", kAcme, tenant_key_.public_key().spki_der()));
+  const Bytes common = manifest("1.0");
+  const Bytes own = manifest("2.0-acme");
+  for (const TenantId& scope : {kAcme, kOther})
+    EXPECT_TRUE(
+        book_->add_release("ole", scope, common, sign(key_, common)).error().is(kReleaseUnsigned));
+  EXPECT_TRUE(
+      book_->add_release("ole", kOther, own, sign(tenant_key_, own)).error().is(kReleaseUnsigned));
+  EXPECT_THAT(*book_->current(kAcme), IsEmpty());
+  EXPECT_TRUE(book_->add_release("ole", kAcme, own, sign(tenant_key_, own)));
+  EXPECT_THAT(*book_->current(kAcme), SizeIs(1));
+  EXPECT_THAT(*book_->current(kOther), IsEmpty());
+}
+
 TEST_F(ReleaseBookTest, ARevokedReleaseIsGoneAtOnce) {
   ASSERT_TRUE(book_->add_key("anna", "builder", std::nullopt, pem(key_)));
   const Bytes one = manifest("1.0");
-  const auto added = book_->add_release("anna", one, sign(key_, one));
+  const auto added = book_->add_release("anna", std::nullopt, one, sign(key_, one));
   ASSERT_TRUE(added);
   EXPECT_TRUE(book_->revoke("anna", "none", "bug").error().is(kReleaseUnknown));
   ASSERT_TRUE(book_->revoke("anna", added->digest, "bug"));

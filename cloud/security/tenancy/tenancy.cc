@@ -116,7 +116,10 @@ Result<DeviceRecord> Tenancy::claim(std::string_view actor, const TenantId& to, 
   PAVISE_TRY_ASSIGN(const DeviceRecord record, device(parsed->device));
   if (!record.ak_public) return kDeviceNotActivated;
   // Who holds no good voucher learns nothing about the device's owner.
-  PAVISE_TRY(check_voucher(*parsed, *record.ak_public));
+  // Whoever had the device before its last owner may have kept vouchers; only one that was made
+  // after the last acceptance shows who has it now.
+  const auto not_before = record.last_attested ? record.clock : std::nullopt;
+  PAVISE_TRY(check_voucher(*parsed, *record.ak_public, not_before));
   const std::string serial = to_hex(parsed->serial);
   const auto claimed =
       registry_.claim_device({record.id, record.version, to, serial, clock_.now_s()},
@@ -134,6 +137,9 @@ Status Tenancy::move(std::string_view actor, std::string_view action, const Tena
   if (record.tenant != owner) return Error(kNotOwner, owner.text());
   PAVISE_TRY(registry_.move_device(id, record.version, to,
                                    audit(actor, action, id.text(), to ? to->text() : "")));
+  // Said by itself: if the device has come back by now, its record no longer tells that it was
+  // away.
+  authority_.device_certificates_revoked(id);
   return refresh_authority(id);
 }
 

@@ -209,6 +209,21 @@ TEST_F(TenancyTest, AVoucherClaimsOnce) {
   EXPECT_TRUE(claim(device_.voucher(), kOther));
 }
 
+// Whoever had the device in hand once could have made vouchers for years to come.
+TEST_F(TenancyTest, AVoucherKeptFromBeforeTheLastOwnerIsWorthNothing) {
+  world_.publish({});
+  create_tenants();
+  world_.register_device(device_);
+  world_.activate(device_);
+  const auto kept = device_.voucher();
+  ASSERT_TRUE(claim(device_.voucher()));
+  ASSERT_TRUE(world_.attest(device_).accepted);
+  ASSERT_TRUE(tenancy().release_device("anna", kAcme, device_.id()));
+  EXPECT_TRUE(claim(kept, kOther).error().is(kVoucherInvalid));
+  EXPECT_FALSE(tenancy().device(device_.id())->tenant);
+  EXPECT_TRUE(claim(device_.voucher(), kOther));
+}
+
 TEST_F(TenancyTest, AVoucherMustBeTheDevicesOwn) {
   create_tenants();
   world_.register_device(device_);

@@ -1,5 +1,7 @@
 #include "cloud/security/tenancy/voucher_check.h"
 
+#include <tuple>
+
 #include "cloud/security/tenancy/tenancy.h"
 #include "common/crypto/crypto.h"
 #include "protocol/tpm/attest.h"
@@ -14,9 +16,15 @@ Error invalid(std::string_view why) {
   return Error(kVoucherInvalid, std::string(why));
 }
 
+bool is_before(const tpm::ClockInfo& clock, const ClockMark& mark) {
+  return std::tuple(clock.reset_count, clock.restart_count, clock.clock_ms) <
+         std::tuple(mark.reset_count, mark.restart_count, mark.clock_ms);
+}
+
 }  // namespace
 
-Status check_voucher(const evidence::Voucher& voucher, ByteView ak_public) {
+Status check_voucher(const evidence::Voucher& voucher, ByteView ak_public,
+                     const std::optional<ClockMark>& not_before) {
   PAVISE_TRY_ASSIGN(const tpm::PublicArea ak, tpm::PublicArea::parse(ak_public));
   PAVISE_TRY_ASSIGN(const crypto::P256PublicKey key, ak.p256_key());
   const auto signature = tpm::parse_signature(voucher.signature);
@@ -32,6 +40,8 @@ Status check_voucher(const evidence::Voucher& voucher, ByteView ak_public) {
     if ((selection.mask & ~kPcr0Only) != 0) return invalid("the quote covers other PCRs");
   if (!equal(attest->extra_data, evidence::voucher_binding(voucher.device, voucher.serial)))
     return invalid("the quote is for another device or serial");
+  if (not_before && is_before(attest->clock, *not_before))
+    return invalid("made before the device last attested for its earlier owner");
   return {};
 }
 

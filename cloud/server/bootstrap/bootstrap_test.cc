@@ -10,6 +10,7 @@
 
 #include "cloud/server/bootstrap/options.h"
 #include "cloud/server/bootstrap/signer_supervisor.h"
+#include "cloud/server/bootstrap/state_layout.h"
 
 namespace pavise::server {
 namespace {
@@ -70,6 +71,45 @@ class Bootstrap : public ::testing::Test {
   CountingSigner signer_;
   ServerNames names_{{"hub.example"}, {"10.0.2.2"}};
 };
+
+TEST_F(Bootstrap, SeparatesTheServersFilesFromTheSignersKeys) {
+  ASSERT_TRUE(prepare_state(folder_));
+  EXPECT_EQ(mode_of("data"), 0700U);
+  // What tools look for lies where it always lay, and is a link that need not lead anywhere yet.
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/ports.json"));
+  std::ofstream(folder_ + "/data/ports.json") << "{}";
+  EXPECT_EQ(text_of("ports.json"), "{}");
+  std::ofstream(folder_ + "/data/tls.pem") << "kept";
+  ASSERT_TRUE(prepare_state(folder_));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/ports.json")) << "of a server that is gone";
+  EXPECT_EQ(text_of("data/tls.pem"), "kept");
+}
+
+TEST_F(Bootstrap, MovesTheFilesOfAnEarlierVersion) {
+  for (const char* name : {"registry.db", "registry.db-wal", "tls.pem", "service-ca.pem"})
+    std::ofstream(folder_ + "/" + name) << name;
+  std::ofstream(folder_ + "/lock") << "";
+  std::filesystem::create_directories(folder_ + "/telemetry/0");
+  std::filesystem::create_directories(folder_ + "/signer");
+  std::ofstream(folder_ + "/signer/acme.root.key") << "key";
+  ASSERT_TRUE(prepare_state(folder_));
+  for (const char* name : {"registry.db", "registry.db-wal", "tls.pem", "service-ca.pem"})
+    EXPECT_EQ(text_of(std::string("data/") + name), name);
+  EXPECT_EQ(text_of("service-ca.pem"), "service-ca.pem");
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ + "/data/telemetry/0"));
+  EXPECT_EQ(text_of("signer/acme.root.key"), "key");
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/lock"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/registry.db"));
+}
+
+// A rename that would lose the newer of two files is not made.
+TEST_F(Bootstrap, TwoRegistriesAreAnError) {
+  ASSERT_TRUE(prepare_state(folder_));
+  std::ofstream(folder_ + "/data/registry.db") << "new";
+  std::ofstream(folder_ + "/registry.db") << "old";
+  EXPECT_TRUE(prepare_state(folder_).error().is(kStateUnusable));
+  EXPECT_EQ(text_of("data/registry.db"), "new");
+}
 
 TEST_F(Bootstrap, MakesTheIdentityOnceAndKeepsItPrivate) {
   const auto first = load_or_make_identity(folder_, names_, signer_, clock_);

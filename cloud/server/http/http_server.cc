@@ -257,6 +257,13 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
  private:
+  // Whoever may not call at all shall not fill the memory with what will not be looked at.
+  std::optional<Response> refusal_of_head(const Parser& parser) const {
+    const HeadJudge& judge = server_.options_.judge_head;
+    if (!judge || parser.content_length().value_or(0) <= kUnjudgedBodyBytesMax) return std::nullopt;
+    return judge(to_request(parser.get(), peer_, exporter_));
+  }
+
   const Limits& limits() const { return server_.options_.limits; }
 
   bool export_keying_material() {
@@ -297,6 +304,9 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     if (header_ec) co_return co_await refuse(self, header_ec);
     if (const ErrorInfo* problem = framing_problem(parser.get()))
       co_return co_await send(self, refusal(*problem), false);
+
+    if (auto refused = self->refusal_of_head(parser))
+      co_return co_await send(self, *std::move(refused), false);
 
     self->stream_.next_layer().expires_after(self->limits().body_timeout);
     auto [body_ec, body_size] =

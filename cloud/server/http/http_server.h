@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cloud/server/http/message.h"
@@ -52,6 +54,7 @@ inline constexpr ErrorInfo kBadIdentity{
 inline constexpr std::size_t kHeaderBytesMax = 8UL * 1024;  // all header fields
 inline constexpr std::size_t kTargetBytesMax = 2UL * 1024;  // path and query
 inline constexpr std::size_t kDeviceBodyBytesMax = 128UL * 1024;
+inline constexpr std::size_t kUnjudgedBodyBytesMax = 16UL * 1024;
 inline constexpr std::size_t kManagementBodyBytesMax = 1024UL * 1024;
 
 struct Limits {
@@ -67,6 +70,10 @@ struct Limits {
   std::chrono::milliseconds stop_grace{5'000};     // for requests in progress
 };
 
+// Judges a request by its head, before a body of more than kUnjudgedBodyBytesMax is read: the
+// answer that refuses it, or nothing. Called on an I/O thread, several at a time: must not block.
+using HeadJudge = std::function<std::optional<Response>(const Request&)>;
+
 struct Options {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;             // 0: the system chooses
@@ -75,6 +82,7 @@ struct Options {
   unsigned io_threads = 1;
   unsigned worker_threads = 4;
   Limits limits;
+  HeadJudge judge_head;  // none: every body up to the limit is read
 };
 
 class HttpServer {

@@ -33,13 +33,14 @@ const testing::Identity& identity() {
   return shared;
 }
 
-std::unique_ptr<HttpServer> serve(Handler handler = echo, Limits limits = {},
-                                  unsigned workers = 2) {
+std::unique_ptr<HttpServer> serve(Handler handler = echo, Limits limits = {}, unsigned workers = 2,
+                                  HeadJudge judge = {}) {
   Options options;
   options.certificate_chain_pem = identity().certificate_pem;
   options.private_key_pem = SecretBytes::copy_of(as_bytes(identity().key_pem));
   options.worker_threads = workers;
   options.limits = limits;
+  options.judge_head = std::move(judge);
   auto server = HttpServer::start(std::move(options), std::move(handler));
   EXPECT_TRUE(server) << server.error().message();
   return std::move(*server);
@@ -201,6 +202,37 @@ TEST(HttpServer, LimitsTheBody) {
   EXPECT_EQ(over->status, 413);
   EXPECT_THAT(over->body, HasSubstr("PV-HTP-003"));
   EXPECT_TRUE(client->reads_end());
+}
+
+// Without a judge anybody could have the listener hold a mebibyte for each connection.
+TEST(HttpServer, ReadsNoLargeBodyOfWhoMayNotCall) {
+  std::atomic<int> handled = 0;
+  const auto judge = [](const Request& head) -> std::optional<Response> {
+    EXPECT_TRUE(head.body.empty());
+    EXPECT_EQ(head.path, "/x");
+    if (head.header("authorization") == "good") return std::nullopt;
+    Response refusal;
+    refusal.status = 401;
+    return refusal;
+  };
+  const auto count = [&](const Request&) {
+    ++handled;
+    return Response();
+  };
+  const auto server = serve(count, {}, 2, judge);
+  const std::string small(kUnjudgedBodyBytesMax, 'x');
+  const std::string large(kUnjudgedBodyBytesMax + 1, 'x');
+  const auto status = [&](const std::string& body, std::string_view authorization) {
+    auto client = TlsClient::connect(server->port());
+    EXPECT_TRUE(client);
+    const auto answer = client->request(
+        "POST", "/x", {}, body, std::string("Authorization: ").append(authorization) + "\r\n");
+    return answer ? answer->status : 0;
+  };
+  EXPECT_EQ(status(small, "bad"), 200) << "the handler judges";
+  EXPECT_EQ(status(large, "good"), 200);
+  EXPECT_EQ(status(large, "bad"), 401);
+  EXPECT_EQ(handled, 2);
 }
 
 TEST(HttpServer, DropsATruncatedRequest) {

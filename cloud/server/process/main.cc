@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cloud/server/bootstrap/signer_supervisor.h"
+#include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
 #include "cloud/server/process/server.h"
 
@@ -34,14 +35,16 @@ Status run(const ServerOptions& options) {
   const sigset_t stop_signals = block_stop_signals();
   PAVISE_TRY(make_private_directory(options.state_directory));
   PAVISE_TRY_ASSIGN(const UniqueFd lock, lock_directory(options.state_directory));
+  PAVISE_TRY(prepare_state(options.state_directory));
   const bool landlock = sandbox::landlock_available();
   std::optional<SignerSupervisor> supervisor;
   if (!options.spawn_signer.empty()) {
-    PAVISE_TRY_ASSIGN(auto started, SignerSupervisor::start(
-                                        {.program = options.spawn_signer,
-                                         .keys_directory = options.state_directory + "/signer",
-                                         .socket_path = options.signer_socket,
-                                         .without_landlock = !landlock}));
+    PAVISE_TRY_ASSIGN(
+        auto started,
+        SignerSupervisor::start({.program = options.spawn_signer,
+                                 .keys_directory = signer_keys_directory(options.state_directory),
+                                 .socket_path = options.signer_socket,
+                                 .without_landlock = !landlock}));
     supervisor.emplace(std::move(started));
   }
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);

@@ -11,8 +11,11 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
 #include "cloud/server/process/testing/running_server.h"
 
@@ -60,7 +63,8 @@ TEST(ServerProcess, MakesAnotherAdministratorsTokenOnRequest) {
 TEST(ServerProcess, KeepsItsFilesToItself) {
   RunningServer server(programs());
   ASSERT_TRUE(server.start());
-  for (const char* name : {"tls.pem", "registry.db", "hub.db", "lock", "signer.sock"}) {
+  for (const char* name : {"data", "data/tls.pem", "data/registry.db", "data/hub.db", "lock",
+                           "signer.sock", "signer"}) {
     struct stat info{};
     ASSERT_EQ(::stat((server.folder + "/state/" + name).c_str(), &info), 0) << name;
     EXPECT_EQ(info.st_mode & 0077U, 0U) << name;
@@ -166,10 +170,31 @@ TEST(ServerProcess, OutlivesHostileClients) {
 
 // ---- sandbox: the forbidden act ends the process
 
-int status_in_sandbox(const std::string& folder, int (*act)()) {
+// A state directory with one file of the server's and one key of the signer's; the process stands
+// in it.
+class ServerSandbox : public ::testing::Test {
+ protected:
+  ServerSandbox() {
+    std::string pattern = ::testing::TempDir() + "pavise-state-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    EXPECT_TRUE(prepare_state(folder_));
+    std::filesystem::create_directory(signer_keys_directory(folder_));
+    std::ofstream(data_directory(folder_) + "/registry.db") << "rows";
+    std::ofstream(signer_keys_directory(folder_) + "/acme.root.key") << "key";
+    EXPECT_EQ(::chdir(folder_.c_str()), 0);
+  }
+  ~ServerSandbox() override {
+    EXPECT_EQ(::chdir("/"), 0);
+    std::filesystem::remove_all(folder_);
+  }
+  int status_of(int (*act)()) const;
+  std::string folder_;
+};
+
+int ServerSandbox::status_of(int (*act)()) const {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!sandbox::apply(server_sandbox(folder))) ::_exit(99);
+    if (!sandbox::apply(server_sandbox(folder_))) ::_exit(99);
     ::_exit(act());
   }
   int status = 0;
@@ -177,25 +202,38 @@ int status_in_sandbox(const std::string& folder, int (*act)()) {
   return status;
 }
 
-TEST(ServerSandbox, ForbidsProgramsAndLetsFilesBeWritten) {
-  const int exec_status = status_in_sandbox("/tmp", [] {
+TEST_F(ServerSandbox, ForbidsProgramsAndLetsFilesBeWritten) {
+  const int exec_status = status_of([] {
     ::execl("/bin/true", "true", nullptr);
     return 0;
   });
   EXPECT_TRUE(WIFSIGNALED(exec_status) && WTERMSIG(exec_status) == SIGSYS) << exec_status;
-  const int fork_status = status_in_sandbox("/tmp", [] { return ::fork() == 0 ? 0 : 1; });
+  const int fork_status = status_of([] { return ::fork() == 0 ? 0 : 1; });
   EXPECT_TRUE(WIFSIGNALED(fork_status) && WTERMSIG(fork_status) == SIGSYS) << fork_status;
-  const int raw_status =
-      status_in_sandbox("/tmp", [] { return ::socket(AF_PACKET, SOCK_RAW, 0) < 0 ? 0 : 1; });
+  const int raw_status = status_of([] { return ::socket(AF_PACKET, SOCK_RAW, 0) < 0 ? 0 : 1; });
   EXPECT_EQ(raw_status, 0) << "refused, not fatal";
-  const int ptrace_status = status_in_sandbox("/tmp", [] { return ::setuid(0) == 0 ? 1 : 0; });
+  const int ptrace_status = status_of([] { return ::setuid(0) == 0 ? 1 : 0; });
   EXPECT_TRUE(WIFSIGNALED(ptrace_status)) << ptrace_status;
 }
 
-TEST(ServerSandbox, ConfinesPathsWhereTheKernelCan) {
+// Same user, same state directory: only the sandbox stands between a server that was taken over and
+// the keys of the authorities.
+TEST_F(ServerSandbox, EndsBeforeTheSignersKeys) {
+  const std::string keys = signer_keys_directory("/s") + "/";
+  for (const sandbox::PathRule& rule : server_sandbox("/s").paths)
+    EXPECT_FALSE(keys.starts_with(rule.path + "/")) << rule.path;
+  if (!sandbox::landlock_available()) return;
+  EXPECT_EQ(status_of([] { return ::open("signer/acme.root.key", O_RDONLY) < 0 ? 0 : 1; }), 0);
+  EXPECT_EQ(status_of([] { return ::open("signer/acme.root.key", O_WRONLY) < 0 ? 0 : 1; }), 0);
+  EXPECT_EQ(status_of([] { return ::open("signer", O_RDONLY | O_DIRECTORY) < 0 ? 0 : 1; }), 0);
+  EXPECT_EQ(status_of([] { return ::unlink("signer/acme.root.key") < 0 ? 0 : 1; }), 0);
+  EXPECT_EQ(status_of([] { return ::rename("signer/acme.root.key", "data/x") < 0 ? 0 : 1; }), 0);
+}
+
+TEST_F(ServerSandbox, ConfinesPathsWhereTheKernelCan) {
   if (!sandbox::landlock_available()) GTEST_SKIP() << "this kernel has no Landlock";
-  const int status = status_in_sandbox("/tmp", [] {
-    return ::access("/tmp", R_OK) == 0 && ::open("/etc/passwd", O_RDONLY) < 0 ? 0 : 1;
+  const int status = status_of([] {
+    return ::open("data/registry.db", O_RDWR) >= 0 && ::open("/etc/passwd", O_RDONLY) < 0 ? 0 : 1;
   });
   EXPECT_EQ(status, 0);
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cloud/server/bootstrap/state_layout.h"
+
 namespace pavise::server {
 namespace {
 
@@ -21,7 +23,9 @@ sandbox::SandboxPolicy server_sandbox(const std::string& state_directory) {
   using sandbox::PathAccess;
   using sandbox::SyscallGroup;
   sandbox::SandboxPolicy policy{.name = "pavise-server"};
-  policy.paths = {{.path = state_directory, .access = PathAccess::read_write},
+  // Not the state directory itself: Landlock's rules hold for all that lies beneath, and beneath it
+  // lie the signer's keys, which belong to the same user.
+  policy.paths = {{.path = data_directory(state_directory), .access = PathAccess::read_write},
                   // OpenSSL's configuration and the time zone, read at first use.
                   {.path = "/etc/ssl", .may_be_missing = true},
                   {.path = "/usr/lib/ssl", .may_be_missing = true},

@@ -14,6 +14,7 @@
 #include "cloud/security/attestation_service/attestation_service.h"
 #include "cloud/security/registry/sqlite_registry.h"
 #include "cloud/security/signer/client/signer_client.h"
+#include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/device_api/device_api.h"
 #include "cloud/server/http/http_server.h"
 #include "cloud/server/hub_access/hub_twins.h"
@@ -82,13 +83,14 @@ class Server::Parts {
 
  private:
   std::string path(std::string_view name) const {
-    return options_.state_directory + "/" + std::string(name);
+    return data_directory(options_.state_directory) + "/" + std::string(name);
   }
   Status open_hub_data();
   Status start_hub();
   Status start_listeners();
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
-                                                   unsigned workers, http::Handler handler);
+                                                   unsigned workers, http::Handler handler,
+                                                   http::HeadJudge judge_head = {});
   void keep_house();
   void keep_house_once();
 
@@ -136,8 +138,8 @@ Status Server::Parts::open() {
   PAVISE_TRY_ASSIGN(const ServerNames names, options_.names());
   signer_ = security::signer::make_signer_client({.socket_path = options_.signer_socket});
   PAVISE_TRY(wait_for_signer(*signer_, clock_));
-  PAVISE_TRY_ASSIGN(identity_,
-                    load_or_make_identity(options_.state_directory, names, *signer_, clock_));
+  PAVISE_TRY_ASSIGN(identity_, load_or_make_identity(data_directory(options_.state_directory),
+                                                     names, *signer_, clock_));
   PAVISE_TRY_ASSIGN(registry_, security::open_sqlite_registry({.path = path("registry.db")}));
   PAVISE_TRY_ASSIGN(tokens_, TokenAuthority::load(*registry_, clock_));
   PAVISE_TRY_ASSIGN(authority_, security::LiveAuthority::load(*registry_, clock_));
@@ -200,7 +202,8 @@ Status Server::Parts::start_hub() {
 Result<std::unique_ptr<http::HttpServer>> Server::Parts::listen(std::uint16_t port,
                                                                 std::size_t body_bytes_max,
                                                                 unsigned workers,
-                                                                http::Handler handler) {
+                                                                http::Handler handler,
+                                                                http::HeadJudge judge_head) {
   http::Options options;
   options.address = options_.listen;
   options.port = port;
@@ -208,6 +211,7 @@ Result<std::unique_ptr<http::HttpServer>> Server::Parts::listen(std::uint16_t po
   options.private_key_pem = SecretBytes::copy_of(identity_.key_pem.view());
   options.worker_threads = workers;
   options.limits.body_bytes_max = body_bytes_max;
+  options.judge_head = std::move(judge_head);
   return http::HttpServer::start(std::move(options), std::move(handler));
 }
 
@@ -227,8 +231,10 @@ Status Server::Parts::start_listeners() {
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
-      listen(options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
-             [this](const http::Request& request) { return management_api_->handle(request); }));
+      listen(
+          options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
+          [this](const http::Request& request) { return management_api_->handle(request); },
+          [this](const http::Request& head) { return management_api_->judge_head(head); }));
   return {};
 }
 

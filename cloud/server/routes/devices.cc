@@ -42,6 +42,12 @@ Result<Reply> set_status(Call& call, security::DeviceStatus status) {
   return shown_again(call);
 }
 
+// What a device said to an earlier owner is not for the present one. Who is not bound to a tenant
+// sees all.
+bool is_visible(const Call& call, const security::VerdictRecord& verdict) {
+  return !call.caller.tenant || verdict.at >= call.named_device().claimed.value_or(INT64_MAX);
+}
+
 bool is_state(std::string_view text) {
   return text == "disabled" || text == "unclaimed" || text == "waiting" || text == "trusted" ||
          text == "refused";
@@ -119,6 +125,7 @@ Result<Reply> get_evidence(Call& call) {
     if (verdict.error().is(security::kNotFound)) return kNoEvidence;
     return verdict.error();
   }
+  if (!is_visible(call, *verdict)) return kNoEvidence;
   return Reply{.body = evidence_view(*verdict)};
 }
 
@@ -128,7 +135,8 @@ Result<Reply> get_evidence_history(Call& call) {
   PAVISE_TRY_ASSIGN(const auto verdicts,
                     call.services.registry.verdicts(call.named_device().id, limit));
   json::array items;
-  for (const auto& verdict : verdicts) items.push_back(evidence_view(verdict));
+  for (const auto& verdict : verdicts)
+    if (is_visible(call, verdict)) items.push_back(evidence_view(verdict));
   return Reply{.body = {{"verdicts", std::move(items)}}};
 }
 

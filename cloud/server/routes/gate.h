@@ -36,9 +36,10 @@ class Gate {
   // kReleaseUnknown, kBadQuery, kBadValue, kNotJsonType, kUnexpectedBody, those of JsonObject and
   // Registry. Thread-safe; blocks on disk.
   Result<Passed> pass(const http::Request& request);
+  // Who calls, by the head alone. kTokenNeeded, kTokenRefused, kTooManyFailures. Does not block.
+  Result<Caller> authenticate(const http::Request& request);
 
  private:
-  Result<Caller> authenticate(const http::Request& request);
   Status read_body(const Route& route, Call& call) const;
   Status confine(const Route& route, Call& call) const;
   Status confine_to_tenant(Call& call, const std::optional<std::string>& named) const;

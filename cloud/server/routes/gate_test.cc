@@ -78,6 +78,19 @@ TEST(Gate, TellsNothingToWhoHasNoToken) {
     EXPECT_EQ(house.call("GET", path, "").code(), "PV-API-001");
 }
 
+TEST(Gate, JudgesAHeadByItsTokenAlone) {
+  ApiHouse house;
+  http::Request head;
+  head.method = "POST";
+  head.path = "/api/v1/nowhere";
+  head.peer = "192.0.2.9";
+  EXPECT_EQ(house.api->judge_head(head)->status, 401);
+  head.headers = {{"authorization", "Bearer wrong"}};
+  EXPECT_EQ(house.api->judge_head(head)->status, 401);
+  head.headers = {{"authorization", "Bearer " + house.admin}};
+  EXPECT_FALSE(house.api->judge_head(head));
+}
+
 TEST(Gate, NeedsTheJsonType) {
   ApiHouse house;
   http::Request request;

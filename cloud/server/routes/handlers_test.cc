@@ -126,7 +126,7 @@ TEST_F(DevicesTest, HaveEvidenceOnceTheyAttested) {
                                   "PV-ATT-007",
                                   "the kernel differs",
                                   R"({"checks":[{"name":"x"}],"device":"forged"})"};
-  ASSERT_TRUE(house_.registry->add_verdict(verdict));
+  ASSERT_TRUE(house_.registry->add_verdict(verdict, std::nullopt));
   const auto said = house_.call("GET", path("/evidence"), house_.admin);
   EXPECT_EQ(said.json.at("accepted"), false);
   EXPECT_EQ(said.json.at("code"), "PV-ATT-007");
@@ -136,6 +136,27 @@ TEST_F(DevicesTest, HaveEvidenceOnceTheyAttested) {
   const auto history = house_.call("GET", path("/evidence/history?limit=5"), house_.admin);
   EXPECT_EQ(list(history, "verdicts").size(), 1U);
   EXPECT_EQ(house_.call("GET", path(""), house_.admin).json.at("state"), "refused");
+}
+
+TEST_F(DevicesTest, EvidenceForAnEarlierOwnerIsNotForThePresentOne) {
+  const auto say = [&](std::string_view code) {
+    security::VerdictRecord verdict{.device = device_, .at = house_.clock.now_s()};
+    verdict.code = code;
+    verdict.report = "{}";
+    ASSERT_TRUE(house_.registry->add_verdict(verdict, std::nullopt));
+  };
+  house_.clock.advance_ms(1'000);
+  say("PV-ATT-015");
+  house_.clock.advance_ms(60'000);
+  ASSERT_TRUE(house_.tenancy->transfer_device("root", acme_, device_, other_));
+  const std::string other = house_.token("other", Role::reader, other_);
+  EXPECT_EQ(house_.call("GET", path("/evidence"), other).code(), "PV-API-016");
+  house_.clock.advance_ms(1'000);
+  say("PV-ATT-009");
+  EXPECT_EQ(house_.call("GET", path("/evidence"), other).json.at("code"), "PV-ATT-009");
+  EXPECT_EQ(list(house_.call("GET", path("/evidence/history"), other), "verdicts").size(), 1U);
+  EXPECT_EQ(list(house_.call("GET", path("/evidence/history"), house_.admin), "verdicts").size(),
+            2U);
 }
 
 TEST_F(DevicesTest, AreNotClaimedWithNonsense) {

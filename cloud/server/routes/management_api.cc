@@ -22,6 +22,12 @@ http::Response ManagementApi::handle(const http::Request& request) {
   return response;
 }
 
+std::optional<http::Response> ManagementApi::judge_head(const http::Request& head) {
+  const auto caller = gate_.authenticate(head);
+  if (caller) return std::nullopt;
+  return refuse(head, caller.error());
+}
+
 http::Response ManagementApi::refuse(const http::Request& request, const Error& error) {
   const std::string tracking_id = http::new_tracking_id();
   const int status = http_status(error);

@@ -1,6 +1,8 @@
 // The management API as one HTTP handler: gate, handler of the route, error body, log line.
 #pragma once
 
+#include <optional>
+
 #include "cloud/server/http/message.h"
 #include "cloud/server/log/log.h"
 #include "cloud/server/routes/gate.h"
@@ -13,6 +15,9 @@ class ManagementApi {
   // `services` and `log` outlive the API.
   ManagementApi(Services& services, Log& log) : log_(log), gate_(services, route_table()) {}
   http::Response handle(const http::Request& request);
+  // For the listener, before it reads a large body: the refusal of who has no token. Does not
+  // block.
+  std::optional<http::Response> judge_head(const http::Request& head);
 
  private:
   http::Response refuse(const http::Request& request, const Error& error);

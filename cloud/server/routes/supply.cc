@@ -79,7 +79,8 @@ Result<Reply> add_release(Call& call) {
   PAVISE_TRY_ASSIGN(const Bytes manifest, bytes_from_base64("manifest", manifest_text));
   PAVISE_TRY_ASSIGN(const Bytes signature, bytes_from_base64("signature", signature_text));
   PAVISE_TRY_ASSIGN(const auto release,
-                    call.services.releases.add_release(call.caller.name, manifest, signature));
+                    call.services.releases.add_release(call.caller.name, call.caller.tenant,
+                                                       manifest, signature));
   return Reply{.status = 201, .body = release_view(release)};
 }
 

@@ -105,7 +105,7 @@ Result<Identity> FakeRootOfTrust::identity() {
 tpm::Attest FakeRootOfTrust::start_attest(ByteView qualifying) {
   tpm::Attest out;
   const tpm::Name name = tpm::name_of(ak_public());
-  out.qualified_signer = ByteWriter().be(tpm::kAlgSha256).raw(crypto::sha256(name)).take();
+  out.qualified_signer = to_bytes(tpm::qualified_name_of_primary(tpm::kEndorsementHierarchy, name));
   out.extra_data = to_bytes(qualifying);
   out.clock = clock_;
   out.firmware_version = kFirmwareVersion;

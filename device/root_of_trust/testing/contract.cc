@@ -149,6 +149,10 @@ TEST_P(RootOfTrustContract, AQuoteCoversExactlyWhatWasAskedFor) {
   const auto attest = tpm::Attest::parse(quote->attest);
   PAVISE_ASSERT_OK(attest);
   ASSERT_NE(attest->quote(), nullptr);
+  const tpm::Name ak = tpm::name_of(root().keys()->ak_public);
+  EXPECT_EQ(attest->qualified_signer,
+            to_bytes(tpm::qualified_name_of_primary(tpm::kEndorsementHierarchy, ak)))
+      << "elsewhere the TPM would hide its counters and its firmware version";
   EXPECT_EQ(attest->extra_data, qualifying);
   ASSERT_EQ(attest->quote()->selections.size(), 1U);
   EXPECT_EQ(attest->quote()->selections[0].hash, tpm::kAlgSha256);

@@ -1,9 +1,10 @@
-// The endorsement key: its certificate from NV, the key itself from the template L-1 of the TCG EK
-// Credential Profile 2.3, and TPM2_ActivateCredential with it.
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
+// The endorsement key: its certificate from NV, the key itself from the template of the TCG EK
+// Credential Profile 2.3 that belongs to it, and TPM2_ActivateCredential with it.
+#include <openssl/err.h>
 #include <openssl/x509.h>
+
+#include <array>
+#include <optional>
 
 #include "device/root_of_trust/tpm2/operations.h"
 #include "protocol/tpm/public_area.h"
@@ -12,35 +13,49 @@ namespace pavise::root_of_trust::tpm2 {
 namespace {
 
 constexpr std::size_t kEkCertificateBytesMax = 4096;
+// In this order, so that a TPM with several has one identity. A device that has RSA keeps it.
+constexpr std::array kEkCertificateIndices = {kEkCertificateIndex, kEkCertificateIndexP256,
+                                              kEkCertificateIndexP384};
 
 struct X509Free {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
-struct BnFree {
-  void operator()(BIGNUM* number) const { BN_free(number); }
-};
 
-Result<std::unique_ptr<BIGNUM, BnFree>> rsa_number(const EVP_PKEY* key, const char* name) {
-  BIGNUM* number = nullptr;
-  if (EVP_PKEY_get_bn_param(key, name, &number) != 1)
-    return Error(kNoEkCertificate, "not an RSA key");
-  return std::unique_ptr<BIGNUM, BnFree>(number);
+Result<tpm::PublicArea> key_of(const X509* certificate) {
+  unsigned char* raw = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &raw);
+  if (size <= 0) return Error(kNoEkCertificate, "no public key");
+  const Bytes spki =
+      pavise::to_bytes(std::as_bytes(std::span(raw, static_cast<std::size_t>(size))));
+  OPENSSL_free(raw);
+  const auto key = crypto::parse_subject_key(spki);
+  if (!key) return Error(kNoEkCertificate, key.error().detail());
+  auto area = tpm::endorsement_key_of(*key);
+  if (!area) return Error(kNoEkCertificate, area.error().detail());
+  return area;
 }
 
-Result<Bytes> modulus_of(const X509* certificate) {
-  const EVP_PKEY* const key = X509_get0_pubkey(certificate);
-  if (key == nullptr) return Error(kNoEkCertificate, "no public key");
-  PAVISE_TRY_ASSIGN(const auto modulus, rsa_number(key, OSSL_PKEY_PARAM_RSA_N));
-  PAVISE_TRY_ASSIGN(const auto exponent, rsa_number(key, OSSL_PKEY_PARAM_RSA_E));
-  Bytes out(tpm::kRsaModulusBytes);
-  if (BN_num_bits(modulus.get()) != 2048 ||
-      BN_is_word(exponent.get(), tpm::kRsaDefaultExponent) != 1 ||
-      BN_bn2binpad(modulus.get(), as_uchar(std::span(out)), static_cast<int>(out.size())) < 0)
-    return Error(kNoEkCertificate, "not RSA-2048 with exponent 65537");
-  return out;
+// The first certificate that is there. One that is there but damaged is an error and never a reason
+// to take the next: that would be another device id.
+Result<Bytes> read_ek_certificate(Context& context) {
+  for (const TPM2_HANDLE index : kEkCertificateIndices) {
+    const auto found = refer(context, index, kNoEkCertificate);
+    if (!found && found.error().is(kNoEkCertificate)) continue;
+    if (!found) return found.error();
+    return read_nv(context, index, kEkCertificateBytesMax, kNoEkCertificate);
+  }
+  return Error(kNoEkCertificate);
 }
 
-// TPM2_PolicySecret(endorsement): what the EK's authPolicy of template L-1 asks for.
+// What TPM2_CreatePrimary takes to make this key.
+tpm::PublicArea template_of(const tpm::PublicArea& ek) {
+  if (ek.type == tpm::kAlgRsa) return tpm::ek_template_l1(Bytes(tpm::kRsaModulusBytes));
+  if (ek.curve == tpm::kCurveP384) return tpm::ek_template_h3({}, {});
+  const Bytes zeros(tpm::kP256CoordinateBytesMax);
+  return tpm::ek_template_l2(zeros, zeros);
+}
+
+// TPM2_PolicySecret(endorsement): what the authPolicy of templates L-1 and L-2 asks for.
 Result<Loaded> start_ek_session(Context& context) {
   PAVISE_TRY_ASSIGN(Loaded session, start_session(context, ESYS_TR_NONE, TPM2_SE_POLICY, 0));
   Owned<TPM2B_TIMEOUT> timeout;
@@ -61,6 +76,7 @@ bool is_refusal(Context& context, TSS2_RC rc) {
     case TPM2_RC_SIZE:
     case TPM2_RC_INSUFFICIENT:
     case TPM2_RC_SCHEME:
+    case TPM2_RC_ECC_POINT:
       return true;
     case TPM2_RC_FAILURE:
       // libtpms says so when RSA-OAEP does not decrypt, and is as well as before.
@@ -73,15 +89,14 @@ bool is_refusal(Context& context, TSS2_RC rc) {
 }  // namespace
 
 Result<Identity> read_identity(Context& context) {
-  PAVISE_TRY_ASSIGN(const Bytes raw, read_nv(context, kEkCertificateIndex, kEkCertificateBytesMax,
-                                             kNoEkCertificate));
+  PAVISE_TRY_ASSIGN(const Bytes raw, read_ek_certificate(context));
   const unsigned char* cursor = as_uchar(raw);
   const unsigned char* const begin = cursor;
   const std::unique_ptr<X509, X509Free> certificate(
       d2i_X509(nullptr, &cursor, static_cast<long>(raw.size())));
   if (!certificate) return Error(kNoEkCertificate, "not X.509");
-  PAVISE_TRY_ASSIGN(const Bytes modulus, modulus_of(certificate.get()));
-  Bytes ek_public = tpm::ek_template_l1(modulus).encode();
+  PAVISE_TRY_ASSIGN(const tpm::PublicArea ek, key_of(certificate.get()));
+  Bytes ek_public = ek.encode();
   PAVISE_TRY_ASSIGN(DeviceId device, tpm::device_id_from_ek_public(ek_public));
   // Some makers pad the index after the certificate.
   const auto length = static_cast<std::size_t>(cursor - begin);
@@ -91,9 +106,9 @@ Result<Identity> read_identity(Context& context) {
 }
 
 Result<Primary> create_ek(Context& context, const Identity& identity) {
-  const Bytes zeros(tpm::kRsaModulusBytes);
-  PAVISE_TRY_ASSIGN(Primary ek, create_primary(context, ESYS_TR_RH_ENDORSEMENT,
-                                               tpm::ek_template_l1(zeros).encode()));
+  PAVISE_TRY_ASSIGN(const tpm::PublicArea expected, tpm::PublicArea::parse(identity.ek_public));
+  PAVISE_TRY_ASSIGN(
+      Primary ek, create_primary(context, ESYS_TR_RH_ENDORSEMENT, template_of(expected).encode()));
   PAVISE_TRY_ASSIGN(const Bytes area, to_bytes(ek.area->publicArea));
   if (area != identity.ek_public) return kEkMismatch;
   return ek;
@@ -111,11 +126,17 @@ Result<SecretBytes> activate(Context& context, const Identity& identity, ByteVie
 
   PAVISE_TRY_ASSIGN(const Referenced ak, refer(context, kAkHandle, kNotProvisioned));
   PAVISE_TRY_ASSIGN(const Primary ek, create_ek(context, identity));
-  PAVISE_TRY_ASSIGN(const Loaded session, start_ek_session(context));
+  // Templates of the low range allow the policy only, those of the high range the empty password.
+  const bool with_password = (ek.area->publicArea.objectAttributes & TPMA_OBJECT_USERWITHAUTH) != 0;
+  std::optional<Loaded> session;
+  if (!with_password) {
+    PAVISE_TRY_ASSIGN(Loaded started, start_ek_session(context));
+    session.emplace(std::move(started));
+  }
   Owned<TPM2B_DIGEST> result;
-  const TSS2_RC rc =
-      Esys_ActivateCredential(context.esys(), ak.get(), ek.object.get(), ESYS_TR_PASSWORD,
-                              session.get(), ESYS_TR_NONE, &credential, &secret, out(result));
+  const TSS2_RC rc = Esys_ActivateCredential(
+      context.esys(), ak.get(), ek.object.get(), ESYS_TR_PASSWORD,
+      session ? session->get() : ESYS_TR_PASSWORD, ESYS_TR_NONE, &credential, &secret, out(result));
   const Status status = context.check(rc, "TPM2_ActivateCredential");
   if (!status)
     return is_refusal(context, rc) ? Error(kCredentialRefused, status.error().detail())

@@ -10,6 +10,8 @@ namespace pavise::root_of_trust {
 
 // Where ours live; see ../README.md.
 inline constexpr std::uint32_t kEkCertificateIndex = 0x01c00002;
+inline constexpr std::uint32_t kEkCertificateIndexP256 = 0x01c0000a;
+inline constexpr std::uint32_t kEkCertificateIndexP384 = 0x01c00016;
 inline constexpr std::uint32_t kAkHandle = 0x81018A01;
 inline constexpr std::uint32_t kTlsKeyHandle = 0x81008A01;
 inline constexpr std::uint32_t kCounterIndex = 0x01808A01;

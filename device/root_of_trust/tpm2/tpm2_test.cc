@@ -6,12 +6,26 @@
 #include "device/root_of_trust/testing/contract.h"
 #include "device/root_of_trust/testing/swtpm.h"
 #include "device/root_of_trust/tpm2/context.h"
+#include "protocol/tpm/credential.h"
+#include "protocol/x509/certificate_template.h"
 
 namespace pavise::root_of_trust {
 namespace {
 
 using testing::RootOfTrustContract;
 using testing::Swtpm;
+
+// An X.509 certificate of the key, signed by somebody: the device does not judge who.
+Bytes certificate_of(const crypto::P256PublicKey& key) {
+  const auto signer = crypto::P256PrivateKey::generate().value();
+  const x509::Serial serial{std::byte{1}};
+  const Bytes to_be_signed =
+      x509::certificate_authority(serial, {*x509::encode_name({"", "maker"}), x509::key_id(key)},
+                                  {0, 4'000'000'000}, {"", "EK"}, 0, key)
+          .value();
+  const auto signature = signer.sign_digest(crypto::sha256(to_be_signed)).value();
+  return x509::assemble_signed(to_be_signed, crypto::ecdsa_to_der(signature));
+}
 
 class Tpm2Bench final : public testing::ContractBench {
  public:
@@ -101,6 +115,36 @@ TEST(Tpm2, ABlobOfAnotherTpmIsRefused) {
   EXPECT_TRUE(outcome.error().is(kBadSealedBlob)) << outcome.error().message();
 }
 
+void undefine(tpm2::Context& context, std::uint32_t index) {
+  const auto old = tpm2::refer(context, index, kNoEkCertificate);
+  ASSERT_TRUE(old);
+  // Undefining ends ESYS's record as well; a second Referenced would only count it twice.
+  ASSERT_TRUE(context.check(Esys_NV_UndefineSpace(context.esys(), ESYS_TR_RH_PLATFORM, old->get(),
+                                                  ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+                            "undefine"));
+}
+
+void define(tpm2::Context& context, std::uint32_t handle, ByteView content) {
+  TPM2B_NV_PUBLIC area{};
+  area.nvPublic.nvIndex = handle;
+  area.nvPublic.nameAlg = TPM2_ALG_SHA256;
+  area.nvPublic.attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA;
+  area.nvPublic.dataSize = static_cast<UINT16>(content.size() + 16);  // padded, as some are
+  const TPM2B_AUTH no_authorisation{};
+  tpm2::Referenced index(context);
+  ASSERT_TRUE(context.check(
+      Esys_NV_DefineSpace(context.esys(), ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                          ESYS_TR_NONE, &no_authorisation, &area, index.out()),
+      "define"));
+  TPM2B_MAX_NV_BUFFER data{};
+  Bytes padded = to_bytes(content);
+  padded.resize(content.size() + 16, std::byte{0xff});
+  tpm2::fill(data, data.buffer, padded);
+  ASSERT_TRUE(context.check(Esys_NV_Write(context.esys(), index.get(), index.get(),
+                                          ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0),
+                            "write"));
+}
+
 // The maker's certificate is replaced by one for another key.
 TEST(Tpm2, ACertificateForAnotherEkIsNoticed) {
   const auto swtpm = Swtpm::start().value();
@@ -108,31 +152,8 @@ TEST(Tpm2, ACertificateForAnotherEkIsNoticed) {
   const Bytes foreign = maker->certify(*FakeEk::generate().value()).value();
   {
     auto context = tpm2::Context::open(swtpm->address()).value();
-    ESYS_CONTEXT* const esys = context->esys();
-    const auto old = tpm2::refer(*context, kEkCertificateIndex, kNoEkCertificate);
-    ASSERT_TRUE(old);
-    // Undefining ends ESYS's record as well; a second Referenced would only count it twice.
-    ASSERT_TRUE(context->check(Esys_NV_UndefineSpace(esys, ESYS_TR_RH_PLATFORM, old->get(),
-                                                     ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
-                               "undefine"));
-    TPM2B_NV_PUBLIC area{};
-    area.nvPublic.nvIndex = kEkCertificateIndex;
-    area.nvPublic.nameAlg = TPM2_ALG_SHA256;
-    area.nvPublic.attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA;
-    area.nvPublic.dataSize = static_cast<UINT16>(foreign.size() + 16);  // padded, as some are
-    const TPM2B_AUTH no_authorisation{};
-    tpm2::Referenced index(*context);
-    ASSERT_TRUE(
-        context->check(Esys_NV_DefineSpace(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                           ESYS_TR_NONE, &no_authorisation, &area, index.out()),
-                       "define"));
-    TPM2B_MAX_NV_BUFFER data{};
-    Bytes padded = foreign;
-    padded.resize(foreign.size() + 16, std::byte{0xff});
-    tpm2::fill(data, data.buffer, padded);
-    ASSERT_TRUE(context->check(Esys_NV_Write(esys, index.get(), index.get(), ESYS_TR_PASSWORD,
-                                             ESYS_TR_NONE, ESYS_TR_NONE, &data, 0),
-                               "write"));
+    undefine(*context, kEkCertificateIndex);
+    define(*context, kEkCertificateIndex, foreign);
   }
   const auto root = open_tpm2(swtpm->address()).value();
   ASSERT_TRUE(root->identity());
@@ -140,6 +161,85 @@ TEST(Tpm2, ACertificateForAnotherEkIsNoticed) {
   const auto outcome = root->provision();
   ASSERT_FALSE(outcome);
   EXPECT_TRUE(outcome.error().is(kEkMismatch)) << outcome.error().message();
+}
+
+// Many firmware TPMs have a certificate for an EK on a curve only. Activation goes the whole way:
+// make_credential as the service does it, TPM2_ActivateCredential in the TPM.
+void expect_identity_and_activation(const TpmAddress& address, std::uint16_t curve) {
+  const auto root = open_tpm2(address).value();
+  const auto identity = root->identity();
+  ASSERT_TRUE(identity) << identity.error().message();
+  const auto ek = tpm::PublicArea::parse(identity->ek_public);
+  ASSERT_TRUE(ek);
+  ASSERT_TRUE(tpm::is_endorsement_key(*ek));
+  EXPECT_EQ(ek->type, tpm::kAlgEcc);
+  EXPECT_EQ(ek->curve, curve);
+  EXPECT_EQ(identity->device, *tpm::device_id_from_ek_public(identity->ek_public));
+  const auto provisioned = root->provision();
+  ASSERT_TRUE(provisioned) << provisioned.error().message();
+  const tpm::Name ak = tpm::name_of(root->keys()->ak_public);
+  for (const std::size_t size : {1U, 32U}) {
+    const Bytes secret(size, std::byte{0x5a});
+    const auto credential = tpm::make_credential(*ek, ak, secret);
+    ASSERT_TRUE(credential) << credential.error().message();
+    const auto yielded = root->activate(credential->id_object, credential->encrypted_secret);
+    ASSERT_TRUE(yielded) << yielded.error().message();
+    EXPECT_TRUE(equal(yielded->view(), secret));
+  }
+  tpm::Name other = ak;
+  other[9] ^= std::byte{1};
+  const auto foreign = tpm::make_credential(*ek, other, Bytes(32)).value();
+  const auto refused = root->activate(foreign.id_object, foreign.encrypted_secret);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(kCredentialRefused)) << refused.error().message();
+  Bytes bent = foreign.encrypted_secret;
+  bent.back() ^= std::byte{1};
+  const auto no_point = root->activate(foreign.id_object, bent);
+  ASSERT_FALSE(no_point);
+  EXPECT_TRUE(no_point.error().is(kCredentialRefused)) << no_point.error().message();
+}
+
+TEST(Tpm2, EndorsementKeyOnP384AsSwtpmSetupCertifiesIt) {
+  const auto swtpm = Swtpm::start().value();
+  undefine(*tpm2::Context::open(swtpm->address()).value(), kEkCertificateIndex);
+  expect_identity_and_activation(swtpm->address(), tpm::kCurveP384);
+}
+
+// swtpm_setup 0.7 certifies P-384 only, so the certificate for P-256 is made here.
+TEST(Tpm2, EndorsementKeyOnP256) {
+  const auto swtpm = Swtpm::start().value();
+  {
+    auto context = tpm2::Context::open(swtpm->address()).value();
+    const Bytes zeros(tpm::kP256CoordinateBytesMax);
+    Bytes x;
+    Bytes y;
+    {
+      const auto ek = tpm2::create_primary(*context, ESYS_TR_RH_ENDORSEMENT,
+                                           tpm::ek_template_l2(zeros, zeros).encode());
+      ASSERT_TRUE(ek) << ek.error().message();
+      const auto area = tpm::PublicArea::parse(*tpm2::to_bytes(ek->area->publicArea));
+      ASSERT_TRUE(area);
+      x = area->x;
+      y = area->y;
+    }
+    const auto key = crypto::P256PublicKey::from_xy(x, y).value();
+    undefine(*context, kEkCertificateIndex);
+    define(*context, kEkCertificateIndexP256, certificate_of(key));
+  }
+  expect_identity_and_activation(swtpm->address(), tpm::kCurveP256);
+}
+
+TEST(Tpm2, ADamagedCertificateIsNoReasonToBeAnotherDevice) {
+  const auto swtpm = Swtpm::start().value();
+  {
+    auto context = tpm2::Context::open(swtpm->address()).value();
+    undefine(*context, kEkCertificateIndex);
+    define(*context, kEkCertificateIndex, as_bytes("no certificate"));
+  }
+  const auto root = open_tpm2(swtpm->address()).value();
+  const auto identity = root->identity();
+  ASSERT_FALSE(identity);
+  EXPECT_TRUE(identity.error().is(kNoEkCertificate));
 }
 
 TEST(Tpm2, SomebodyElsesKeyAtOurHandleIsNoticed) {

@@ -137,7 +137,7 @@ void SoftTpm::extend(unsigned pcr, const Digest256& digest) {
 
 tpm::Attest SoftTpm::quote(ByteView extra_data, std::uint32_t mask) const {
   tpm::Attest out;
-  out.qualified_signer = to_bytes(ak.name());
+  out.qualified_signer = to_bytes(tpm::qualified_name_of_primary(ak_hierarchy, ak.name()));
   out.extra_data = to_bytes(extra_data);
   out.clock = clock;
   out.firmware_version = firmware_version;
@@ -151,7 +151,7 @@ tpm::Attest SoftTpm::quote(ByteView extra_data, std::uint32_t mask) const {
 
 tpm::Attest SoftTpm::certify_tls() const {
   tpm::Attest out;
-  out.qualified_signer = to_bytes(ak.name());
+  out.qualified_signer = to_bytes(tpm::qualified_name_of_primary(ak_hierarchy, ak.name()));
   out.clock = clock;
   out.firmware_version = firmware_version;
   out.info = tpm::CertifyInfo{.name = to_bytes(tls.name()), .qualified_name = to_bytes(ek.name())};

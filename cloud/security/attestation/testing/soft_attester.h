@@ -62,6 +62,7 @@ struct SoftTpm {
   tpm::PublicArea tls;
   tpm::ClockInfo clock{.clock_ms = 100000, .reset_count = 3, .restart_count = 0, .safe = true};
   std::uint64_t firmware_version = 0x2019102300163636;
+  std::uint32_t ak_hierarchy = tpm::kEndorsementHierarchy;
   eventlog::PcrValues pcrs;
 
   DeviceId device() const { return tpm::device_id_from_name(ek.name()); }

@@ -170,7 +170,7 @@ void World::restart(std::uint32_t registry_pages_max) {
 void World::publish(const attestation::testing::SoftImage& image) {
   const Bytes manifest = release_json(attestation::testing::reference_set(image));
   const auto signature = release_key.sign_digest(crypto::sha256(manifest)).value();
-  releases().add_release("anna", manifest, crypto::ecdsa_to_der(signature)).value();
+  releases().add_release("anna", std::nullopt, manifest, crypto::ecdsa_to_der(signature)).value();
 }
 
 void World::register_device(const SoftDevice& device) {
