@@ -7,6 +7,7 @@
 #include <future>
 
 #include "cloud/hub/session/close_reasons.h"
+#include "cloud/server/hub_house/hub_house.h"
 #include "cloud/server/routes/errors.h"
 #include "protocol/twin/twin.h"
 
@@ -110,16 +111,6 @@ Status HubTwins::forget(const DeviceId& device) {
 
 Status HubTwins::tenant_created(const TenantId& tenant) {
   return ensure_tenant_hub(queue_, tenant);
-}
-
-Status ensure_tenant_hub(hub::store::StoreQueue& queue, const TenantId& tenant) {
-  const auto name = iothub::HubName::of_tenant(tenant);
-  if (queue.store().index().hub(name) != nullptr) return {};
-  return queue.call([&](HubTransaction& transaction) -> Status {
-    const auto created = transaction.create_hub(name, tenant, {});
-    if (created || created.error().is(hub::store::kHubExists)) return {};
-    return created.error();
-  });
 }
 
 }  // namespace pavise::server

@@ -35,7 +35,4 @@ class HubTwins final : public Twins {
   const HubCalls calls_;
 };
 
-// The hub of a tenant's attested devices: makes it if it is missing.
-Status ensure_tenant_hub(hub::store::StoreQueue& queue, const TenantId& tenant);
-
 }  // namespace pavise::server

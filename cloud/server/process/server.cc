@@ -2,15 +2,10 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-#include "cloud/hub/access/hub_gatekeeper.h"
-#include "cloud/hub/data/store_data.h"
-#include "cloud/hub/store/sqlite_hub_store.h"
-#include "cloud/hub/transport/hub.h"
 #include "cloud/security/attestation_service/attestation_service.h"
 #include "cloud/security/registry/sqlite_registry.h"
 #include "cloud/security/signer/client/signer_client.h"
@@ -19,6 +14,7 @@
 #include "cloud/server/http/http_server.h"
 #include "cloud/server/hub_access/hub_twins.h"
 #include "cloud/server/hub_access/log_telemetry.h"
+#include "cloud/server/hub_house/hub_house.h"
 #include "cloud/server/routes/management_api.h"
 
 namespace pavise::server {
@@ -85,7 +81,7 @@ class Server::Parts {
   std::string path(std::string_view name) const {
     return data_directory(options_.state_directory) + "/" + std::string(name);
   }
-  Status open_hub_data();
+  Status open_hub();
   Status start_hub();
   Status start_listeners();
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
@@ -108,15 +104,7 @@ class Server::Parts {
   std::unique_ptr<security::Issuer> issuer_;
   std::unique_ptr<security::Tenancy> tenancy_;
   std::unique_ptr<security::ReleaseBook> releases_;
-  std::unique_ptr<hub::SegmentLog> telemetry_log_;
-  std::unique_ptr<hub::store::HubStore> hub_store_;
-  std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
-  // The data's answers reach the hub's inboxes, so its queue ends before the hub; its listener
-  // finds the hub here once it has started.
-  std::atomic<hub::Hub*> running_hub_{nullptr};
-  std::unique_ptr<hub::Hub> hub_;
-  std::unique_ptr<hub::store::StoreQueue> store_queue_;
-  std::unique_ptr<hub::StoreData> hub_data_;
+  std::unique_ptr<HubHouse> hub_house_;
   std::unique_ptr<LogTelemetry> telemetry_;
   std::unique_ptr<HubTwins> twins_;
   std::unique_ptr<HubPresence> presence_;
@@ -146,56 +134,56 @@ Status Server::Parts::open() {
   issuer_ = std::make_unique<security::Issuer>(*registry_, *signer_, *authority_, clock_);
   tenancy_ = std::make_unique<security::Tenancy>(*registry_, *signer_, *authority_, clock_);
   PAVISE_TRY_ASSIGN(releases_, security::ReleaseBook::load(*registry_, clock_));
-  PAVISE_TRY_ASSIGN(auto directory, hub::open_log_directory(path("telemetry")));
-  PAVISE_TRY_ASSIGN(telemetry_log_, hub::SegmentLog::open(std::move(directory), {}, clock_));
-  return open_hub_data();
+  return open_hub();
 }
 
-Status Server::Parts::open_hub_data() {
-  PAVISE_TRY_ASSIGN(hub_store_,
-                    hub::store::open_sqlite_hub_store({.path = path("hub.db")}, clock_));
-  store_queue_ = std::make_unique<hub::store::StoreQueue>(*hub_store_);
+Status Server::Parts::open_hub() {
+  HubHouseOptions options{.log_directory = path("telemetry"),
+                          .database_path = path("hub.db"),
+                          .tenants = {},
+                          .host_name = options_.host_name,
+                          .listen = options_.listen,
+                          .mqtt_port = options_.hub_port,
+                          .https_port = options_.hub_https_port,
+                          .certificate_chain_pem = identity_.chain_pem,
+                          .private_key_pem = SecretBytes::copy_of(identity_.key_pem.view())};
   PAVISE_TRY_ASSIGN(const auto tenants, registry_->tenants());
-  for (const auto& tenant : tenants) PAVISE_TRY(ensure_tenant_hub(*store_queue_, tenant.id));
-  hub_data_ = std::make_unique<hub::StoreData>(
-      *store_queue_, clock_,
-      hub::DataListener{.message_waiting = [this](const iothub::Identity& identity) {
-        if (hub::Hub* const hub = running_hub_.load()) hub->message_waiting(identity);
-      }});
-  gatekeeper_ = std::make_unique<hub::HubGatekeeper>(hub_store_->index(), *authority_,
-                                                     options_.host_name, clock_);
-  return {};
-}
-
-Status Server::Parts::start_hub() {
-  hub::HubOptions options;
-  options.address = options_.listen;
-  options.port = options_.hub_port;
-  options.certificate_chain_pem = identity_.chain_pem;
-  options.private_key_pem = SecretBytes::copy_of(identity_.key_pem.view());
+  for (const auto& tenant : tenants) options.tenants.push_back(tenant.id);
   options.on_session = [this](const hub::HubEvent& event) {
     log_hub_event(log_, "hub.session", event);
   };
   options.on_closed = [this](const hub::HubEvent& event) {
     log_hub_event(log_, "hub.closed", event);
   };
-  PAVISE_TRY_ASSIGN(
-      hub_, hub::Hub::start(std::move(options), *gatekeeper_, *telemetry_log_, *hub_data_, clock_));
-  running_hub_ = hub_.get();
-  telemetry_ = std::make_unique<LogTelemetry>(*telemetry_log_);
+  options.on_refused_call = [this](std::string_view call, std::string_view tracking_id,
+                                   const Error& error) {
+    log_.write(Level::info, "hub.refused",
+               {{"call", std::string(call)},
+                {"tracking_id", std::string(tracking_id)},
+                {"code", std::string(error.code())},
+                {"reason", error.message()}});
+  };
+  PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
+  return {};
+}
+
+Status Server::Parts::start_hub() {
+  PAVISE_TRY(hub_house_->start());
+  telemetry_ = std::make_unique<LogTelemetry>(hub_house_->log());
   twins_ = std::make_unique<HubTwins>(
-      *store_queue_,
+      hub_house_->queue(),
       HubCalls{.desired_changed =
-                   [hub = hub_.get()](const iothub::Identity& identity, std::uint64_t version,
-                                      std::string body) {
-                     hub->desired_changed(identity, version, std::move(body));
+                   [house = hub_house_.get()](const iothub::Identity& identity,
+                                              std::uint64_t version, std::string body) {
+                     house->hub().desired_changed(identity, version, std::move(body));
                    },
-               .forget = [hub = hub_.get()](const iothub::Identity& id) { hub->forget(id); },
+               .forget = [house = hub_house_.get()](
+                             const iothub::Identity& id) { house->hub().forget(id); },
                .rights_changed =
-                   [gatekeeper = gatekeeper_.get()](const hub::RightsChanged& change) {
-                     gatekeeper->rights_changed(change);
+                   [house = hub_house_.get()](const hub::RightsChanged& change) {
+                     house->gatekeeper().rights_changed(change);
                    }});
-  presence_ = std::make_unique<HubPresence>(*hub_);
+  presence_ = std::make_unique<HubPresence>(hub_house_->hub());
   return {};
 }
 
@@ -219,7 +207,7 @@ Status Server::Parts::start_listeners() {
   attestation_ = std::make_unique<security::AttestationService>(
       *registry_, *issuer_, *releases_, *authority_, clock_,
       security::AttestationServiceOptions{.hub_host = options_.host_name,
-                                          .hub_port = hub_->port()});
+                                          .hub_port = hub_house_->hub().port()});
   device_api_ = std::make_unique<DeviceApi>(*attestation_, log_);
   PAVISE_TRY_ASSIGN(device_listener_, listen(options_.device_port, http::kDeviceBodyBytesMax,
                                              kDeviceWorkers, [this](const http::Request& request) {
@@ -247,7 +235,8 @@ Ports Server::Parts::ports() const {
   // The management listener may be asked before its own start has returned.
   const std::uint16_t management =
       management_listener_ ? management_listener_->port() : options_.management_port;
-  return {management, device_listener_->port(), hub_->port()};
+  return {management, device_listener_->port(), hub_house_->hub().port(),
+          hub_house_->hub().https_port()};
 }
 
 // Only now: a start that fails must not use up the one time the token is shown.
@@ -262,7 +251,8 @@ Status Server::Parts::finish() {
   const Ports open_ports = ports();
   const std::string text = "{\"management\":" + std::to_string(open_ports.management) +
                            ",\"device\":" + std::to_string(open_ports.device) +
-                           ",\"hub\":" + std::to_string(open_ports.hub) + "}\n";
+                           ",\"hub\":" + std::to_string(open_ports.hub) +
+                           ",\"hub_https\":" + std::to_string(open_ports.hub_https) + "}\n";
   PAVISE_TRY(write_file(path(kPortsFile), as_bytes(text), 0644));
   log_.write(Level::info, "server.ready",
              {{"management_port", std::to_string(open_ports.management)},
@@ -291,7 +281,7 @@ void Server::Parts::keep_house_once() {
           registry_->forget_expired_certificates(clock_.now_s() - kCertificatesKeptS);
       !forgotten)
     report("registry.not_tidied", forgotten.error());
-  if (const Status kept = telemetry_log_->apply_retention(); !kept)
+  if (const Status kept = hub_house_->log().apply_retention(); !kept)
     report("telemetry.not_tidied", kept.error());
   const UnixSeconds end = identity_.made + security::signer::kServerValidityS;
   if (end - clock_.now_s() < kWarnBeforeS)
@@ -310,11 +300,7 @@ Server::Parts::~Parts() {
   ::unlink(path(kPortsFile).c_str());
   if (management_listener_) management_listener_->stop();
   if (device_listener_) device_listener_->stop();
-  if (hub_) hub_->stop();
-  // What is still queued may answer into the hub's inboxes.
-  hub_data_.reset();
-  store_queue_.reset();
-  running_hub_ = nullptr;
+  if (hub_house_) hub_house_->stop();
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Log& log,

@@ -1,0 +1,114 @@
+#include "cloud/server/hub_house/hub_house.h"
+
+#include "cloud/hub/session/close_reasons.h"
+
+namespace pavise::server {
+
+namespace {
+// They wait most of their time for a commit that they share.
+constexpr unsigned kRestThreads = 16;
+}  // namespace
+
+Result<std::unique_ptr<HubHouse>> HubHouse::open(HubHouseOptions options,
+                                                 security::DeviceAuthority& authority,
+                                                 const Clock& clock) {
+  std::unique_ptr<HubHouse> house(new HubHouse(std::move(options), authority, clock));
+  PAVISE_TRY(house->open_data());
+  return house;
+}
+
+HubHouse::~HubHouse() {
+  stop();
+}
+
+Status HubHouse::open_data() {
+  PAVISE_TRY_ASSIGN(auto directory, hub::open_log_directory(options_.log_directory));
+  PAVISE_TRY_ASSIGN(log_, hub::SegmentLog::open(std::move(directory), {}, clock_));
+  PAVISE_TRY_ASSIGN(store_,
+                    hub::store::open_sqlite_hub_store({.path = options_.database_path}, clock_));
+  queue_ = std::make_unique<hub::store::StoreQueue>(*store_);
+  for (const TenantId& tenant : options_.tenants) PAVISE_TRY(ensure_tenant_hub(*queue_, tenant));
+  gatekeeper_ =
+      std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
+  data_ = std::make_unique<hub::StoreData>(
+      *queue_, clock_,
+      hub::DataListener{.message_waiting = [this](const iothub::Identity& identity) {
+        if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
+      }});
+  rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
+  return {};
+}
+
+hub::rest::Services HubHouse::rest_services() {
+  return {.queue = *queue_,
+          .gatekeeper = *gatekeeper_,
+          .log = *log_,
+          .clock = clock_,
+          .desired_changed =
+              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+                if (hub::Hub* const hub = running_.load())
+                  hub->desired_changed(identity, version, std::move(body));
+              },
+          .message_waiting =
+              [this](const iothub::Identity& identity) {
+                if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
+              },
+          .forget =
+              [this](const iothub::Identity& identity) {
+                if (hub::Hub* const hub = running_.load()) hub->forget(identity);
+              },
+          .rights_changed =
+              [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
+          .connected =
+              [this](const iothub::Identity& identity) {
+                hub::Hub* const hub = running_.load();
+                return hub != nullptr && hub->connection(identity).has_value();
+              },
+          .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
+            hub::Hub* const hub = running_.load();
+            return hub == nullptr ? 0 : hub->connected_count(name);
+          },
+          .invoke_method =
+              [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
+                hub::Hub* const hub = running_.load();
+                if (hub == nullptr) return done(hub::kHubStopped);
+                hub->invoke_method(std::move(invocation), done);
+              },
+          .refused = options_.on_refused_call};
+}
+
+Status HubHouse::start() {
+  hub::HubOptions options;
+  options.address = options_.listen;
+  options.port = options_.mqtt_port;
+  options.https_port = options_.https_port;
+  options.http = rest_.get();
+  options.certificate_chain_pem = options_.certificate_chain_pem;
+  options.private_key_pem = std::move(options_.private_key_pem);
+  options.on_session = options_.on_session;
+  options.on_closed = options_.on_closed;
+  PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
+  running_ = hub_.get();
+  return {};
+}
+
+void HubHouse::stop() {
+  if (hub_) hub_->stop();
+  // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
+  rest_.reset();
+  data_.reset();
+  queue_.reset();
+  running_ = nullptr;
+}
+
+Status ensure_tenant_hub(hub::store::StoreQueue& queue, const TenantId& tenant) {
+  const auto name = iothub::HubName::of_tenant(tenant);
+  if (queue.store().index().hub(name) != nullptr) return {};
+  return queue.call([&](hub::store::HubTransaction& transaction) -> Status {
+    const auto created = transaction.create_hub(name, tenant, {});
+    if (created || created.error().is(hub::store::kHubExists)) return {};
+    return created.error();
+  });
+}
+
+}  // namespace pavise::server

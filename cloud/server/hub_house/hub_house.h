@@ -1,0 +1,83 @@
+// The hub with everything it stands on.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/hub/access/hub_gatekeeper.h"
+#include "cloud/hub/data/store_data.h"
+#include "cloud/hub/rest/rest_pool.h"
+#include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/hub/transport/hub.h"
+#include "cloud/security/authority/device_authority.h"
+
+namespace pavise::server {
+
+struct HubHouseOptions {
+  std::string log_directory;
+  std::string database_path;
+  std::vector<TenantId> tenants;  // each gets the hub of its attested devices
+  std::string host_name;          // of the server itself
+  std::string listen = "127.0.0.1";
+  std::uint16_t mqtt_port = 8883;
+  std::optional<std::uint16_t> https_port;
+  std::string certificate_chain_pem;
+  SecretBytes private_key_pem;
+  // Called on the hub's threads; must not block. May be empty.
+  std::function<void(const hub::HubEvent&)> on_session = {};
+  std::function<void(const hub::HubEvent&)> on_closed = {};
+  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)>
+      on_refused_call = {};
+};
+
+// All functions are thread-safe.
+class HubHouse {
+ public:
+  // Opens the data; nothing is served yet. Errors of the log and the store.
+  static Result<std::unique_ptr<HubHouse>> open(HubHouseOptions options,
+                                                security::DeviceAuthority& authority,
+                                                const Clock& clock);
+  ~HubHouse();  // stop()
+  HubHouse(const HubHouse&) = delete;
+  HubHouse& operator=(const HubHouse&) = delete;
+
+  // Begins to listen. hub::kHubStartFailed.
+  Status start();
+  // Ends every connection, answers what is under way, waits for the threads. Idempotent.
+  void stop();
+
+  // Precondition: started.
+  hub::Hub& hub() { return *hub_; }
+  hub::SegmentLog& log() { return *log_; }
+  hub::store::StoreQueue& queue() { return *queue_; }
+  hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
+
+ private:
+  HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)
+      : options_(std::move(options)), authority_(authority), clock_(clock) {}
+  Status open_data();
+  hub::rest::Services rest_services();
+
+  HubHouseOptions options_;
+  security::DeviceAuthority& authority_;
+  const Clock& clock_;
+  // Members are made from top to bottom. What answers into the hub ends before it; until the hub
+  // has started, and after it has stopped, nobody is told.
+  std::unique_ptr<hub::SegmentLog> log_;
+  std::unique_ptr<hub::store::HubStore> store_;
+  std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
+  std::atomic<hub::Hub*> running_{nullptr};
+  std::unique_ptr<hub::Hub> hub_;
+  std::unique_ptr<hub::store::StoreQueue> queue_;
+  std::unique_ptr<hub::StoreData> data_;
+  std::unique_ptr<hub::rest::RestPool> rest_;
+};
+
+// The hub of a tenant's attested devices: makes it if it is missing.
+Status ensure_tenant_hub(hub::store::StoreQueue& queue, const TenantId& tenant);
+
+}  // namespace pavise::server
