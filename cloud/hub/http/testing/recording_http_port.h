@@ -1,0 +1,57 @@
+// An HttpPort that records calls, and an inner session that records bytes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cloud/hub/http/http_session.h"
+
+namespace pavise::hub::testing {
+
+class RecordingHttpPort final : public HttpPort {
+ public:
+  void serve(HttpRequest request, Token token) override {
+    requests.push_back(std::move(request));
+    tokens.push_back(token);
+  }
+  bool has_peer_certificate() const override { return certificate; }
+  bool take_body_room(std::size_t bytes) override {
+    if (full) return false;
+    room_taken += bytes;
+    return true;
+  }
+  void give_body_room(std::size_t bytes) override { room_taken -= bytes; }
+
+  std::vector<HttpRequest> requests;
+  std::vector<Token> tokens;
+  bool certificate = false;
+  bool full = false;
+  std::size_t room_taken = 0;
+};
+
+// Sends back what it gets; ends when it gets "end".
+class EchoSession final : public ProtocolSession {
+ public:
+  void on_bytes(ByteView bytes, SessionNow, Bytes& out) override {
+    append(out, bytes);
+    if (as_text(bytes) == "end") closed_ = Error(kHttpDone);
+  }
+  void on_durable(std::uint64_t, Bytes& out) override { append(out, as_bytes("durable")); }
+  void on_not_stored(std::uint64_t, std::uint64_t, Bytes&) override { closed_ = Error(kHttpDone); }
+  void on_event(SessionEvent&, SessionNow, Bytes& out) override { append(out, as_bytes("event")); }
+  void on_time(SessionNow, Bytes&) override {}
+  void close(Error reason, Bytes& out) override {
+    if (closed_) return;
+    append(out, as_bytes("bye"));
+    closed_ = std::move(reason);
+  }
+  const std::optional<Error>& closed() const override { return closed_; }
+  bool wants_input() const override { return true; }
+  std::int64_t deadline_ms() const override { return 77; }
+  bool established() const override { return true; }
+
+ private:
+  std::optional<Error> closed_;
+};
+
+}  // namespace pavise::hub::testing
