@@ -33,6 +33,9 @@ class HttpsAttestChannel final : public AttestChannel {
   Result<Digest256> exporter(std::string_view label) override {
     return client_.tls().export_keying_material(label);
   }
+  std::optional<net::ChainValidity> service_validity() override {
+    return client_.tls().server_validity();
+  }
 
  private:
   net::HttpsClient client_;
@@ -76,6 +79,7 @@ Result<std::unique_ptr<AttestChannel>> HttpsAttestDialer::open(UnixSeconds now) 
                                               {.trust_anchors_pem = service_ca_pem_,
                                                .server_name = config_.service_name,
                                                .validation_time = now,
+                                               .learn_time = net::LearnTimeFromServer{},
                                                .connect_timeout = kConnectTimeout},
                                               {.body_bytes_max = evidence::kResponseBytesMax}));
   return std::unique_ptr<AttestChannel>(std::make_unique<HttpsAttestChannel>(std::move(client)));
