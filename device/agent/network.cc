@@ -4,6 +4,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/net/https_client.h"
+#include "device/memory/startup_pages.h"
 #include "protocol/evidence/limits.h"
 
 namespace pavise::agent {
@@ -102,6 +103,8 @@ Result<std::unique_ptr<HubConnection>> TlsHubConnector::connect(
   session_->reset();  // a session that fails is not tried twice
   PAVISE_TRY_ASSIGN(net::TlsClient tls,
                     net::TlsClient::connect(config_.hub_address, certificate.hub_port, options));
+  // Attestation and handshake are over; what they used is not needed again for hours.
+  device::release_startup_pages();
   return std::unique_ptr<HubConnection>(
       std::make_unique<TlsHubConnection>(std::move(tls), session_));
 }

@@ -15,9 +15,11 @@
 #include "device/boot/boot_parameters.h"
 #include "device/boot/mount_point.h"
 #include "device/init/data_volume.h"
+#include "device/init/memory_note.h"
 #include "device/init/monitor_link.h"
 #include "device/init/sandbox.h"
 #include "device/init/supervisor.h"
+#include "device/memory/startup_pages.h"
 
 namespace pavise::device {
 namespace {
@@ -25,6 +27,7 @@ namespace {
 constexpr const char* kWho = "pavise-init";
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 constexpr const char* kTemplate = "/usr/lib/pavise/data.template";
+constexpr const char* kMemoryNote = "/run/pavise/init-memory";  // device/agent/system_info reads it
 constexpr const char* kData = "/data";
 constexpr const char* kAgentData = "/data/agent";
 constexpr uid_t kMonitorUid = 10;
@@ -124,10 +127,15 @@ Status run(const Clock& clock) {
                     Supervisor::create(kCgroupRoot, programs(), clock, print));
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
+  auto note = MemoryNote::create(kMemoryNote);
+  if (!note) say(note.error().message());
   PAVISE_TRY(give_up_powers());
+  release_startup_pages();
   PAVISE_TRY(supervisor.start_agent());
   say("up");
-  supervisor.run();
+  supervisor.run([&] {
+    if (note) (void)note->keep(clock.steady_ms()).has_value();
+  });
   supervisor.stop();
   return {};
 }

@@ -82,8 +82,11 @@ Status Supervisor::start_agent() {
   return {};
 }
 
-void Supervisor::run() {
-  while (!stopping_) step(kPollMs);
+void Supervisor::run(const std::function<void()>& each_turn) {
+  while (!stopping_) {
+    each_turn();
+    step(kPollMs);
+  }
 }
 
 void Supervisor::step(int timeout_ms) {

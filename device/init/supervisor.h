@@ -40,8 +40,9 @@ class Supervisor {
   Result<int> start_monitor();
   Status start_agent();  // after start_monitor(); kChildNotStarted
 
-  // Runs until a signal asks for the end. Blocks.
-  void run();
+  // Runs until a signal asks for the end, calling `each_turn` about once a second or more often.
+  // Blocks.
+  void run(const std::function<void()>& each_turn);
   // One turn: relays output, reaps, restarts what is due. Blocks for at most timeout_ms.
   void step(int timeout_ms);
   // Asks both to end, then ends them. Blocks for about three seconds at most.

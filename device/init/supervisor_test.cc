@@ -153,7 +153,7 @@ TEST_F(SupervisorTest, SignalEndsTheRunAndChildrenAreAskedFirst) {
       "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done", "sleep 60");
   EXPECT_TRUE(turn_until(supervisor, "monitor: ready"));
   ::kill(::getpid(), SIGTERM);
-  supervisor.run();  // returns because of the signal
+  supervisor.run([] {});  // returns because of the signal
   supervisor.stop();
   EXPECT_THAT(console_, Contains("monitor: bye\n"));
   EXPECT_THAT(console_, Contains(HasSubstr("agent ended by signal 15")));

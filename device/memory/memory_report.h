@@ -1,4 +1,4 @@
-// The monitor's own memory use, from /proc.
+// A program's own memory use, from /proc.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,11 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
-namespace pavise::monitor {
+namespace pavise::device {
+
+inline constexpr ErrorInfo kMemoryUnknown{"PV-MON-011", Retry::later,
+                                          "a program's own memory use cannot be read",
+                                          "Mount /proc before the program starts."};
 
 // Value of the line "Pss:" of smaps_rollup (proc(5)) in KiB. kMemoryUnknown.
 Result<std::uint64_t> parse_pss_kib(std::string_view smaps_rollup);
@@ -23,4 +27,4 @@ class MemoryReport {
   UniqueFd fd_;
 };
 
-}  // namespace pavise::monitor
+}  // namespace pavise::device

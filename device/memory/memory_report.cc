@@ -1,4 +1,4 @@
-#include "device/monitor/memory_report.h"
+#include "device/memory/memory_report.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,9 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "device/monitor/errors.h"
-
-namespace pavise::monitor {
+namespace pavise::device {
 namespace {
 
 constexpr std::string_view kLine = "\nPss:";
@@ -38,4 +36,4 @@ Result<std::uint64_t> MemoryReport::pss_kib() const {
   return parse_pss_kib({text.data(), static_cast<std::size_t>(size)});
 }
 
-}  // namespace pavise::monitor
+}  // namespace pavise::device
