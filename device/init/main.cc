@@ -118,6 +118,12 @@ Supervisor::Programs programs() {
                     .open_files_max = 64}};
 }
 
+Status confine_launcher() {
+  PAVISE_TRY(sandbox::apply(launcher_policy()));
+  release_startup_pages();
+  return {};
+}
+
 Status run(const Clock& clock) {
   PAVISE_TRY(mount_rest());
   PAVISE_TRY_ASSIGN(const BootParameters parameters, read_parameters());
@@ -127,17 +133,20 @@ Status run(const Clock& clock) {
                     Supervisor::create(kCgroupRoot, programs(), clock, print));
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
-  auto note = MemoryNote::create(kMemoryNote);
+  PAVISE_TRY_ASSIGN(Launcher launcher,
+                    Launcher::fork(kCgroupRoot, programs().in_order(), confine_launcher));
+  auto note = MemoryNote::create(kMemoryNote, {"self", std::to_string(launcher.pid())});
   if (!note) say(note.error().message());
-  PAVISE_TRY(give_up_powers());
+  supervisor.start_through(std::move(launcher));
+  PAVISE_TRY(sandbox::apply(init_policy()));
   release_startup_pages();
   PAVISE_TRY(supervisor.start_agent());
   say("up");
-  supervisor.run([&] {
+  const Status ended = supervisor.run([&] {
     if (note) (void)note->keep(clock.steady_ms()).has_value();
   });
   supervisor.stop();
-  return {};
+  return ended;
 }
 
 }  // namespace

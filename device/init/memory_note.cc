@@ -12,19 +12,26 @@
 
 namespace pavise::device {
 
-Result<MemoryNote> MemoryNote::create(const std::string& path) {
+Result<MemoryNote> MemoryNote::create(const std::string& path,
+                                      const std::vector<std::string>& processes) {
   (void)::unlink(path.c_str());
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0444));
   // The mode at open() passes through the umask.
   if (!file || ::fchmod(file.get(), 0444) != 0)
     return Error(kNoMemoryNote, path + ": " + std::strerror(errno));
-  return MemoryNote(std::move(file));
+  MemoryNote note(std::move(file));
+  for (const std::string& process : processes) note.reports_.emplace_back(process);
+  return note;
 }
 
 Status MemoryNote::keep(std::int64_t now_ms) {
   if (now_ms < due_ms_) return {};
   due_ms_ = now_ms + kMemoryNoteEveryMs;
-  PAVISE_TRY_ASSIGN(const std::uint64_t pss_kib, report_.pss_kib());
+  std::uint64_t pss_kib = 0;
+  for (const MemoryReport& report : reports_) {
+    PAVISE_TRY_ASSIGN(const std::uint64_t one, report.pss_kib());
+    pss_kib += one;
+  }
   std::array<char, kMemoryNoteBytes + 1> note{};
   std::snprintf(note.data(), note.size(), "Pss: %23" PRIu64 " kB\n", pss_kib);
   if (::lseek(file_.get(), 0, SEEK_SET) != 0 ||

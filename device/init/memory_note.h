@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -23,7 +24,9 @@ class MemoryNote {
  public:
   // Opens all it needs, before the sandbox closes. `path` is made anew, readable for everybody.
   // kNoMemoryNote.
-  static Result<MemoryNote> create(const std::string& path);
+  // `processes`: whose memory counts, as the folders of /proc are named.
+  static Result<MemoryNote> create(const std::string& path,
+                                   const std::vector<std::string>& processes = {"self"});
 
   // Writes the present number if the last one is old. Blocks only as /proc does. kMemoryUnknown,
   // kNoMemoryNote.
@@ -32,7 +35,7 @@ class MemoryNote {
  private:
   explicit MemoryNote(UniqueFd file) : file_(std::move(file)) {}
 
-  MemoryReport report_;
+  std::vector<MemoryReport> reports_;
   UniqueFd file_;
   std::int64_t due_ms_ = 0;
 };

@@ -27,7 +27,8 @@ Result<std::uint64_t> parse_pss_kib(std::string_view report) {
   return value;
 }
 
-MemoryReport::MemoryReport() : fd_(::open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC)) {}
+MemoryReport::MemoryReport(const std::string& process)
+    : fd_(::open(("/proc/" + process + "/smaps_rollup").c_str(), O_RDONLY | O_CLOEXEC)) {}
 
 Result<std::uint64_t> MemoryReport::pss_kib() const {
   std::array<char, 4096> text{};

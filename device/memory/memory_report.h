@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "common/base/result.h"
@@ -19,8 +20,9 @@ Result<std::uint64_t> parse_pss_kib(std::string_view smaps_rollup);
 // Keeps the report open, so that it can be read inside the sandbox.
 class MemoryReport {
  public:
-  // Without /proc the report is empty and pss_kib() fails with kMemoryUnknown.
-  MemoryReport();
+  // Of this process, or of another one that we may trace. Without /proc the report is empty and
+  // pss_kib() fails with kMemoryUnknown.
+  explicit MemoryReport(const std::string& process = "self");
   Result<std::uint64_t> pss_kib() const;
 
  private:
