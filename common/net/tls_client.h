@@ -34,7 +34,7 @@ class TlsSession;
 // are not valid yet: who signed them says by that that it is later than validation_time. Everything
 // else is judged as ever, and the end of each certificate against the time learned. For a device
 // that has no clock, where it asks for its certificate; nothing else may construct one
-// (docs/adr/0015).
+// (docs/adr/0016).
 class LearnTimeFromServer {};
 
 // The span in which every certificate of a verified chain is valid, its trust anchor included.
