@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 
 namespace pavise::net {
 namespace {
@@ -90,15 +91,16 @@ int tolerate_not_yet_valid(int good, X509_STORE_CTX* context) {
 std::optional<ChainValidity> validity_of(const SSL* ssl) {
   const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
   const int count = chain == nullptr ? 0 : sk_X509_num(chain);
-  std::optional<ChainValidity> out;
+  if (count <= 0) return std::nullopt;
+  ChainValidity out{std::numeric_limits<UnixSeconds>::min(),
+                    std::numeric_limits<UnixSeconds>::max()};
   for (int i = 0; i < count; ++i) {
     const X509* const certificate = sk_X509_value(chain, i);
     const auto begin = unix_time(X509_get0_notBefore(certificate));
     const auto end = unix_time(X509_get0_notAfter(certificate));
     if (!begin || !end) return std::nullopt;
-    if (!out) out = ChainValidity{*begin, *end};
-    out->not_before = std::max(out->not_before, *begin);
-    out->not_after = std::min(out->not_after, *end);
+    out.not_before = std::max(out.not_before, *begin);
+    out.not_after = std::min(out.not_after, *end);
   }
   return out;
 }
@@ -133,13 +135,13 @@ Result<ExternalKey> use_identity(SSL_CTX* context, const ClientIdentity& identit
 
 Result<UnixSeconds> trust_anchors_begin(const std::string& pem) {
   PAVISE_TRY_ASSIGN(const std::vector<X509Ptr> anchors, read_trust_anchors(pem));
-  std::optional<UnixSeconds> first;
+  UnixSeconds first = std::numeric_limits<UnixSeconds>::max();
   for (const X509Ptr& anchor : anchors) {
     const auto begin = unix_time(X509_get0_notBefore(anchor.get()));
     if (!begin) return Error(kBadOptions, "the CA file holds a certificate without a beginning");
-    first = std::min(first.value_or(*begin), *begin);
+    first = std::min(first, *begin);
   }
-  return *first;
+  return first;
 }
 
 class TlsSession {

@@ -20,8 +20,10 @@ int release_object(dl_phdr_info* object, std::size_t, void* page_size) {
     const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr + page - 1) & ~(page - 1);
     const std::uintptr_t end =
         (object->dlpi_addr + segment.p_vaddr + segment.p_memsz) & ~(page - 1);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader says numbers
+    auto* const start = reinterpret_cast<void*>(begin);
     // The kernel's own object (vdso) refuses, which is well.
-    if (begin < end) (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    if (begin < end) (void)::madvise(start, end - begin, MADV_DONTNEED);
   }
   return 0;
 }
