@@ -28,6 +28,17 @@ function(pavise_module name)
   endforeach()
 endfunction()
 
+# A program of the device's root. The C++ run-time is linked in: what three programs use of it is smaller than the pages
+# that the shared one costs them (docs/adr/0007). Sanitizers bring their own.
+function(pavise_device_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  if(NOT PAVISE_SANITIZER)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,--as-needed)
+  endif()
+endfunction()
+
 # A GoogleTest program, one ctest entry. LABEL defaults to "unit".
 function(pavise_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})

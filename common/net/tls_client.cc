@@ -7,7 +7,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
+#include <limits>
 
 namespace pavise::net {
 namespace {
@@ -46,23 +48,61 @@ std::string stack_text() {
   return reason == nullptr ? "no reason given" : reason;
 }
 
-Status add_trust_anchors(SSL_CTX* context, const std::string& pem) {
+// One or more certificates and nothing that cannot be read.
+Result<std::vector<X509Ptr>> read_trust_anchors(const std::string& pem) {
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  X509_STORE* store = SSL_CTX_get_cert_store(context);
-  int count = 0;
+  std::vector<X509Ptr> out;
   while (bio != nullptr) {
-    const X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) break;
-    if (X509_STORE_add_cert(store, certificate.get()) != 1) break;
-    ++count;
+    out.push_back(std::move(certificate));
   }
   const unsigned long code = ERR_peek_last_error();
   // The loop ends regularly with "no start line" at the end of the text.
   const bool at_end =
       ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
   ERR_clear_error();
-  if (count == 0 || !at_end) return Error(kBadOptions, "the CA file holds no readable certificate");
+  if (out.empty() || !at_end)
+    return Error(kBadOptions, "the CA file holds no readable certificate");
+  return out;
+}
+
+Status add_trust_anchors(SSL_CTX* context, const std::string& pem) {
+  PAVISE_TRY_ASSIGN(const std::vector<X509Ptr> anchors, read_trust_anchors(pem));
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  for (const X509Ptr& anchor : anchors)
+    if (X509_STORE_add_cert(store, anchor.get()) != 1) return Error(kBadOptions, stack_text());
   return {};
+}
+
+std::optional<UnixSeconds> unix_time(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return timegm(&parts);
+}
+
+// Called for each fault of the chain, and once for each certificate without one.
+int tolerate_not_yet_valid(int good, X509_STORE_CTX* context) {
+  if (X509_STORE_CTX_get_error(context) != X509_V_ERR_CERT_NOT_YET_VALID) return good;
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return 1;
+}
+
+std::optional<ChainValidity> validity_of(const SSL* ssl) {
+  const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+  const int count = chain == nullptr ? 0 : sk_X509_num(chain);
+  if (count <= 0) return std::nullopt;
+  ChainValidity out{std::numeric_limits<UnixSeconds>::min(),
+                    std::numeric_limits<UnixSeconds>::max()};
+  for (int i = 0; i < count; ++i) {
+    const X509* const certificate = sk_X509_value(chain, i);
+    const auto begin = unix_time(X509_get0_notBefore(certificate));
+    const auto end = unix_time(X509_get0_notAfter(certificate));
+    if (!begin || !end) return std::nullopt;
+    out.not_before = std::max(out.not_before, *begin);
+    out.not_after = std::min(out.not_after, *end);
+  }
+  return out;
 }
 
 X509Ptr read_der(ByteView der) {
@@ -93,6 +133,17 @@ Result<ExternalKey> use_identity(SSL_CTX* context, const ClientIdentity& identit
 
 }  // namespace
 
+Result<UnixSeconds> trust_anchors_begin(const std::string& pem) {
+  PAVISE_TRY_ASSIGN(const std::vector<X509Ptr> anchors, read_trust_anchors(pem));
+  UnixSeconds first = std::numeric_limits<UnixSeconds>::max();
+  for (const X509Ptr& anchor : anchors) {
+    const auto begin = unix_time(X509_get0_notBefore(anchor.get()));
+    if (!begin) return Error(kBadOptions, "the CA file holds a certificate without a beginning");
+    first = std::min(first, *begin);
+  }
+  return first;
+}
+
 class TlsSession {
  public:
   TlsSession(SessionPtr session, std::string server_name)
@@ -111,6 +162,7 @@ struct TlsClient::Impl {
   Status set_up(const std::string& name, const TlsOptions& options);
   Status set_up_verification(const TlsOptions& options);
   Status shake_hands(Deadline deadline);
+  Status judge_learned_time();
   // What an SSL_* call that returned `code` needs: ok to call it again, or the error.
   Status after(int code, Deadline deadline);
   Error failure(const ErrorInfo& otherwise);
@@ -161,7 +213,8 @@ Status TlsClient::Impl::set_up(const std::string& name, const TlsOptions& option
 
 Status TlsClient::Impl::set_up_verification(const TlsOptions& options) {
   validation_time = options.validation_time.value_or(std::time(nullptr));
-  SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_set_verify(ssl.get(), SSL_VERIFY_PEER,
+                 options.learn_time ? &tolerate_not_yet_valid : nullptr);
   X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_time(param, validation_time);
   X509_VERIFY_PARAM_set_hostflags(
@@ -246,6 +299,17 @@ Status TlsClient::Impl::shake_hands(Deadline deadline) {
   }
 }
 
+// The beginning of a certificate was taken for the time; at that time all must be valid.
+Status TlsClient::Impl::judge_learned_time() {
+  const auto validity = validity_of(ssl.get());
+  if (!validity) return Error(kNotTrusted, "no chain to learn the time from");
+  const UnixSeconds learned = std::max(validation_time, validity->not_before);
+  if (learned > validity->not_after)
+    return Error(kClockOrValidity,
+                 "it ends before it begins; the time cannot be " + utc_text(learned));
+  return {};
+}
+
 TlsClient::TlsClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsClient::TlsClient(TlsClient&&) noexcept = default;
 TlsClient& TlsClient::operator=(TlsClient&&) noexcept = default;
@@ -265,6 +329,7 @@ Result<TlsClient> TlsClient::connect(const std::string& host, std::uint16_t port
   ERR_clear_error();
   auto ready = impl->set_up(options.server_name.empty() ? host : options.server_name, options);
   if (ready) ready = impl->shake_hands(deadline);
+  if (ready && options.learn_time) ready = impl->judge_learned_time();
   ERR_clear_error();
   if (!ready) return ready.error();
   impl->broken = false;
@@ -312,6 +377,10 @@ Result<Digest256> TlsClient::export_keying_material(std::string_view label) cons
     return Error(kHandshakeFailed, "exporter");
   }
   return out;
+}
+
+std::optional<ChainValidity> TlsClient::server_validity() const {
+  return validity_of(impl_->ssl.get());
 }
 
 bool TlsClient::resumed() const {

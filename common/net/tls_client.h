@@ -30,16 +30,34 @@ struct ClientIdentity {
 // secret: keep it in memory only.
 class TlsSession;
 
+// Carried by the options, it lets a connection succeed although certificates of the server's chain
+// are not valid yet: who signed them says by that that it is later than validation_time. Everything
+// else is judged as ever, and the end of each certificate against the time learned. For a device
+// that has no clock, where it asks for its certificate; nothing else may construct one
+// (docs/adr/0016).
+class LearnTimeFromServer {};
+
+// The span in which every certificate of a verified chain is valid, its trust anchor included.
+struct ChainValidity {
+  UnixSeconds not_before = 0;
+  UnixSeconds not_after = 0;
+  bool operator==(const ChainValidity&) const = default;
+};
+
 struct TlsOptions {
   std::string trust_anchors_pem = {};  // one or more certificates; nothing else is trusted
   std::string server_name = {};  // DNS name or address that the certificate must hold; empty: host
   std::optional<ClientIdentity> identity = {};
   std::optional<UnixSeconds> validation_time = {};  // instead of the wall clock
+  std::optional<LearnTimeFromServer> learn_time = {};
   bool allow_tls12 = false;
   Millis connect_timeout{10'000};  // TCP and handshake together
   std::shared_ptr<const TlsSession> resume =
       {};  // ignored when it was made for another server name
 };
+
+// When the first of these trust anchors began to be valid: it is later now. kBadOptions.
+Result<UnixSeconds> trust_anchors_begin(const std::string& pem);
 
 class TlsClient {
  public:
@@ -61,6 +79,8 @@ class TlsClient {
   // RFC 8446 section 7.5 without context, 32 bytes. kHandshakeFailed when the stack refuses.
   Result<Digest256> export_keying_material(std::string_view label) const;
 
+  // Of the chain that was verified; nullopt for a resumed connection, which shows none.
+  std::optional<ChainValidity> server_validity() const;
   // True when the peer accepted TlsOptions::resume.
   bool resumed() const;
   // The newest session that the server offered so far; null when it offered none. TLS 1.3 servers

@@ -172,6 +172,98 @@ TEST(TlsClient, SaysWhyAServerIsNotTrusted) {
   }
 }
 
+// For a device without a clock. Each row is a chain, the time here, and what comes of it with and
+// without the permission to learn.
+TEST(TlsClient, LearnsTheTimeFromAServerAndNothingElse) {
+  const TestCa ca;
+  const TestCa foreign("Foreign CA");
+  constexpr UnixSeconds kDay = 86'400;
+  const UnixSeconds now = std::time(nullptr);
+  const CertificateSpec current{.not_before = now - 3600, .not_after = now + kDay};
+  const CertificateSpec old{.not_before = now - 90 * kDay, .not_after = now - kDay};
+  struct Row {
+    const char* name;
+    testing::TestIdentity identity;
+    std::string server_name;
+    UnixSeconds at;
+    const ErrorInfo* strict;
+    const ErrorInfo* learning;
+  };
+  const Row rows[] = {
+      {"the time is right", ca.issue(current), "", now, nullptr, nullptr},
+      {"clock before the certificate", ca.issue(current), "", now - kDay, &kClockOrValidity,
+       nullptr},
+      {"clock years before it", ca.issue(current), "", now - 9 * 365 * kDay, &kClockOrValidity,
+       nullptr},
+      {"an old certificate, ended before our floor", ca.issue(old), "", now, &kClockOrValidity,
+       &kClockOrValidity},
+      {"one second after its end", ca.issue(old), "", now - kDay + 1, &kClockOrValidity,
+       &kClockOrValidity},
+      {"never valid", ca.issue({.not_before = now, .not_after = now - 3600}), "", now - kDay,
+       &kClockOrValidity, &kClockOrValidity},
+      {"outlives its issuer",
+       ca.issue({.not_before = now + 11 * 365 * kDay, .not_after = now + 12 * 365 * kDay}), "", now,
+       &kClockOrValidity, &kClockOrValidity},
+      {"foreign CA, not yet valid", foreign.issue(current), "", now - kDay, &kNotTrusted,
+       &kNotTrusted},
+      {"other name, not yet valid", ca.issue(current), "pavise.example", now - kDay, nullptr,
+       &kNameMismatch},
+  };
+  for (const Row& row : rows) {
+    LoopbackServer server({.identity = row.identity}, echo);
+    TlsOptions options = trusting(ca);
+    options.server_name = row.server_name;
+    options.validation_time = row.at;
+    const auto strict = TlsClient::connect("127.0.0.1", server.port(), options);
+    if (row.strict != nullptr) {
+      ASSERT_FALSE(strict) << row.name;
+      EXPECT_TRUE(strict.error().is(*row.strict)) << row.name << ": " << strict.error().message();
+    } else if (row.learning == nullptr) {
+      EXPECT_TRUE(strict) << row.name << ": " << strict.error().message();
+    }
+    options.learn_time.emplace();
+    const auto learning = TlsClient::connect("127.0.0.1", server.port(), options);
+    if (row.learning == nullptr) {
+      ASSERT_TRUE(learning) << row.name << ": " << learning.error().message();
+      EXPECT_EQ(learning->server_validity(), (ChainValidity{now - 3600, now + kDay})) << row.name;
+    } else {
+      ASSERT_FALSE(learning) << row.name;
+      EXPECT_TRUE(learning.error().is(*row.learning))
+          << row.name << ": " << learning.error().message();
+    }
+  }
+}
+
+// A resumed connection shows no chain, so there is nothing to learn from.
+TEST(TlsClient, LearnsNothingFromAResumedConnection) {
+  const TestCa ca;
+  LoopbackServer server({.identity = ca.issue()}, echo);
+  TlsOptions options = trusting(ca);
+  auto first = TlsClient::connect("127.0.0.1", server.port(), options);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(ask(*first, "x"));
+  options.resume = first->session();
+  auto resumed = TlsClient::connect("127.0.0.1", server.port(), options);
+  ASSERT_TRUE(resumed);
+  ASSERT_TRUE(resumed->resumed());
+  EXPECT_FALSE(resumed->server_validity());
+  ASSERT_TRUE(ask(*resumed, "x"));
+  options.resume = resumed->session();
+  options.learn_time.emplace();
+  EXPECT_FALSE(TlsClient::connect("127.0.0.1", server.port(), options));
+}
+
+TEST(TlsClient, TrustAnchorsSayWhenTheyBegan) {
+  const TestCa ca;
+  const TestCa second;
+  const UnixSeconds expected = std::time(nullptr) - 10 * 365 * 86'400LL;
+  const auto begin = trust_anchors_begin(ca.pem() + second.pem());
+  ASSERT_TRUE(begin);
+  EXPECT_NEAR(static_cast<double>(*begin), static_cast<double>(expected), 60);
+  EXPECT_FALSE(trust_anchors_begin(""));
+  EXPECT_FALSE(trust_anchors_begin(ca.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n"));
+}
+
 TEST(TlsClient, RefusesOldTlsUnlessAllowed) {
   const TestCa ca;
   LoopbackServer server({.identity = ca.issue(), .max_version = TLS1_2_VERSION}, echo);

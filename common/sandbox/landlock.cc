@@ -3,6 +3,7 @@
 // than the kernels that we may meet; unknown trailing fields must be zero, which older kernels
 // accept.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -67,6 +68,10 @@ bool has(const SandboxPolicy& policy, SyscallGroup group) {
   return std::ranges::find(policy.groups, group) != policy.groups.end();
 }
 
+bool keeps_kill(const SandboxPolicy& policy) {
+  return std::ranges::find(policy.capabilities_kept, CAP_KILL) != policy.capabilities_kept.end();
+}
+
 RulesetAttributes attributes_for(const SandboxPolicy& policy, int abi) {
   RulesetAttributes out{.handled_fs = kAllOfAbi1};
   if (abi >= 2) out.handled_fs |= kRefer;
@@ -77,9 +82,9 @@ RulesetAttributes attributes_for(const SandboxPolicy& policy, int abi) {
     if (!has(policy, SyscallGroup::tcp_client) || !policy.connect_ports.empty())
       out.handled_net |= kConnectTcp;
   }
-  if (abi >= 6) out.scoped = kScopeAbstractUnix | kScopeSignal;
-  // A parent must be able to signal the children that it has put into narrower domains of their
-  // own; scoping allows that, since they are nested below it.
+  // Scoping lets a parent signal the children that it has put into narrower domains of their own,
+  // since they are nested below it. Who keeps CAP_KILL is there to signal others as well.
+  if (abi >= 6) out.scoped = kScopeAbstractUnix | (keeps_kill(policy) ? 0 : kScopeSignal);
   return out;
 }
 

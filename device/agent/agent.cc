@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "device/agent/errors.h"
 #include "device/agent/twin.h"
 
 namespace pavise::agent {
@@ -36,7 +37,7 @@ Agent::Agent(AgentOptions options, AgentPorts ports)
       ports_(std::move(ports)),
       attest_backoff_(ports_.random),
       hub_backoff_(ports_.random),
-      time_floor_(options_.build_epoch),
+      time_floor_(options_.time_floor),
       interval_s_(options_.telemetry_interval_s) {
   attest_at_ms_ = connect_at_ms_ = telemetry_at_ms_ = ports_.clock.steady_ms();
 }
@@ -110,13 +111,7 @@ void Agent::load_certificate() {
 
 void Agent::attest(std::int64_t now_ms) {
   auto outcome = ports_.attester.attest(now_s());
-  if (!outcome) {
-    if (judgement_ == Judgement::not_asked) judgement_ = Judgement::unreachable;
-    const std::int64_t wait_ms = attest_backoff_.next_ms(outcome.error().retry());
-    attest_at_ms_ = now_ms + wait_ms;
-    ports_.log.line("attestation failed: " + outcome.error().message() + next_try(wait_ms));
-    return;
-  }
+  if (!outcome) return attest_failed(outcome.error(), now_ms);
   if (const auto* refusal = std::get_if<Refusal>(&*outcome)) {
     const std::int64_t wait_ms = attest_backoff_.next_ms(refusal->retry);
     attest_at_ms_ = now_ms + wait_ms;
@@ -130,16 +125,28 @@ void Agent::attest(std::int64_t now_ms) {
                     next_try(wait_ms));
     return;
   }
-  accept(std::get<DeviceCertificate>(*std::move(outcome)), now_ms);
+  auto& certificate = std::get<DeviceCertificate>(*outcome);
+  if (certificate.not_after <= time_floor_)
+    return attest_failed(Error(kCertificateUnusable, "it ended before " + utc_text(time_floor_)),
+                         now_ms);
+  accept(std::move(certificate), now_ms);
+}
+
+void Agent::attest_failed(const Error& error, std::int64_t now_ms) {
+  if (judgement_ == Judgement::not_asked) judgement_ = Judgement::unreachable;
+  const std::int64_t wait_ms = attest_backoff_.next_ms(error.retry());
+  attest_at_ms_ = now_ms + wait_ms;
+  ports_.log.line("attestation failed: " + error.message() + next_try(wait_ms));
 }
 
 void Agent::accept(DeviceCertificate certificate, std::int64_t now_ms) {
   judgement_ = Judgement::judged;
   certificate_ = std::make_unique<const DeviceCertificate>(std::move(certificate));
   certificate_proven_ = false;
+  time_floor_ = std::max(time_floor_, certificate_->issued_after);
   const UnixSeconds wall = ports_.clock.now_s();
   const bool fits = wall >= certificate_->not_before && wall < certificate_->renew_at;
-  clock_offset_s_ = fits ? 0 : certificate_->not_before + 1 - wall;
+  clock_offset_s_ = fits ? 0 : certificate_->issued_after + 1 - wall;
   if (!kernel_to_certificate_ms_) kernel_to_certificate_ms_ = ports_.system.since_kernel_start_ms();
   ports_.log.line("attested, certificate until " + utc_text(certificate_->not_after));
   if (auto saved = ports_.store.save(*certificate_); !saved)

@@ -19,7 +19,7 @@ struct AgentOptions {
   DeviceId device;
   std::string version;
   int telemetry_interval_s = 30;
-  UnixSeconds build_epoch = 0;  // the time is never taken to be earlier
+  UnixSeconds time_floor = 0;  // the time is never taken to be earlier
 };
 
 // All outlive the agent.
@@ -54,6 +54,7 @@ class Agent {
 
   void load_certificate();
   void attest(std::int64_t now_ms);
+  void attest_failed(const Error& error, std::int64_t now_ms);
   void accept(DeviceCertificate certificate, std::int64_t now_ms);
   void connect(std::int64_t now_ms);
   void serve(std::int64_t now_ms);

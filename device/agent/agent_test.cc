@@ -154,6 +154,7 @@ class World : public Attester,
     DeviceCertificate out;
     out.not_before = service_time() - 60;
     out.not_after = service_time() + kDay;
+    out.issued_after = out.not_before;
     out.renew_at = service_time() + 16 * 3600;
     out.hub_host = "hub.test";
     return out;
@@ -165,7 +166,7 @@ class World : public Attester,
     return Agent({.device = *DeviceId::parse(id),
                   .version = "0.1",
                   .telemetry_interval_s = interval_s,
-                  .build_epoch = kNow - 1000},
+                  .time_floor = kNow - 1000},
                  {.clock = clock,
                   .attester = *this,
                   .connector = *this,
@@ -423,12 +424,64 @@ TEST(Agent, AClockSetBackByARestartIsFlooredByTheStoredCertificate) {
   world.service_ahead_s = 20 * kDay;
   world.stored = world.certificate();
   world.stored->not_before = kNow;
+  world.stored->issued_after = kNow;
   world.stored->renew_at = kNow + kDay / 2;
   world.stored->not_after = kNow + kDay;
   Agent agent = world.agent();
   world.run(agent, 5'000);
   EXPECT_TRUE(agent.online());
   EXPECT_EQ(world.attested_as_of.at(0), kNow);
+}
+
+// The certificate of the service may be younger than the leaf's backdated beginning.
+TEST(Agent, TheTimeOfTheServiceIsLearnedAtTheFirstStart) {
+  World world(1000);
+  world.service_ahead_s = kNow - 1000;
+  DeviceCertificate first = world.certificate();
+  first.issued_after = kNow - 5;
+  world.outcomes.emplace_back(AttestOutcome(first));
+  Agent agent = world.agent();
+  world.run(agent, 15'000);
+  EXPECT_TRUE(agent.online());
+  EXPECT_EQ(world.hub.connected_at.at(0), kNow - 4);
+}
+
+// Somebody who recorded an answer, or who kept an old key of the service, turns no clock back.
+TEST(Agent, AnAnswerFromBeforeTheFloorIsRefused) {
+  World world(1000);
+  DeviceCertificate old = world.certificate();
+  old.not_before = old.issued_after = kNow - 1000 - kDay;
+  for (const UnixSeconds end : {kNow - 1001, kNow - 1000}) {
+    old.not_after = end;
+    world.outcomes.emplace_back(AttestOutcome(old));
+  }
+  Agent agent = world.agent();
+  world.run(agent, 1'500);
+  EXPECT_FALSE(agent.online());
+  EXPECT_FALSE(world.stored);
+  EXPECT_TRUE(world.logged("PV-AGT-015"));
+
+  old.not_after = kNow - 999;  // the first second that may still be
+  world.outcomes.clear();
+  world.outcomes.emplace_back(AttestOutcome(old));
+  world.run(agent, 5'000);
+  EXPECT_TRUE(world.stored);
+}
+
+TEST(Agent, WhatWasLearnedIsTheFloorOfTheNextAnswer) {
+  World world(1000);
+  world.service_ahead_s = kNow - 1000;
+  Agent agent = world.agent(60);
+  world.run(agent, 17 * 3600 * 1000LL);  // renewed once
+  ASSERT_EQ(world.attested_at_ms.size(), 2U);
+  DeviceCertificate replayed = world.certificate();
+  replayed.not_before = replayed.issued_after = kNow - kDay;
+  replayed.not_after = kNow + 16 * 3600 - 120;  // before the second one was issued
+  for (int i = 0; i < 1000; ++i) world.outcomes.emplace_back(AttestOutcome(replayed));
+  world.run(agent, 16 * 3600 * 1000LL);
+  EXPECT_GT(world.attested_at_ms.size(), 2U);
+  EXPECT_TRUE(world.logged("PV-AGT-015"));
+  EXPECT_GT(world.stored->not_after, replayed.not_after);
 }
 
 TEST(Agent, LivesWithoutItsDisk) {

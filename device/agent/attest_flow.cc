@@ -1,5 +1,7 @@
 #include "device/agent/attest_flow.h"
 
+#include <algorithm>
+
 #include "common/crypto/crypto.h"
 #include "protocol/evidence/evidence.h"
 #include "protocol/tpm/public_area.h"
@@ -18,6 +20,17 @@ std::optional<AttestOutcome> refusal_in(ByteView body) {
   auto* refused = response ? std::get_if<evidence::Refused>(&*response) : nullptr;
   if (refused == nullptr) return std::nullopt;
   return Refusal{std::move(refused->code), std::move(refused->reason), refused->retry};
+}
+
+// The answer sets a clock that may have nothing else to go by. It came over a connection that was
+// vouched for by certificates which end, so it cannot come from later than that.
+Status bound_time(DeviceCertificate& certificate,
+                  const std::optional<net::ChainValidity>& service) {
+  if (!service) return Error(kCertificateUnusable, "the service showed no certificate of its own");
+  if (certificate.not_before > service->not_after)
+    return Error(kCertificateUnusable, "it begins after the end of the service's own certificate");
+  certificate.issued_after = std::max(certificate.not_before, service->not_before);
+  return {};
 }
 
 }  // namespace
@@ -64,6 +77,7 @@ Result<AttestOutcome> AttestFlow::attest(UnixSeconds now) {
   if (!response) return service_answer("verdict", response.error());
   PAVISE_TRY_ASSIGN(DeviceCertificate certificate,
                     read_certificate(std::get<evidence::Accepted>(*response), answer, owner_));
+  PAVISE_TRY(bound_time(certificate, channel->service_validity()));
   return AttestOutcome(std::move(certificate));
 }
 

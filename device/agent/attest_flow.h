@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/net/tls_client.h"
 #include "device/agent/certificate.h"
 #include "device/agent/monitor_client.h"
 #include "device/agent/ports.h"
@@ -21,12 +22,14 @@ class AttestChannel {
   // The body of the answer, whatever its status. kServiceAnswer: not CBOR.
   virtual Result<Bytes> post(const std::string& path, Bytes body) = 0;
   virtual Result<Digest256> exporter(std::string_view label) = 0;
+  // The time in which the certificates that the service showed are valid. nullopt: it showed none.
+  virtual std::optional<net::ChainValidity> service_validity() = 0;
 };
 
 class AttestDialer {
  public:
   virtual ~AttestDialer() = default;
-  // The server's certificate is judged as of `now`.
+  // The server's certificate is judged as of `now`, or as of its own beginning if that is later.
   virtual Result<std::unique_ptr<AttestChannel>> open(UnixSeconds now) = 0;
 };
 

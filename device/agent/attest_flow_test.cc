@@ -24,6 +24,7 @@ struct FakeService {
   int connections = 0;
   std::string exporter_label = {};
   UnixSeconds judged_as_of = 0;
+  std::optional<net::ChainValidity> validity = net::ChainValidity{kNow - 100, kNow + 90 * 86'400};
 };
 
 class FakeChannel final : public AttestChannel {
@@ -44,6 +45,7 @@ class FakeChannel final : public AttestChannel {
     out.fill(std::byte{0xee});
     return out;
   }
+  std::optional<net::ChainValidity> service_validity() override { return service_.validity; }
 
  private:
   FakeService& service_;
@@ -191,6 +193,25 @@ TEST_F(AttestFlowTest, ACertificateThatIsNotOursIsNotTaken) {
     ASSERT_FALSE(outcome);
     EXPECT_TRUE(outcome.error().is(kCertificateUnusable)) << outcome.error().message();
   }
+}
+
+// Whoever holds a key of the service can set a clock no further than that key's certificate
+// reaches.
+TEST_F(AttestFlowTest, AnAnswerFromAfterTheServicesOwnCertificateIsRefused) {
+  service.validity = {kNow - 100, kNow - 1};
+  auto refused = attest();
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(kCertificateUnusable)) << refused.error().message();
+  service.validity = {kNow - 100, kNow};
+  EXPECT_TRUE(attest());
+  service.validity.reset();
+  EXPECT_TRUE(attest().error().is(kCertificateUnusable));
+}
+
+TEST_F(AttestFlowTest, TheTimeIsTheLaterOfBothBeginnings) {
+  EXPECT_EQ(std::get<DeviceCertificate>(*attest()).issued_after, kNow);
+  service.validity->not_before = kNow + 50;
+  EXPECT_EQ(std::get<DeviceCertificate>(*attest()).issued_after, kNow + 50);
 }
 
 }  // namespace

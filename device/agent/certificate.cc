@@ -47,6 +47,7 @@ Result<DeviceCertificate> read_certificate(const evidence::Accepted& accepted, B
   }
   out.not_before = leaf->not_before();
   out.not_after = leaf->not_after();
+  out.issued_after = out.not_before;
   const bool sensible = accepted.renew_by > out.not_before && accepted.renew_by <= out.not_after;
   out.renew_at =
       sensible ? accepted.renew_by : out.not_after - (out.not_after - out.not_before) / 3;

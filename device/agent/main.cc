@@ -1,6 +1,7 @@
 // Wires the agent: files and the monitor's socket; then closes the sandbox and lives.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <vector>
 
@@ -70,6 +71,7 @@ Status run(const Options& options, Console& console) {
   PAVISE_TRY_ASSIGN(const std::string text, read_required(options.config_file, kConfigSizeMax + 1));
   PAVISE_TRY_ASSIGN(const DeviceConfig config, DeviceConfig::parse(text));
   PAVISE_TRY_ASSIGN(const std::string ca_pem, read_required(options.service_ca_file, kPemSizeMax));
+  PAVISE_TRY_ASSIGN(const UnixSeconds anchors_begin, net::trust_anchors_begin(ca_pem));
   MonitorChannel monitor{ipc::SeqpacketChannel(UniqueFd(options.monitor_fd))};
   load_tls_library();
   PAVISE_TRY(sandbox::apply(sandbox_policy(options.data_folder)));
@@ -86,7 +88,7 @@ Status run(const Options& options, Console& console) {
   Agent agent({.device = owner.device,
                .version = PAVISE_VERSION,
                .telemetry_interval_s = config.telemetry_interval_s,
-               .build_epoch = config.build_epoch},
+               .time_floor = std::max(config.build_epoch, anchors_begin)},
               {.clock = clock,
                .attester = attester,
                .connector = connector,

@@ -4,6 +4,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/net/https_client.h"
+#include "device/memory/startup_pages.h"
 #include "protocol/evidence/limits.h"
 
 namespace pavise::agent {
@@ -32,6 +33,9 @@ class HttpsAttestChannel final : public AttestChannel {
   }
   Result<Digest256> exporter(std::string_view label) override {
     return client_.tls().export_keying_material(label);
+  }
+  std::optional<net::ChainValidity> service_validity() override {
+    return client_.tls().server_validity();
   }
 
  private:
@@ -76,6 +80,7 @@ Result<std::unique_ptr<AttestChannel>> HttpsAttestDialer::open(UnixSeconds now) 
                                               {.trust_anchors_pem = service_ca_pem_,
                                                .server_name = config_.service_name,
                                                .validation_time = now,
+                                               .learn_time = net::LearnTimeFromServer{},
                                                .connect_timeout = kConnectTimeout},
                                               {.body_bytes_max = evidence::kResponseBytesMax}));
   return std::unique_ptr<AttestChannel>(std::make_unique<HttpsAttestChannel>(std::move(client)));
@@ -98,6 +103,8 @@ Result<std::unique_ptr<HubConnection>> TlsHubConnector::connect(
   session_->reset();  // a session that fails is not tried twice
   PAVISE_TRY_ASSIGN(net::TlsClient tls,
                     net::TlsClient::connect(config_.hub_address, certificate.hub_port, options));
+  // Attestation and handshake are over; what they used is not needed again for hours.
+  device::release_startup_pages();
   return std::unique_ptr<HubConnection>(
       std::make_unique<TlsHubConnection>(std::move(tls), session_));
 }

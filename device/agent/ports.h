@@ -23,6 +23,8 @@ struct DeviceCertificate {
   std::vector<Bytes> chain_der;  // leaf first
   UnixSeconds not_before = 0;
   UnixSeconds not_after = 0;
+  UnixSeconds issued_after =
+      0;  // it is later now: its own beginning, or the service's if that is later
   UnixSeconds renew_at = 0;  // no later than
   std::string hub_host;
   std::uint16_t hub_port = 0;
@@ -43,7 +45,7 @@ class Attester {
  public:
   virtual ~Attester() = default;
   // One whole attestation: blocks up to the deadlines of its network and of the TPM. The service's
-  // TLS certificate is judged as of `now`.
+  // TLS certificate is judged as of `now`, or as of its own beginning if that is later.
   virtual Result<AttestOutcome> attest(UnixSeconds now) = 0;
 };
 

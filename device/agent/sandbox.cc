@@ -9,6 +9,7 @@ sandbox::SandboxPolicy sandbox_policy(const std::string& data_folder) {
   policy.paths = {
       {.path = data_folder, .access = PathAccess::read_write},
       {.path = "/proc", .access = PathAccess::read},
+      {.path = "/run/pavise/init-memory", .access = PathAccess::read, .may_be_missing = true},
       {.path = "/etc/os-release", .access = PathAccess::read, .may_be_missing = true},
       {.path = "/usr/lib/os-release", .access = PathAccess::read, .may_be_missing = true},
       // getaddrinfo() reads these when the service is given by name.

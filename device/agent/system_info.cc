@@ -105,7 +105,7 @@ SystemInfo LinuxSystemProbe::read() {
     out.memory_free_kib = parse_kib_line(*text, "MemAvailable:");
   }
   out.agent_pss_kib = pss_kib("/proc/self/smaps_rollup");
-  out.init_pss_kib = pss_kib("/proc/1/smaps_rollup");
+  out.init_pss_kib = pss_kib("/run/pavise/init-memory");
   if (const auto text = read_file("/etc/os-release", kProcSizeMax))
     out.os_release = parse_os_release(*text);
   if (auto text = read_file("/proc/sys/kernel/random/boot_id", 64)) {

@@ -17,7 +17,7 @@ struct SystemInfo {
   std::optional<std::int64_t> memory_total_kib;
   std::optional<std::int64_t> memory_free_kib;  // MemAvailable: what could still be used
   std::optional<std::int64_t> agent_pss_kib;
-  std::optional<std::int64_t> init_pss_kib;  // only where the kernel lets us read it
+  std::optional<std::int64_t> init_pss_kib;  // as init itself says (device/init/memory_note)
   std::string os_release;                    // PRETTY_NAME, or NAME
   std::string boot_id;
 };

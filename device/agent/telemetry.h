@@ -12,7 +12,7 @@ namespace pavise::agent {
 // Where the agent's idea of the time comes from.
 enum class ClockSource {
   wall,         // the machine's clock
-  image,        // it lies before the image was built: the time of the build instead
+  image,        // it lies before the image and its trust anchor: their time instead
   certificate,  // it contradicts a fresh certificate: corrected by that
 };
 

@@ -90,26 +90,30 @@ Status set_budget(const std::string& cgroup_root, const ChildSpec& spec) {
   return write_file(group + "/pids.max", std::to_string(spec.processes_max));
 }
 
+Result<OutputPipe> make_output_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return Error(kChildNotStarted, std::string("pipe: ") + std::strerror(errno));
+  OutputPipe pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  ::fcntl(pipe.read_end.get(), F_SETFL, O_NONBLOCK);
+  return pipe;
+}
+
+void run_child(const std::string& cgroup_root, const ChildSpec& spec,
+               const std::vector<int>& sockets, int output) {
+  const char* const step = become_program(group_path(cgroup_root, spec), spec, sockets, output);
+  const std::string line = std::string("not started: ") + step + ": " + std::strerror(errno) + '\n';
+  (void)!::write(STDERR_FILENO, line.data(), line.size());
+  ::_exit(kExitNotStarted);
+}
+
 Result<RunningChild> start_child(const std::string& cgroup_root, const ChildSpec& spec,
                                  const std::vector<int>& sockets) {
-  std::array<int, 2> pipe_ends{};
-  if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0)
-    return Error(kChildNotStarted, spec.name + ": " + std::strerror(errno));
-  UniqueFd read_end(pipe_ends[0]);
-  const UniqueFd write_end(pipe_ends[1]);
-  ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
-
+  PAVISE_TRY_ASSIGN(OutputPipe pipe, make_output_pipe());
   const pid_t pid = ::fork();
   if (pid < 0) return Error(kChildNotStarted, spec.name + ": " + std::strerror(errno));
-  if (pid == 0) {
-    const char* const step =
-        become_program(group_path(cgroup_root, spec), spec, sockets, write_end.get());
-    const std::string line =
-        std::string("not started: ") + step + ": " + std::strerror(errno) + '\n';
-    (void)!::write(STDERR_FILENO, line.data(), line.size());
-    ::_exit(kExitNotStarted);
-  }
-  return RunningChild{pid, std::move(read_end)};
+  if (pid == 0) run_child(cgroup_root, spec, sockets, pipe.write_end.get());
+  return RunningChild{pid, std::move(pipe.read_end)};
 }
 
 }  // namespace pavise::device

@@ -38,6 +38,17 @@ Status enable_budgets(const std::string& cgroup_root);
 // Makes the group of this program and writes its limits. kNoBudget.
 Status set_budget(const std::string& cgroup_root, const ChildSpec& spec);
 
+// Where a program prints to.
+struct OutputPipe {
+  UniqueFd read_end;  // non-blocking
+  UniqueFd write_end;
+};
+Result<OutputPipe> make_output_pipe();  // kChildNotStarted
+
+// In a process made for it: becomes the program. The first failure becomes a line on `output`.
+[[noreturn]] void run_child(const std::string& cgroup_root, const ChildSpec& spec,
+                            const std::vector<int>& sockets, int output);
+
 // Starts it: `sockets` become its descriptors 3, 4, ...; input is empty, output goes to a pipe; the
 // environment is empty; user, group, limits and control group are set, all capabilities dropped,
 // no_new_privs on. Returns at once; a failure after the fork ends the child with exit code 127 and

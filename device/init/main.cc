@@ -15,9 +15,11 @@
 #include "device/boot/boot_parameters.h"
 #include "device/boot/mount_point.h"
 #include "device/init/data_volume.h"
+#include "device/init/memory_note.h"
 #include "device/init/monitor_link.h"
 #include "device/init/sandbox.h"
 #include "device/init/supervisor.h"
+#include "device/memory/startup_pages.h"
 
 namespace pavise::device {
 namespace {
@@ -25,6 +27,7 @@ namespace {
 constexpr const char* kWho = "pavise-init";
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 constexpr const char* kTemplate = "/usr/lib/pavise/data.template";
+constexpr const char* kMemoryNote = "/run/pavise/init-memory";  // device/agent/system_info reads it
 constexpr const char* kData = "/data";
 constexpr const char* kAgentData = "/data/agent";
 constexpr uid_t kMonitorUid = 10;
@@ -115,6 +118,12 @@ Supervisor::Programs programs() {
                     .open_files_max = 64}};
 }
 
+Status confine_launcher() {
+  PAVISE_TRY(sandbox::apply(launcher_policy()));
+  release_startup_pages();
+  return {};
+}
+
 Status run(const Clock& clock) {
   PAVISE_TRY(mount_rest());
   PAVISE_TRY_ASSIGN(const BootParameters parameters, read_parameters());
@@ -124,12 +133,20 @@ Status run(const Clock& clock) {
                     Supervisor::create(kCgroupRoot, programs(), clock, print));
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
-  PAVISE_TRY(give_up_powers());
+  PAVISE_TRY_ASSIGN(Launcher launcher,
+                    Launcher::fork(kCgroupRoot, programs().in_order(), confine_launcher));
+  auto note = MemoryNote::create(kMemoryNote, {"self", std::to_string(launcher.pid())});
+  if (!note) say(note.error().message());
+  supervisor.start_through(std::move(launcher));
+  PAVISE_TRY(sandbox::apply(init_policy()));
+  release_startup_pages();
   PAVISE_TRY(supervisor.start_agent());
   say("up");
-  supervisor.run();
+  const Status ended = supervisor.run([&] {
+    if (note) (void)note->keep(clock.steady_ms()).has_value();
+  });
   supervisor.stop();
-  return {};
+  return ended;
 }
 
 }  // namespace

@@ -7,19 +7,24 @@ namespace pavise::device {
 sandbox::SandboxPolicy init_policy() {
   using enum sandbox::SyscallGroup;
   sandbox::SandboxPolicy policy{.name = "pavise-init"};
-  // To start children as other users, to end them, and to power off. Not among them: SYS_ADMIN (no
-  // mount, no device-mapper), NET_ADMIN, DAC_OVERRIDE, SYS_PTRACE, SYS_MODULE, SYS_RAWIO.
-  policy.capabilities_kept = {CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_BOOT};
-  policy.groups = {inherited_sockets, read_files,      write_files, tcp_client,
-                   event_loop,        child_processes, threads,     device_ioctl};
-  policy.extra_syscalls = {"reboot",
-                           "sync",
-                           "pause",
-                           "seccomp",
-                           "landlock_create_ruleset",
-                           "landlock_add_rule",
-                           "landlock_restrict_self",
-                           "rt_sigsuspend"};
+  policy.capabilities_kept = {CAP_KILL, CAP_SYS_BOOT};
+  // Sockets and pipes for the programs to come are made here; they are handed to the launcher.
+  policy.groups = {inherited_sockets};
+  policy.extra_syscalls = {"socketpair", "pipe2", "wait4", "kill", "reboot", "sync", "pause"};
+  policy.limits.open_files = 64;
+  return policy;
+}
+
+sandbox::SandboxPolicy launcher_policy() {
+  using enum sandbox::SyscallGroup;
+  sandbox::SandboxPolicy policy{.name = "pavise-init launcher"};
+  // To start children as other users. Not among them: SYS_ADMIN (no mount, no device-mapper),
+  // NET_ADMIN, DAC_OVERRIDE, SYS_PTRACE, SYS_MODULE, SYS_RAWIO, KILL, SYS_BOOT.
+  policy.capabilities_kept = {CAP_SETGID, CAP_SETUID, CAP_SETPCAP};
+  policy.groups = {inherited_sockets, read_files,      write_files,
+                   tcp_client,        child_processes, device_ioctl};
+  policy.extra_syscalls = {"seccomp", "landlock_create_ruleset", "landlock_add_rule",
+                           "landlock_restrict_self"};
   using enum sandbox::PathAccess;
   policy.paths = {{"/sbin", execute},    {"/usr", execute},
                   {"/lib", execute},     {"/lib64", execute},
@@ -29,10 +34,6 @@ sandbox::SandboxPolicy init_policy() {
                   {"/data", read_write}, {"/tmp", read_write}};
   policy.limits.open_files = 256;
   return policy;
-}
-
-Status give_up_powers() {
-  return sandbox::apply(init_policy());
 }
 
 }  // namespace pavise::device

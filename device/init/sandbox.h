@@ -1,5 +1,4 @@
-// What PID 1 keeps after set-up. Its children inherit the filter, so it must leave them what their
-// own sandboxes keep; theirs are narrower.
+// What PID 1 and its launcher keep after set-up.
 #pragma once
 
 #include "common/base/result.h"
@@ -7,10 +6,12 @@
 
 namespace pavise::device {
 
-// The policy, for the test that forbidden acts fail.
+// PID 1: ends children, reads what they print, asks the launcher, powers off. It opens no file and
+// starts no program.
 sandbox::SandboxPolicy init_policy();
 
-// Applies it to this process. Errors: PV-SBX-nnn.
-Status give_up_powers();
+// The launcher: starts programs as other users. They inherit its filter, so it must leave them what
+// their own sandboxes keep; theirs are narrower.
+sandbox::SandboxPolicy launcher_policy();
 
 }  // namespace pavise::device

@@ -14,6 +14,9 @@
 namespace pavise::device {
 namespace {
 
+// In Programs::in_order().
+constexpr std::size_t kMonitorPlace = 0;
+constexpr std::size_t kAgentPlace = 1;
 constexpr int kPollMs = 1000;
 constexpr int kStopPollMs = 100;
 constexpr int kStopTurns = 30;  // three seconds for those that do not listen
@@ -59,11 +62,20 @@ void Supervisor::say(const std::string& line) const {
   print_("pavise-init: " + line + '\n');
 }
 
+Result<RunningChild> Supervisor::start(const ChildSpec& spec, const std::vector<int>& sockets) {
+  if (!launcher_) return start_child(cgroup_root_, spec, sockets);
+  return launcher_->start_child(&spec == &programs_.monitor ? kMonitorPlace : kAgentPlace, sockets);
+}
+
+std::vector<ChildSpec> Supervisor::Programs::in_order() const {
+  return {monitor, agent};
+}
+
 Result<int> Supervisor::start_monitor() {
   PAVISE_TRY_ASSIGN(auto init_pair, socket_pair());
   PAVISE_TRY_ASSIGN(auto agent_pair, socket_pair());
-  PAVISE_TRY_ASSIGN(RunningChild child, start_child(cgroup_root_, programs_.monitor,
-                                                    {init_pair[1].get(), agent_pair[0].get()}));
+  PAVISE_TRY_ASSIGN(RunningChild child,
+                    start(programs_.monitor, {init_pair[1].get(), agent_pair[0].get()}));
   monitor_ = std::make_unique<Running>(
       Running{std::move(child), LineRelay(programs_.monitor.name, print_)});
   channel_ = std::move(init_pair[0]);
@@ -73,8 +85,7 @@ Result<int> Supervisor::start_monitor() {
 }
 
 Status Supervisor::start_agent() {
-  PAVISE_TRY_ASSIGN(RunningChild child,
-                    start_child(cgroup_root_, programs_.agent, {agent_channel_.get()}));
+  PAVISE_TRY_ASSIGN(RunningChild child, start(programs_.agent, {agent_channel_.get()}));
   agent_ =
       std::make_unique<Running>(Running{std::move(child), LineRelay(programs_.agent.name, print_)});
   // Only the agent may hold its end: when it ends, the monitor must notice.
@@ -82,8 +93,13 @@ Status Supervisor::start_agent() {
   return {};
 }
 
-void Supervisor::run() {
-  while (!stopping_) step(kPollMs);
+Status Supervisor::run(const std::function<void()>& each_turn) {
+  while (!stopping_) {
+    each_turn();
+    step(kPollMs);
+  }
+  if (launcher_gone_) return kLauncherGone;
+  return {};
 }
 
 void Supervisor::step(int timeout_ms) {
@@ -133,6 +149,10 @@ void Supervisor::reap() {
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
     if (monitor_ && monitor_->child.pid == pid) ended(monitor_, programs_.monitor, status);
     if (agent_ && agent_->child.pid == pid) ended(agent_, programs_.agent, status);
+    if (launcher_ && launcher_->pid() == pid) {
+      say("launcher " + describe(status));
+      launcher_gone_ = stopping_ = true;  // nothing could be started again
+    }
   }
 }
 

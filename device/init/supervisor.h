@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "device/init/child.h"
+#include "device/init/launcher.h"
 #include "device/init/line_relay.h"
 #include "device/init/restart_policy.h"
 
@@ -26,6 +28,7 @@ class Supervisor {
   struct Programs {
     ChildSpec monitor;  // descriptors: 3 init's channel, 4 the agent's channel
     ChildSpec agent;    // descriptor: 3 the monitor's channel
+    std::vector<ChildSpec> in_order() const;  // for the launcher
   };
 
   // Blocks SIGCHLD, SIGTERM, SIGINT, SIGPWR for the process and takes them by descriptor.
@@ -35,13 +38,18 @@ class Supervisor {
   static Result<Supervisor> create(std::string cgroup_root, Programs programs, const Clock& clock,
                                    Print print);
 
+  // From now on the launcher starts the programs (its specs: monitor, then agent), and its end asks
+  // for ours.
+  void start_through(Launcher launcher) { launcher_.emplace(std::move(launcher)); }
+
   // Starts the monitor. Returns init's end of its channel, which stays the supervisor's.
   // kChildNotStarted.
   Result<int> start_monitor();
   Status start_agent();  // after start_monitor(); kChildNotStarted
 
-  // Runs until a signal asks for the end. Blocks.
-  void run();
+  // Runs until a signal asks for the end, calling `each_turn` about once a second or more often.
+  // Blocks. kLauncherGone.
+  Status run(const std::function<void()>& each_turn);
   // One turn: relays output, reaps, restarts what is due. Blocks for at most timeout_ms.
   void step(int timeout_ms);
   // Asks both to end, then ends them. Blocks for about three seconds at most.
@@ -56,6 +64,7 @@ class Supervisor {
              UniqueFd signals);
 
   void say(const std::string& line) const;
+  Result<RunningChild> start(const ChildSpec& spec, const std::vector<int>& sockets);
   void poll_once(int timeout_ms);
   bool relay(Running& running);  // false when there is nothing more
   void read_signals();
@@ -76,6 +85,8 @@ class Supervisor {
   RestartPolicy restarts_;
   std::int64_t started_ms_ = 0;
   std::int64_t restart_at_ms_ = -1;
+  std::optional<Launcher> launcher_;
+  bool launcher_gone_ = false;
   bool stopping_ = false;
 };
 

@@ -153,10 +153,35 @@ TEST_F(SupervisorTest, SignalEndsTheRunAndChildrenAreAskedFirst) {
       "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done", "sleep 60");
   EXPECT_TRUE(turn_until(supervisor, "monitor: ready"));
   ::kill(::getpid(), SIGTERM);
-  supervisor.run();  // returns because of the signal
+  EXPECT_TRUE(supervisor.run([] {}));  // returns because of the signal
   supervisor.stop();
   EXPECT_THAT(console_, Contains("monitor: bye\n"));
   EXPECT_THAT(console_, Contains(HasSubstr("agent ended by signal 15")));
+}
+
+TEST_F(SupervisorTest, ALauncherStartsThemAgainAndItsEndIsTheEnd) {
+  const Supervisor::Programs programs{script("monitor", "echo child of $PPID; sleep 60"),
+                                      script("agent", "sleep 0.2; exit 9")};
+  auto supervisor = Supervisor::create(
+      folder_, programs, clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(supervisor && supervisor->start_monitor());
+  auto launcher = Launcher::fork(folder_, programs.in_order(), [] { return Status{}; });
+  ASSERT_TRUE(launcher) << launcher.error().message();
+  const pid_t pid = launcher->pid();
+  supervisor->start_through(std::move(*launcher));
+  ASSERT_TRUE(supervisor->start_agent());
+  EXPECT_TRUE(turn_until(*supervisor, "agent ended with exit code 9"));
+  EXPECT_TRUE(turn_until(*supervisor, "monitor ended by signal 9"));
+  clock_.advance_ms(kRestartFirstMs);
+  // The parent of both is PID 1, here this test, which learns how they ended.
+  const std::string line = "monitor: child of " + std::to_string(::getpid());
+  EXPECT_TRUE(turn_until(*supervisor, line, 2)) << testing::PrintToString(console_);
+  EXPECT_TRUE(turn_until(*supervisor, "agent ended with exit code 9", 2));
+  ::kill(pid, SIGKILL);
+  const Status ended = supervisor->run([] {});
+  ASSERT_FALSE(ended);
+  EXPECT_TRUE(ended.error().is(kLauncherGone));
+  supervisor->stop();
 }
 
 TEST_F(SupervisorTest, MissingControlGroupsAreAnError) {

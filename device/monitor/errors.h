@@ -35,9 +35,6 @@ inline constexpr ErrorInfo kNotYours{"PV-MON-009", Retry::never,
 inline constexpr ErrorInfo kBadRequest{"PV-MON-010", Retry::never,
                                        "a request is malformed or over a limit",
                                        "Keep to api/monitor.cddl."};
-inline constexpr ErrorInfo kMemoryUnknown{"PV-MON-011", Retry::later,
-                                          "the monitor's memory use cannot be read",
-                                          "Mount /proc before the monitor starts."};
 inline constexpr ErrorInfo kChannelBroken{"PV-MON-012", Retry::later,
                                           "the socket to a client is broken",
                                           "Init starts the monitor and the agent again."};

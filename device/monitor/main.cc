@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
+#include "device/memory/memory_report.h"
+#include "device/memory/startup_pages.h"
 #include "device/monitor/dispatch.h"
-#include "device/monitor/memory_report.h"
 #include "device/monitor/monitor.h"
 #include "device/monitor/options.h"
 #include "device/monitor/sandbox.h"
@@ -53,7 +54,7 @@ Bytes read_or_say(const std::string& path, std::size_t bytes_max) {
   return {};
 }
 
-Inputs read_inputs(const Options& options, const MemoryReport& memory) {
+Inputs read_inputs(const Options& options, const device::MemoryReport& memory) {
   Inputs inputs;
   inputs.event_log = read_or_say(options.event_log_path, eventlog::kLogBytesMax);
   inputs.signed_policy = read_or_say(options.pcr_policy_path, pcr_policy::kFileBytesMax);
@@ -71,7 +72,7 @@ Status run(const Options& options) {
   const ipc::SeqpacketChannel agent{UniqueFd(options.agent_fd)};
   PAVISE_TRY_ASSIGN(const auto address, root_of_trust::TpmAddress::parse(options.tpm));
   PAVISE_TRY_ASSIGN(const auto root, root_of_trust::open_tpm2(address));
-  const MemoryReport memory;
+  const device::MemoryReport memory;
   Monitor monitor(*root, read_inputs(options, memory));
   PAVISE_TRY(monitor.learn_past());
   // What is loaded at first use is loaded while it still can be. A failure will be told to the
@@ -79,7 +80,10 @@ Status run(const Options& options) {
   (void)monitor.identity();
   PAVISE_TRY(sandbox::apply(sandbox_policy(address.kind())));
   return serve(init, agent, [&monitor](Client client, const Result<Bytes>& packet) {
-    return answer(monitor, client, packet);
+    SecretBytes response = answer(monitor, client, packet);
+    // Requests come minutes apart.
+    device::release_startup_pages();
+    return response;
   });
 }
 

@@ -10,7 +10,7 @@
 
 #include <functional>
 
-#include "device/monitor/memory_report.h"
+#include "device/memory/memory_report.h"
 #include "device/monitor/monitor.h"
 #include "device/root_of_trust/testing/swtpm.h"
 #include "protocol/tpm/credential.h"
@@ -55,7 +55,7 @@ class MonitorSandbox : public ::testing::Test {
   std::unique_ptr<Swtpm> swtpm_ = Swtpm::start().value();
   std::unique_ptr<RootOfTrust> root_;
   crypto::P256PrivateKey key_ = crypto::P256PrivateKey::generate().value();
-  MemoryReport report_;
+  device::MemoryReport report_;
 };
 
 // On a device the list is the same but for local sockets. Numbers say which operation failed.

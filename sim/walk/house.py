@@ -73,6 +73,8 @@ class House:
         self.context = self.state / "context.json"
         self.pid_file = self.state / "server.pid"
         self.started_server = False
+        # In the server's certificate, besides its host name. Other names: another certificate at the next start.
+        self.server_names = [HOST_SEEN_BY_GUEST]
 
     def prepare(self):
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +105,8 @@ class House:
         first_start = not self.context.exists()
         command = [program("pavise-server"), "--state", self.server_dir, "--listen", "127.0.0.1",
                    "--management-port", ports["management"], "--device-port", ports["device"],
-                   "--hub-port", ports["hub"], "--host-name", HUB_NAME, "--san", HOST_SEEN_BY_GUEST,
+                   "--hub-port", ports["hub"], "--host-name", HUB_NAME,
+                   *(word for name in self.server_names for word in ("--san", name)),
                    "--spawn-signer", program("pavise-signer")]
         output = self.state / "server.first-start"
         with open(log_path, "a", encoding="utf-8") as log:

@@ -1,4 +1,4 @@
-#include "device/monitor/memory_report.h"
+#include "device/memory/memory_report.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,9 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "device/monitor/errors.h"
-
-namespace pavise::monitor {
+namespace pavise::device {
 namespace {
 
 constexpr std::string_view kLine = "\nPss:";
@@ -29,7 +27,8 @@ Result<std::uint64_t> parse_pss_kib(std::string_view report) {
   return value;
 }
 
-MemoryReport::MemoryReport() : fd_(::open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC)) {}
+MemoryReport::MemoryReport(const std::string& process)
+    : fd_(::open(("/proc/" + process + "/smaps_rollup").c_str(), O_RDONLY | O_CLOEXEC)) {}
 
 Result<std::uint64_t> MemoryReport::pss_kib() const {
   std::array<char, 4096> text{};
@@ -38,4 +37,4 @@ Result<std::uint64_t> MemoryReport::pss_kib() const {
   return parse_pss_kib({text.data(), static_cast<std::size_t>(size)});
 }
 
-}  // namespace pavise::monitor
+}  // namespace pavise::device

@@ -1,10 +1,8 @@
-#include "device/monitor/memory_report.h"
+#include "device/memory/memory_report.h"
 
 #include <gtest/gtest.h>
 
-#include "device/monitor/errors.h"
-
-namespace pavise::monitor {
+namespace pavise::device {
 namespace {
 
 TEST(MemoryReport, ReadsThePssLineAndNoOther) {
@@ -29,4 +27,4 @@ TEST(MemoryReport, ReadsTwice) {
 }
 
 }  // namespace
-}  // namespace pavise::monitor
+}  // namespace pavise::device
