@@ -8,9 +8,14 @@ namespace pavise::hub {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+// In one transaction: a process that is killed leaves all of it or nothing. The table may be there
+// without its version, from when that was not so.
 constexpr const char* kSchema =
-    "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) "
+    "WITHOUT ROWID;"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
 
 using Database = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
 using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;

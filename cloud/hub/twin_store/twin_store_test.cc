@@ -140,6 +140,17 @@ TEST(SqliteTwinStore, DamageIsReportedForThatDeviceOnly) {
   EXPECT_TRUE(store->execute(TwinCommand{Kind::get, device('b')}));
 }
 
+// A server killed in its first start left the table without its version, and no start worked again.
+TEST(SqliteTwinStore, OpensWhatAKilledFirstStartLeft) {
+  const TemporaryFolder folder;
+  run_sql(folder.file(),
+          "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) WITHOUT "
+          "ROWID;");
+  auto store = open_sqlite_twin_store(folder.file());
+  ASSERT_TRUE(store) << store.error().message();
+  EXPECT_TRUE((*store)->execute(TwinCommand{Kind::merge_desired, device('a'), R"({"y":2})"}));
+}
+
 TEST(SqliteTwinStore, RefusesANewerDatabaseAndAForeignFile) {
   const TemporaryFolder folder;
   run_sql(folder.file(), "PRAGMA user_version=2");
