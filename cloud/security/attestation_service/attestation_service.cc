@@ -28,6 +28,13 @@ EvidenceReply refused(const std::string& device, const Error& error) {
   return refused(device, error.code(), error.message(), error.retry());
 }
 
+// The cause of an internal failure is for the operator, not for the device.
+EvidenceReply failed(const DeviceId& id, std::string cause) {
+  EvidenceReply reply = refused(id.text(), kAttestInternal);
+  reply.cause = std::move(cause);
+  return reply;
+}
+
 }  // namespace
 
 Result<SecretBytes> AttestationService::activation_secret() {
@@ -232,7 +239,8 @@ VerdictRecord AttestationService::record_of(const DeviceId& id,
 }
 
 EvidenceReply AttestationService::refuse(const DeviceId& id, const attestation::Verdict& verdict) {
-  if (!registry_.add_verdict(record_of(id, verdict))) return refused(id.text(), kAttestInternal);
+  if (const Status kept = registry_.add_verdict(record_of(id, verdict)); !kept)
+    return failed(id, kept.error().message());
   return refused(id.text(), verdict.code, verdict.reason, verdict.retry);
 }
 
@@ -242,9 +250,9 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Error& error,
   record.code = error.code();
   record.reason = error.message();
   record.report = verdict != nullptr ? report_of(*verdict) : "{}";
-  if (!registry_.add_verdict(record)) return refused(id.text(), kAttestInternal);
-  // The cause of an internal failure is for the operator, not for the device.
-  if (error.is(kAttestInternal)) return refused(id.text(), kAttestInternal);
+  const Status kept = registry_.add_verdict(record);
+  if (error.is(kAttestInternal)) return failed(id, error.detail());
+  if (!kept) return failed(id, kept.error().message());
   return refused(id.text(), error);
 }
 
