@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -67,6 +68,17 @@ struct Limits {
   std::chrono::milliseconds stop_grace{5'000};     // for requests in progress
 };
 
+// A deadline of one connection. Used on that connection's strand only.
+class Alarm {
+ public:
+  virtual ~Alarm() = default;
+  // `due` is called once after `wait`, on any thread, unless set() or clear() comes first; a call
+  // that is under way already may still happen. Forgets an earlier wait.
+  virtual void set(std::chrono::milliseconds wait, std::function<void()> due) = 0;
+  virtual void clear() = 0;
+};
+using AlarmMaker = std::function<std::unique_ptr<Alarm>()>;
+
 struct Options {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;             // 0: the system chooses
@@ -75,6 +87,7 @@ struct Options {
   unsigned io_threads = 1;
   unsigned worker_threads = 4;
   Limits limits;
+  AlarmMaker make_alarm;  // empty: real time
 };
 
 class HttpServer {
@@ -94,6 +107,8 @@ class HttpServer {
 
   std::uint16_t port() const;
   std::size_t connections() const;
+  // Waits until at most so many are open. False after `patience`.
+  bool wait_for_connections(std::size_t at_most, std::chrono::milliseconds patience) const;
 
   // Accepts nothing more, closes idle connections, lets requests in progress end for at most
   // Limits::stop_grace, then closes the rest. Blocks until all threads have ended. Idempotent; not
