@@ -8,6 +8,7 @@
 
 #include "cli/program/commands.h"
 #include "cli/view/text.h"
+#include "cli/view/views.h"
 #include "common/net/socket.h"
 
 namespace pavise::cli {
@@ -98,7 +99,24 @@ class Doctor {
       return bad("service", Error(kBadAnswer, failed.message()), Exit::failed);
     look_at_clock();
     good("service", "version " + text("version") + ", up since " + text("started"));
+    look_at_storage();
     return true;
+  }
+
+  void look_at_storage() {
+    const json::value* storage = status_.as_object().if_contains("storage");
+    if (storage == nullptr || !storage->is_object()) return;
+    const json::value* state = storage->as_object().if_contains("state");
+    const std::string word =
+        state != nullptr && state->is_string() ? state->as_string().c_str() : "-";
+    const std::string detail = view::storage_text(*storage);
+    if (word == "ok") return good("storage", detail);
+    if (word == "low")
+      return warn("storage", detail, "Free space on the server's disk before it is full.");
+    findings_.push_back({"storage", "failed", detail,
+                         "Free space on the server's disk; it goes on by itself, nothing that was "
+                         "acknowledged is lost."});
+    exit_ = Exit::failed;
   }
 
   void look_at_clock() {

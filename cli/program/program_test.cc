@@ -343,6 +343,23 @@ TEST_F(ProgramTest, DoctorNamesTheFirstThingThatIsWrong) {
   EXPECT_EQ(well.out.find("failed"), std::string::npos);
   EXPECT_EQ(well.out.find("warning"), std::string::npos) << well.out;
 
+  const auto stored = [&](const std::string& state, const std::string& refused) {
+    answers["GET /status"] = {.body = R"({"service":"pavise","version":"1","time":")" + utc_now(0) +
+                                      R"(","storage":{"state":")" + state +
+                                      R"(","free_bytes":1048576,"size_bytes":3145728,)" +
+                                      R"("telemetry_refused":)" + refused + "}}"};
+  };
+  stored("low", "null");
+  const Outcome low = run({"doctor"});
+  EXPECT_EQ(low.code, 0);
+  EXPECT_NE(low.out.find("low, 1 of 3 MiB free"), std::string::npos) << low.out;
+  stored("full", R"("PV-LGS-002: full")");
+  const Outcome full = run({"doctor"});
+  EXPECT_EQ(full.code, 1);
+  EXPECT_NE(full.out.find("telemetry is refused: PV-LGS-002"), std::string::npos) << full.out;
+  EXPECT_NE(full.out.find("next, for storage: Free space"), std::string::npos) << full.out;
+  EXPECT_NE(run({"status"}).out.find("full, 1 of 3 MiB free"), std::string::npos);
+
   healthy(-3600, "1");
   const Outcome warned = run({"doctor", "-o", "json"});
   EXPECT_EQ(warned.code, 0);

@@ -126,6 +126,20 @@ std::vector<Cell> release_row(const json::value& item) {
 
 }  // namespace
 
+std::string storage_text(const json::value& storage) {
+  constexpr std::uint64_t kMib = 1024UL * 1024;
+  const auto mib = [&](std::string_view name) {
+    boost::system::error_code failed;
+    const auto bytes = member(storage, name).to_number<std::uint64_t>(failed);
+    return failed ? std::string("-") : std::to_string(bytes / kMib);
+  };
+  std::string out =
+      text(storage, "state") + ", " + mib("free_bytes") + " of " + mib("size_bytes") + " MiB free";
+  if (member(storage, "telemetry_refused").is_string())
+    out += "; telemetry is refused: " + text(storage, "telemetry_refused");
+  return out;
+}
+
 std::string status(const json::value& answer, bool colour) {
   const json::value& ports = member(answer, "ports");
   Facts facts;
@@ -136,6 +150,9 @@ std::string status(const json::value& answer, bool colour) {
   facts.add("connected devices", text(answer, "connected"));
   facts.add("telemetry", "offsets " + text(answer, "telemetry_first_offset") + " to " +
                              text(answer, "telemetry_next_offset"));
+  if (const json::value& storage = member(answer, "storage"); storage.is_object())
+    facts.add("storage",
+              {storage_text(storage), text(storage, "state") == "ok" ? Mood::plain : Mood::bad});
   facts.add("ports", "management " + text(ports, "management") + ", device " +
                          text(ports, "device") + ", hub " + text(ports, "hub"));
   return facts.text(colour);

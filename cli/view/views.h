@@ -8,6 +8,8 @@
 namespace pavise::cli::view {
 
 std::string status(const boost::json::value& answer, bool colour);
+// "ok, 1234 of 5678 MiB free", and what is refused.
+std::string storage_text(const boost::json::value& storage);
 std::string tenants(const boost::json::value& answer, bool colour);
 std::string tenant(const boost::json::value& answer, bool colour);
 std::string devices(const boost::json::value& answer, bool colour);

@@ -28,6 +28,13 @@ EvidenceReply refused(const std::string& device, const Error& error) {
   return refused(device, error.code(), error.message(), error.retry());
 }
 
+// The cause of an internal failure is for the operator, not for the device.
+EvidenceReply failed(const DeviceId& id, std::string cause) {
+  EvidenceReply reply = refused(id.text(), kAttestInternal);
+  reply.cause = std::move(cause);
+  return reply;
+}
+
 }  // namespace
 
 Result<SecretBytes> AttestationService::activation_secret() {
@@ -241,8 +248,8 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Question& que
     note = ClockNote{
         question.ak_public,
         {verdict.clock->clock_ms, verdict.clock->reset_count, verdict.clock->restart_count}};
-  if (!registry_.add_verdict(record_of(id, verdict), note))
-    return refused(id.text(), kAttestInternal);
+  if (const Status kept = registry_.add_verdict(record_of(id, verdict), note); !kept)
+    return failed(id, kept.error().message());
   return refused(id.text(), verdict.code, verdict.reason, verdict.retry);
 }
 
@@ -252,9 +259,10 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Error& error,
   record.code = error.code();
   record.reason = error.message();
   record.report = verdict != nullptr ? report_of(*verdict) : "{}";
-  if (!registry_.add_verdict(record, std::nullopt)) return refused(id.text(), kAttestInternal);
+  const Status kept = registry_.add_verdict(record, std::nullopt);
   // The cause of an internal failure is for the operator, not for the device.
-  if (error.is(kAttestInternal)) return refused(id.text(), kAttestInternal);
+  if (error.is(kAttestInternal)) return failed(id, error.detail());
+  if (!kept) return failed(id, kept.error().message());
   return refused(id.text(), error);
 }
 

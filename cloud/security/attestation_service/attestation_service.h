@@ -70,6 +70,7 @@ struct EvidenceReply {
   Bytes body{};          // CBOR evidence-response, to be sent as it is
   std::string code{};    // of the refusal, for the server's log
   std::string device{};  // its id, empty when the request named none
+  std::string cause{};   // of an internal failure, for the server's log: a full disk cannot keep it
 };
 
 // Thread-safe. Both calls block: on disk, on the signer, and for the cryptography.

@@ -53,7 +53,7 @@ http::Response DeviceApi::evidence(const http::Request& request) {
     log_.write(Level::info, "evidence.accepted",
                {{"device", reply.device}, {"peer", request.peer}});
   else
-    log_refusal(request, "evidence.refused", reply.device, reply.code, "");
+    log_refusal(request, "evidence.refused", reply.device, reply.code, reply.cause);
   return cbor(std::move(reply.body));
 }
 

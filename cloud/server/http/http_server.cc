@@ -178,6 +178,21 @@ Status configure_tls(asio::ssl::context& context, const Options& options) {
   return {};
 }
 
+class SteadyAlarm final : public Alarm {
+ public:
+  explicit SteadyAlarm(const asio::any_io_executor& executor) : timer_(executor) {}
+  void set(milliseconds wait, std::function<void()> due) override {
+    timer_.expires_after(wait);
+    timer_.async_wait([due = std::move(due)](const error_code& ec) {
+      if (!ec) due();
+    });
+  }
+  void clear() override { timer_.cancel(); }
+
+ private:
+  asio::steady_timer timer_;
+};
+
 }  // namespace
 
 class HttpServer::Impl {
@@ -193,6 +208,10 @@ class HttpServer::Impl {
   std::size_t connections() const {
     const std::lock_guard lock(mutex_);
     return open_.size();
+  }
+  bool wait_for_connections(std::size_t at_most, milliseconds patience) const {
+    std::unique_lock lock(mutex_);
+    return fewer_.wait_for(lock, patience, [&] { return open_.size() <= at_most; });
   }
 
  private:
@@ -213,7 +232,7 @@ class HttpServer::Impl {
   std::atomic<std::size_t> in_progress_ = 0;
 
   mutable std::mutex mutex_;
-  std::condition_variable emptied_;
+  mutable std::condition_variable fewer_;
   std::list<std::weak_ptr<Connection>> open_;           // under mutex_
   std::unordered_map<std::string, std::size_t> peers_;  // under mutex_
 
@@ -230,6 +249,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
       : server_(server),
         stream_(std::move(socket), server.tls_),
         timer_(stream_.get_executor()),
+        alarm_(server.options_.make_alarm ? server.options_.make_alarm()
+                                          : std::make_unique<SteadyAlarm>(stream_.get_executor())),
         peer_(std::move(peer)),
         key_(std::move(key)) {}
   ~Connection() { server_.forget(entry_, key_); }
@@ -248,7 +269,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
   static asio::awaitable<void> run(std::shared_ptr<Connection> self) {
-    self->stream_.next_layer().expires_after(self->limits().handshake_timeout);
+    self->expires_after(self->limits().handshake_timeout);
     auto [ec] = co_await self->stream_.async_handshake(asio::ssl::stream_base::server, kToken);
     if (ec || !self->export_keying_material()) co_return;
     while (co_await serve_one(self)) {
@@ -266,6 +287,22 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
 
   const Limits& limits() const { return server_.options_.limits; }
 
+  // What is going on is cut off after `wait`, unless another deadline takes this one's place.
+  void expires_after(milliseconds wait) {
+    const std::uint64_t number = ++alarm_number_;
+    alarm_->set(wait, [weak = weak_from_this(), number] {
+      const auto self = weak.lock();
+      if (!self) return;
+      asio::post(self->executor(), [self, number] {
+        if (self->alarm_number_ == number) self->cut();
+      });
+    });
+  }
+  void expires_never() {
+    ++alarm_number_;
+    alarm_->clear();
+  }
+
   bool export_keying_material() {
     return SSL_export_keying_material(
                stream_.native_handle(), reinterpret_cast<unsigned char*>(exporter_.data()),
@@ -276,7 +313,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   // the connection and could destroy the answer on its way.
   static asio::awaitable<void> close(std::shared_ptr<Connection> self) {
     auto& transport = self->stream_.next_layer();
-    transport.expires_after(self->server_.stopping_ ? kShutdownTimeoutStopping : kShutdownTimeout);
+    self->expires_after(self->server_.stopping_ ? kShutdownTimeoutStopping : kShutdownTimeout);
     auto [ec] = co_await self->stream_.async_shutdown(kToken);
     // Only for bytes that the peer still sent; at the end of its stream a further read never wakes.
     if (ec.category() != asio::error::get_ssl_category()) co_return;
@@ -298,7 +335,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     Parser parser;
     parser.header_limit(kHeaderBytesMax + kTargetBytesMax);  // coarse; framing_problem() is exact
     parser.body_limit(self->limits().body_bytes_max);
-    self->stream_.next_layer().expires_after(self->limits().header_timeout);
+    self->expires_after(self->limits().header_timeout);
     auto [header_ec, header_size] =
         co_await wire::async_read_header(self->stream_, self->buffer_, parser, kToken);
     if (header_ec) co_return co_await refuse(self, header_ec);
@@ -308,11 +345,11 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     if (auto refused = self->refusal_of_head(parser))
       co_return co_await send(self, *std::move(refused), false);
 
-    self->stream_.next_layer().expires_after(self->limits().body_timeout);
+    self->expires_after(self->limits().body_timeout);
     auto [body_ec, body_size] =
         co_await wire::async_read(self->stream_, self->buffer_, parser, kToken);
     if (body_ec) co_return co_await refuse(self, body_ec);
-    self->stream_.next_layer().expires_never();
+    self->expires_never();
 
     const bool keep_alive = parser.get().keep_alive();
     Request request = to_request(parser.release(), self->peer_, self->exporter_);
@@ -321,7 +358,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   }
 
   static asio::awaitable<bool> wait_for_bytes(std::shared_ptr<Connection> self) {
-    self->stream_.next_layer().expires_after(self->limits().idle_timeout);
+    self->expires_after(self->limits().idle_timeout);
     auto [ec, size] =
         co_await self->stream_.async_read_some(self->buffer_.prepare(kFirstReadBytes), kToken);
     if (ec) co_return false;
@@ -343,7 +380,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
                                     bool keep_alive) {
     keep_alive = keep_alive && !self->server_.stopping_;
     WireResponse wired = to_wire(std::move(response), keep_alive);
-    self->stream_.next_layer().expires_after(self->limits().write_timeout);
+    self->expires_after(self->limits().write_timeout);
     auto [ec, size] = co_await wire::async_write(self->stream_, wired, kToken);
     co_return !ec && keep_alive;
   }
@@ -389,6 +426,8 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   std::list<std::weak_ptr<Connection>>::iterator entry_;
   TlsStream stream_;
   asio::steady_timer timer_;
+  std::unique_ptr<Alarm> alarm_;
+  std::uint64_t alarm_number_ = 0;  // a late call of an earlier alarm means nothing
   beast::flat_buffer buffer_{kReadAheadBytesMax};
   std::string peer_;
   std::string key_;
@@ -467,7 +506,7 @@ void HttpServer::Impl::forget(std::list<std::weak_ptr<Connection>>::iterator ent
   open_.erase(entry);
   const auto of_peer = peers_.find(key);
   if (--of_peer->second == 0) peers_.erase(of_peer);
-  if (open_.empty()) emptied_.notify_all();
+  fewer_.notify_all();
 }
 
 std::vector<std::shared_ptr<HttpServer::Impl::Connection>> HttpServer::Impl::living() const {
@@ -486,10 +525,7 @@ void HttpServer::Impl::stop() {
   });
   for (auto& connection : living())
     asio::post(connection->executor(), [connection] { connection->wind_down(); });
-  {
-    std::unique_lock lock(mutex_);
-    emptied_.wait_for(lock, options_.limits.stop_grace, [this] { return open_.empty(); });
-  }
+  wait_for_connections(0, options_.limits.stop_grace);
   for (auto& connection : living())
     asio::post(connection->executor(), [connection] { connection->cut(); });
   workers_.join();
@@ -513,6 +549,9 @@ std::uint16_t HttpServer::port() const {
 }
 std::size_t HttpServer::connections() const {
   return impl_->connections();
+}
+bool HttpServer::wait_for_connections(std::size_t at_most, milliseconds patience) const {
+  return impl_->wait_for_connections(at_most, patience);
 }
 void HttpServer::stop() {
   impl_->stop();

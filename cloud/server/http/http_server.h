@@ -73,6 +73,16 @@ struct Limits {
 // Judges a request by its head, before a body of more than kUnjudgedBodyBytesMax is read: the
 // answer that refuses it, or nothing. Called on an I/O thread, several at a time: must not block.
 using HeadJudge = std::function<std::optional<Response>(const Request&)>;
+// A deadline of one connection. Used on that connection's strand only.
+class Alarm {
+ public:
+  virtual ~Alarm() = default;
+  // `due` is called once after `wait`, on any thread, unless set() or clear() comes first; a call
+  // that is under way already may still happen. Forgets an earlier wait.
+  virtual void set(std::chrono::milliseconds wait, std::function<void()> due) = 0;
+  virtual void clear() = 0;
+};
+using AlarmMaker = std::function<std::unique_ptr<Alarm>()>;
 
 struct Options {
   std::string address = "127.0.0.1";
@@ -82,7 +92,8 @@ struct Options {
   unsigned io_threads = 1;
   unsigned worker_threads = 4;
   Limits limits;
-  HeadJudge judge_head;  // none: every body up to the limit is read
+  HeadJudge judge_head;   // none: every body up to the limit is read
+  AlarmMaker make_alarm;  // empty: real time
 };
 
 class HttpServer {
@@ -102,6 +113,8 @@ class HttpServer {
 
   std::uint16_t port() const;
   std::size_t connections() const;
+  // Waits until at most so many are open. False after `patience`.
+  bool wait_for_connections(std::size_t at_most, std::chrono::milliseconds patience) const;
 
   // Accepts nothing more, closes idle connections, lets requests in progress end for at most
   // Limits::stop_grace, then closes the rest. Blocks until all threads have ended. Idempotent; not

@@ -9,6 +9,7 @@
 #include <latch>
 #include <thread>
 
+#include "cloud/server/http/testing/manual_alarms.h"
 #include "cloud/server/testing/tls_client.h"
 
 namespace pavise::server::http {
@@ -19,6 +20,8 @@ using testing::ClientOptions;
 using ::testing::HasSubstr;
 using testing::TlsClient;
 
+// For what another thread does at once: reached only by a server that is wrong.
+constexpr milliseconds kPatience{20'000};
 constexpr std::string_view kHost = "Host: a\r\n";
 
 Response echo(const Request& request) {
@@ -34,13 +37,14 @@ const testing::Identity& identity() {
 }
 
 std::unique_ptr<HttpServer> serve(Handler handler = echo, Limits limits = {}, unsigned workers = 2,
-                                  HeadJudge judge = {}) {
+                                  AlarmMaker make_alarm = {}, HeadJudge judge = {}) {
   Options options;
   options.certificate_chain_pem = identity().certificate_pem;
   options.private_key_pem = SecretBytes::copy_of(as_bytes(identity().key_pem));
   options.worker_threads = workers;
   options.limits = limits;
   options.judge_head = std::move(judge);
+  options.make_alarm = std::move(make_alarm);
   auto server = HttpServer::start(std::move(options), std::move(handler));
   EXPECT_TRUE(server) << server.error().message();
   return std::move(*server);
@@ -219,7 +223,7 @@ TEST(HttpServer, ReadsNoLargeBodyOfWhoMayNotCall) {
     ++handled;
     return Response();
   };
-  const auto server = serve(count, {}, 2, judge);
+  const auto server = serve(count, {}, 2, {}, judge);
   const std::string small(kUnjudgedBodyBytesMax, 'x');
   const std::string large(kUnjudgedBodyBytesMax + 1, 'x');
   const auto status = [&](const std::string& body, std::string_view authorization) {
@@ -252,38 +256,68 @@ TEST(HttpServer, DropsATruncatedRequest) {
   EXPECT_EQ(served, 1);
 }
 
-Limits impatient() {
+// Each phase has its own length, so that a test can wait for the one that it means.
+Limits told_apart() {
   Limits limits;
-  limits.handshake_timeout = limits.header_timeout = limits.body_timeout = limits.idle_timeout =
-      milliseconds(150);
+  limits.handshake_timeout = milliseconds(1001);
+  limits.header_timeout = milliseconds(1002);
+  limits.body_timeout = milliseconds(1003);
+  limits.idle_timeout = milliseconds(1004);
   return limits;
 }
 
 TEST(HttpServer, EndsASlowPeer) {
-  const auto server = serve(echo, impatient());
+  testing::ManualAlarms alarms;
+  const Limits limits = told_apart();
+  const auto server = serve(echo, limits, 2, alarms.maker());
+  const int in_handshake = testing::connect_tcp(server->port());
+  ASSERT_GE(in_handshake, 0);
+  alarms.await(limits.handshake_timeout);
   auto silent = TlsClient::connect(server->port());
   auto in_header = TlsClient::connect(server->port());
   auto in_body = TlsClient::connect(server->port());
   ASSERT_TRUE(silent && in_header && in_body);
   in_header->send("GET / HTTP/1.1\r\nHost: ");
   in_body->send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+  alarms.await(limits.idle_timeout, 3);
+  alarms.await(limits.header_timeout, 2);
+  alarms.await(limits.body_timeout);
+  alarms.advance(milliseconds(1000));
+  EXPECT_EQ(server->connections(), 4U) << "not a moment too early";
+  alarms.advance(milliseconds(4));
   EXPECT_TRUE(silent->reads_end());
   EXPECT_TRUE(in_header->reads_end());
   EXPECT_TRUE(in_body->reads_end());
+  EXPECT_TRUE(server->wait_for_connections(0, kPatience)) << "the one in its handshake, too";
+  close(in_handshake);
+}
+
+TEST(HttpServer, EndsAStalledHandshakeWithoutBeingToldTheTime) {
+  Limits limits;
+  limits.handshake_timeout = milliseconds(1);
+  const auto server = serve(echo, limits);
+  const int stalled = testing::connect_tcp(server->port());
+  char byte = 0;
+  EXPECT_LE(::read(stalled, &byte, 1), 0) << "closed by the server";
+  EXPECT_TRUE(server->wait_for_connections(0, kPatience));
+  close(stalled);
 }
 
 // A peer that sends a byte now and then must not move its deadline.
 TEST(HttpServer, EndsADrippingPeer) {
-  const auto server = serve(echo, impatient());
+  testing::ManualAlarms alarms;
+  const Limits limits = told_apart();
+  const auto server = serve(echo, limits, 2, alarms.maker());
   auto client = TlsClient::connect(server->port());
   ASSERT_TRUE(client);
   client->send("GET / HTTP/1.1\r\n");
-  int drops = 0;
-  while (drops < 500 && client->send("x")) {
-    ++drops;
-    usleep(10'000);
+  alarms.await(limits.header_timeout);
+  for (auto passed = milliseconds(0); passed < limits.header_timeout; passed += milliseconds(3)) {
+    ASSERT_TRUE(client->send("x")) << passed.count();
+    alarms.advance(milliseconds(3));
   }
-  EXPECT_LT(drops, 200);
+  EXPECT_TRUE(server->wait_for_connections(0, kPatience));
+  EXPECT_EQ(alarms.times_set(limits.header_timeout), 1U);
 }
 
 // Keylime's registrar stood still while one peer kept a TLS connection open in its handshake.
@@ -318,7 +352,7 @@ TEST(HttpServer, LimitsConnectionsOfOnePeerAndInTotal) {
   first->send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(first->reads_end());
   first.reset();
-  for (int i = 0; i < 1000 && server->connections() == 3; ++i) usleep(1000);
+  ASSERT_TRUE(server->wait_for_connections(2, kPatience));
   EXPECT_TRUE(from("127.0.0.2")) << "a place is free again";
 }
 

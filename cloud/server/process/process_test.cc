@@ -48,6 +48,7 @@ TEST(ServerProcess, ShowsTheTokenAtTheFirstStartOnly) {
   EXPECT_EQ(server.call("GET", "/status").status, 200) << "the first token is still good";
   EXPECT_THAT(server.log(), ::testing::Not(HasSubstr(server.token)));
   EXPECT_EQ(server.end(SIGINT), 0);
+  EXPECT_THAT(server.log(), HasSubstr("--new-admin-token")) << "should nobody have seen it";
 }
 
 TEST(ServerProcess, MakesAnotherAdministratorsTokenOnRequest) {

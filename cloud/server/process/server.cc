@@ -1,5 +1,6 @@
 #include "cloud/server/process/server.h"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -78,6 +79,8 @@ class Server::Parts {
   const std::string& shown_once() const { return shown_once_; }
 
  private:
+  Storage storage() const;
+  void note_commit(const hub::LogProgress& progress);
   std::string path(std::string_view name) const {
     return data_directory(options_.state_directory) + "/" + std::string(name);
   }
@@ -87,6 +90,7 @@ class Server::Parts {
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
                                                    unsigned workers, http::Handler handler,
                                                    http::HeadJudge judge_head = {});
+  Status hint_at_unseen_token();
   void keep_house();
   void keep_house_once();
 
@@ -114,6 +118,10 @@ class Server::Parts {
   std::unique_ptr<ManagementApi> management_api_;
   std::unique_ptr<http::HttpServer> device_listener_;
   std::unique_ptr<http::HttpServer> management_listener_;
+
+  std::optional<std::uint64_t> commit_notes_;
+  mutable std::mutex refused_mutex_;
+  std::optional<Error> telemetry_refused_;  // under refused_mutex_
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -164,6 +172,8 @@ Status Server::Parts::open_hub() {
                 {"reason", error.message()}});
   };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
+  commit_notes_ = hub_house_->log().subscribe(
+      [this](const hub::LogProgress& progress) { note_commit(progress); });
   return {};
 }
 
@@ -213,9 +223,9 @@ Status Server::Parts::start_listeners() {
                                              kDeviceWorkers, [this](const http::Request& request) {
                                                return device_api_->handle(request);
                                              }));
-  services_ = std::make_unique<Services>(
-      Services{*registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_,
-               *presence_, clock_, [this] { return ports(); }, clock_.now_s()});
+  services_ = std::make_unique<Services>(Services{
+      *registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_, *presence_,
+      clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s()});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
@@ -239,6 +249,34 @@ Ports Server::Parts::ports() const {
           hub_house_->hub().https_port()};
 }
 
+Storage Server::Parts::storage() const {
+  Storage out;
+  struct statvfs info{};
+  if (::statvfs(options_.state_directory.c_str(), &info) == 0) {
+    out.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize;
+    out.size_bytes = std::uint64_t{info.f_blocks} * info.f_frsize;
+  }
+  const std::lock_guard lock(refused_mutex_);
+  out.telemetry_refused = telemetry_refused_;
+  return out;
+}
+
+// From the commit thread. Devices only learn that a message was not stored; the cause stands here,
+// once, and in the status until a message is stored again.
+void Server::Parts::note_commit(const hub::LogProgress& progress) {
+  {
+    const std::lock_guard lock(refused_mutex_);
+    if (telemetry_refused_.has_value() == progress.error.has_value()) return;
+    telemetry_refused_ = progress.error;
+  }
+  if (progress.error)
+    log_.write(
+        Level::error, "telemetry.refused",
+        {{"code", std::string(progress.error->code())}, {"reason", progress.error->message()}});
+  else
+    log_.write(Level::info, "telemetry.stored_again", {});
+}
+
 // Only now: a start that fails must not use up the one time the token is shown.
 Status Server::Parts::finish() {
   if (tokens_->empty() || options_.new_admin_token) {
@@ -247,6 +285,8 @@ Status Server::Parts::finish() {
     PAVISE_TRY_ASSIGN(const NewToken token, tokens_->create("pavise-server", name,
                                                             security::Role::administrator, {}, {}));
     shown_once_ = token.secret;
+  } else {
+    PAVISE_TRY(hint_at_unseen_token());
   }
   const Ports open_ports = ports();
   const std::string text = "{\"management\":" + std::to_string(open_ports.management) +
@@ -259,6 +299,18 @@ Status Server::Parts::finish() {
               {"device_port", std::to_string(open_ports.device)},
               {"hub_port", std::to_string(open_ports.hub)}});
   housekeeper_ = std::thread([this] { keep_house(); });
+  return {};
+}
+
+// A server that was killed between making the first token and showing it has left one that nobody
+// knows. It looks like a service that nobody has used yet.
+Status Server::Parts::hint_at_unseen_token() {
+  PAVISE_TRY_ASSIGN(const auto acts, registry_->audit(0, 2));
+  if (acts.size() < 2)
+    log_.write(Level::warning, "token.unused",
+               {{"reason",
+                 "the administrator's token was shown at the first start and has not changed "
+                 "anything yet; if nobody saw it, start once with --new-admin-token"}});
   return {};
 }
 
@@ -300,6 +352,7 @@ Server::Parts::~Parts() {
   ::unlink(path(kPortsFile).c_str());
   if (management_listener_) management_listener_->stop();
   if (device_listener_) device_listener_->stop();
+  if (commit_notes_) hub_house_->log().unsubscribe(*commit_notes_);
   if (hub_house_) hub_house_->stop();
 }
 

@@ -5,6 +5,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "cloud/hub/segment_log/errors.h"
 #include "cloud/server/routes/testing/api_house.h"
 #include "cloud/server/routes/views.h"
 
@@ -31,6 +32,35 @@ TEST(Tenants, AreMadeOnceAndListed) {
   EXPECT_EQ(again.status, 409);
   EXPECT_EQ(again.code(), "PV-TEN-002");
   EXPECT_EQ(list(house.call("GET", "/tenants", house.admin), "tenants").size(), 1U);
+}
+
+TEST(StatusCall, SaysHowMuchSpaceIsLeft) {
+  ApiHouse house;
+  const auto state = [&] {
+    const auto said = house.call("GET", "/status", house.admin);
+    EXPECT_EQ(said.status, 200);
+    return std::string(said.json.at("storage").at("state").as_string());
+  };
+  EXPECT_EQ(state(), "ok");
+  house.storage.free_bytes = kLowStorageBytes;
+  EXPECT_EQ(state(), "ok");
+  house.storage.free_bytes = kLowStorageBytes - 1;
+  EXPECT_EQ(state(), "low");
+  house.storage.free_bytes = kFullStorageBytes;
+  EXPECT_EQ(state(), "low");
+  house.storage.free_bytes = kFullStorageBytes - 1;
+  EXPECT_EQ(state(), "full");
+  house.storage = {.free_bytes = 2 * kLowStorageBytes,
+                   .size_bytes = 2 * kLowStorageBytes,
+                   .telemetry_refused = Error(hub::kDiskFull, "write 7.seg")};
+  EXPECT_EQ(state(), "full");
+  const auto said = house.call("GET", "/status", house.admin);
+  EXPECT_THAT(said.json.at("storage").at("telemetry_refused").as_string().c_str(),
+              ::testing::HasSubstr("PV-LGS-002"));
+  house.add_tenant(tenant_named("acme"));
+  const auto bound = house.token("bound", security::Role::reader, tenant_named("acme"));
+  EXPECT_FALSE(house.call("GET", "/status", bound).json.contains("storage"))
+      << "no business of one tenant";
 }
 
 TEST(Tenants, NeedAName) {

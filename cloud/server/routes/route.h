@@ -29,6 +29,15 @@ struct Ports {
   std::uint16_t hub_https = 0;  // 0: not served
 };
 
+// The disk under the state directory.
+struct Storage {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t size_bytes = 0;
+  std::optional<Error> telemetry_refused = {};  // why no telemetry is taken at present
+};
+inline constexpr std::uint64_t kLowStorageBytes = 256UL * 1024 * 1024;  // below: state "low"
+inline constexpr std::uint64_t kFullStorageBytes = 64UL * 1024;  // below: "full", a commit may fail
+
 // All that handlers may use. Everything outlives the API.
 struct Services {
   security::Registry& registry;
@@ -41,6 +50,7 @@ struct Services {
   Presence& presence;
   const Clock& clock;
   std::function<Ports()> ports;
+  std::function<Storage()> storage;  // asks the system; does not block
   UnixSeconds started = 0;
 };
 

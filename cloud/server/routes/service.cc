@@ -15,6 +15,17 @@ namespace {
 
 constexpr UnixSeconds kDayS = 24LL * 3600;
 
+json::object storage_view(const Storage& storage) {
+  const bool full = storage.telemetry_refused || storage.free_bytes < kFullStorageBytes;
+  const char* const short_of = storage.free_bytes < kLowStorageBytes ? "low" : "ok";
+  json::object view = {{"state", full ? "full" : short_of},
+                       {"free_bytes", storage.free_bytes},
+                       {"size_bytes", storage.size_bytes},
+                       {"telemetry_refused", nullptr}};
+  if (storage.telemetry_refused) view["telemetry_refused"] = storage.telemetry_refused->message();
+  return view;
+}
+
 bool visible(const Call& call, const TenantId& tenant) {
   return !call.tenant || *call.tenant == tenant;
 }
@@ -36,8 +47,11 @@ Result<Reply> get_status(Call& call) {
       {"telemetry_first_offset", services.telemetry.first_offset()},
       {"telemetry_next_offset", services.telemetry.next_offset()},
       {"ports", {{"management", ports.management}, {"device", ports.device}, {"hub", ports.hub}}}};
-  // How many there are in all is no business of one tenant.
-  if (!call.tenant) status["connected"] = services.presence.connected_count();
+  // How many there are in all, and on what, is no business of one tenant.
+  if (!call.tenant) {
+    status["connected"] = services.presence.connected_count();
+    status["storage"] = storage_view(services.storage());
+  }
   return Reply{.body = std::move(status)};
 }
 

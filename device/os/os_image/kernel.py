@@ -44,18 +44,24 @@ def kernel():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pavise-kernel-") as work:
-        with step("unpacking the kernel's source"):
-            run("tar", "-xf", SOURCE, "-C", work)
-        tree = next(pathlib.Path(work).iterdir())
-        configure(tree)
-        with step("compiling the kernel, about six minutes, once") as state:
-            compile_tree(tree, state)
+        tree = compile_in(work)
         # Renaming makes a kernel appear in the cache whole or not at all.
         partial = kept.with_suffix(f".{os.getpid()}")
         shutil.copyfile(tree / "arch/x86/boot/bzImage", partial)
         shutil.copyfile(tree / ".config", kept.parent / "config")
         os.rename(partial, kept)
     return kept
+
+
+def compile_in(folder):
+    """The source tree in `folder` with the kernel in it, compiled there."""
+    with step("unpacking the kernel's source"):
+        run("tar", "-xf", SOURCE, "-C", folder)
+    tree = next(pathlib.Path(folder).iterdir())
+    configure(tree)
+    with step("compiling the kernel, about six minutes, once") as state:
+        compile_tree(tree, state)
+    return tree
 
 
 def configure(tree):

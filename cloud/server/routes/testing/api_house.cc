@@ -97,9 +97,9 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
   tenancy = std::make_unique<security::Tenancy>(*registry, signer, *authority, clock);
   releases = *security::ReleaseBook::load(*registry, clock);
   tokens = *TokenAuthority::load(*registry, clock);
-  services = std::make_unique<Services>(Services{*registry, *tenancy, *issuer, *releases, *tokens,
-                                                 telemetry, twins, presence, clock,
-                                                 [] { return Ports{1, 2, 3}; }, kStartMs / 1000});
+  services = std::make_unique<Services>(
+      Services{*registry, *tenancy, *issuer, *releases, *tokens, telemetry, twins, presence, clock,
+               [] { return Ports{1, 2, 3}; }, [this] { return storage; }, kStartMs / 1000});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);
 }

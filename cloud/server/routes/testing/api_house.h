@@ -108,6 +108,7 @@ class ApiHouse {
   FakeTelemetry telemetry;
   FakeTwins twins;
   FakePresence presence;
+  Storage storage{.free_bytes = 3 * kLowStorageBytes, .size_bytes = 4 * kLowStorageBytes};
   SilentLog log;
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
