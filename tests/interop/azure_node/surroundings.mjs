@@ -1,0 +1,65 @@
+// What every test needs: the hub's connection strings, and clients of the official SDKs that trust our CA and are
+// otherwise used as a program of anybody's would use them.
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const require = createRequire(import.meta.url);
+export const { Client: DeviceClient, ModuleClient, Message } = require('azure-iot-device');
+export const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
+export const { Http } = require('azure-iot-device-http');
+export const { Registry, Client: ServiceClient } = require('azure-iothub');
+export const { SharedAccessSignature } = require('azure-iot-common');
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; run this through azure_node_test.py`);
+  return value;
+}
+
+export const ownerString = required('PAVISE_OWNER_STRING');
+export const host = required('PAVISE_HUB_HOST');
+export const ca = readFileSync(required('NODE_EXTRA_CA_CERTS'), 'utf8');
+
+export const registry = Registry.fromConnectionString(ownerString);
+
+export function newId(prefix) {
+  return `${prefix}-${randomUUID()}`;
+}
+
+// A device of its own for each test; its connection string.
+export async function newDevice(prefix, more = {}) {
+  const deviceId = newId(prefix);
+  const { responseBody } = await registry.create({ deviceId, ...more });
+  const key = responseBody.authentication.symmetricKey.primaryKey;
+  return { deviceId, key, connectionString: `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key}` };
+}
+
+export async function openDevice(device, transport = Mqtt) {
+  const client = DeviceClient.fromConnectionString(device.connectionString, transport);
+  await client.setOptions({ ca });
+  await client.open();
+  return client;
+}
+
+// Waits until `look` returns something, however long the machine takes within reason.
+export async function until(look, what, timeoutMs = 20_000) {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await pause(50);
+  }
+}
+
+export function once(emitter, event, timeoutMs = 20_000) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no '${event}' within ${timeoutMs} ms`)), timeoutMs);
+    emitter.once(event, (...values) => {
+      clearTimeout(timer);
+      resolve(values);
+    });
+  });
+}
