@@ -30,7 +30,7 @@ class MemoryHubData final : public HubData {
       reply.body = twin.device_json();
     } else {
       const Status merged =
-          twin.merge(twin::Section::reported, request.patch_json, request.if_version);
+          twin.merge(twin::Section::reported, request.patch_json, 0, request.if_version);
       if (!merged) {
         lock.unlock();
         return done(merged.error());
@@ -92,7 +92,7 @@ class MemoryHubData final : public HubData {
                                                       std::string_view patch) {
     const std::lock_guard lock(mutex_);
     twin::Twin& twin = twins_[identity];
-    PAVISE_CHECK(twin.merge(twin::Section::desired, patch).has_value());
+    PAVISE_CHECK(twin.merge(twin::Section::desired, patch, 0).has_value());
     const std::uint64_t version = twin.version(twin::Section::desired);
     return {version, *twin::desired_notification(patch, version)};
   }

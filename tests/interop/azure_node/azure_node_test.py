@@ -1,0 +1,83 @@
+"""The official Node clients against the real server. Needs root (network namespace, port 443) and Node 20."""
+import json
+import os
+import pathlib
+import ssl
+import subprocess
+import sys
+import unittest
+import urllib.request
+
+from tests.host_walk.house import House
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSIDE = "PAVISE_INSIDE_NAMESPACE"
+HOST = "127.0.0.1"  # a client splits it at the first dot, as it does a name
+HUB = "plant-1"
+
+
+def node_modules():
+    """Installs what package-lock.json pins, unless exactly that is installed."""
+    lock, done = HERE / "package-lock.json", HERE / "node_modules" / ".pavise-lock"
+    if done.exists() and done.read_bytes() == lock.read_bytes():
+        return
+    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE, check=True,
+                   stdout=subprocess.DEVNULL)
+    done.write_bytes(lock.read_bytes())
+
+
+class Api:
+    """The management API, as the CLI uses it."""
+
+    def __init__(self, house):
+        self.base = f"https://127.0.0.1:{house.ports['management']}/api/v1"
+        self.token = house.token.read_text(encoding="utf-8").strip()
+        self.tls = ssl.create_default_context(cafile=house.state / "service-ca.pem")
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(self.base + path, method=method,
+                                         data=None if body is None else json.dumps(body).encode())
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, context=self.tls) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+
+@unittest.skipUnless(os.environ.get(INSIDE), "runs inside its own namespace")
+class AzureNode(unittest.TestCase):
+    def test_the_official_clients(self):
+        with House() as house:
+            house.ports["hub"] = 8883
+            house.start_server("--hub-https-port", "443")
+            house.keep_token()
+            api = Api(house)
+            api.call("POST", "/tenants", {"id": "acme"})
+            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme", "settings": {"host_aliases": [HOST]}})
+            policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
+            owner = policies["iothubowner"]["primary_key"]
+            environment = {
+                **os.environ,
+                "NODE_EXTRA_CA_CERTS": str(house.state / "service-ca.pem"),
+                "PAVISE_HUB_HOST": HOST,
+                "PAVISE_OWNER_STRING": f"HostName={HOST};SharedAccessKeyName=iothubowner;SharedAccessKey={owner}",
+            }
+            done = subprocess.run(["node", "--test", "--test-concurrency=2", *map(str, sorted(HERE.glob("*.test.mjs")))],
+                                  cwd=HERE, env=environment, check=False, timeout=600)
+            if done.returncode != 0:
+                print(house.said_by_server()[-20_000:], file=sys.stderr)
+            self.assertEqual(done.returncode, 0)
+
+
+def main():
+    if os.environ.get(INSIDE):
+        return unittest.main(module=__name__, verbosity=2)
+    node_modules()  # outside: the namespace reaches no registry
+    script = 'ip link set lo up && exec "$@"'
+    return subprocess.run(["unshare", "--net", "sh", "-c", script, "sh", sys.executable, "-m",
+                           "tests.interop.azure_node.azure_node_test"], check=False,
+                          env={**os.environ, INSIDE: "1"}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
