@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "protocol/mqtt/topic.h"
 #include "protocol/query/internal.h"
 
 namespace pavise::query {
@@ -152,6 +153,8 @@ class Lexer {
 
 Result<std::vector<Token>> tokenize(std::string_view text) {
   if (text.size() > kTextSizeMax) return kTooLong;
+  // Names and strings of a query come back in rows, which are JSON.
+  if (!mqtt::is_valid_utf8(text)) return Error(kSyntax, "not UTF-8");
   return Lexer(text).run();
 }
 

@@ -83,6 +83,12 @@ TEST(QueryParser, SyntaxErrors) {
   EXPECT_EQ(Condition::parse("abc = ").error().detail(), "a value was expected at byte 6");
 }
 
+TEST(QueryParser, AnAliasThatIsNotUtf8WouldMakeRowsThatAreNotJson) {
+  EXPECT_TRUE(Query::parse("SELECT a AS s\xc7 FROM devices").error().is(kSyntax));
+  EXPECT_TRUE(Query::parse("SELECT a AS s\xc3\xa4 FROM devices"));
+  EXPECT_TRUE(Condition::parse("a = '\xff'").error().is(kSyntax));
+}
+
 TEST(QueryParser, WhatACollectionDoesNotOffer) {
   for (const std::string_view text : {
            "SELECT jobId FROM devices.jobs",
