@@ -94,7 +94,7 @@ Value type_test(Function function, const Value& value) {
 }
 
 Value as_number(const Value& value) {
-  if (number_of(value)) return *number_of(value);
+  if (const auto already = number_of(value)) return *already;
   const auto text = text_of(value);
   if (!text) return Undefined{};
   double out = 0;
