@@ -54,16 +54,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const ByteView bytes = std::as_bytes(std::span(data + 1, size - 1));
   const std::size_t cut = bytes.size() * data[0] / 256;
-  const http1::RequestLimits limits{.head_bytes_max = 512,
-                                    .header_count_max = 8,
-                                    .target_bytes_max = 64,
+  const http1::RequestLimits limits{.head_bytes_max = 1024,
+                                    .header_count_max = 16,
+                                    .target_bytes_max = 128,
                                     .chunk_line_max = 32,
                                     .body_bytes_max = 16};
   http1::RequestParser whole(limits);
-  Story expected(40);
+  Story expected(200);
   (void)tell(whole, bytes, expected);
   http1::RequestParser halves(limits);
-  Story told(40);
+  Story told(200);
   if (tell(halves, bytes.first(cut), told)) (void)tell(halves, bytes.subspan(cut), told);
   PAVISE_CHECK(told.text == expected.text);
   return 0;

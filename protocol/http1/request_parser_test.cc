@@ -196,9 +196,9 @@ TEST(Http1Request, RefusalsWithTheirStatus) {
 TEST(Http1Request, ChunkRefusals) {
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (const std::string_view bad :
-       {"\r\n", "g\r\n", "-1\r\n", " 1\r\na", "1 \r\na", "0x1\r\na", "1\na", "1\r\nabcd", "1\r\na\n",
-        "1;\x01\r\na\r\n", "11111111111111111\r\n", "0\r\nX\r\n\r\n", "0\r\n X: y\r\n\r\n",
-        "0\r\nX: \x01\r\n\r\n", "0\n\r\n"}) {
+       {"\r\n", "g\r\n", "-1\r\n", " 1\r\na", "1 \r\na", "0x1\r\na", "1\na", "1\r\nabcd",
+        "1\r\na\n", "1;\x01\r\na\r\n", "11111111111111111\r\n", "0\r\nX\r\n\r\n",
+        "0\r\n X: y\r\n\r\n", "0\r\nX: \x01\r\n\r\n", "0\n\r\n"}) {
     const Outcome outcome = parse(head + std::string(bad));
     ASSERT_NE(outcome.error, nullptr) << bad;
     EXPECT_EQ(outcome.status, 400) << bad;

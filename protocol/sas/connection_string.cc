@@ -56,13 +56,13 @@ struct Fields {
       "EntityPath",      "x509",
       "X509Cert",        "SharedAccessSignature",
       "SharedAccessKey"};
-  std::array<std::optional<std::string_view>, count> values;
+  std::array<std::string_view, count> values;  // empty: not given
 
   std::optional<std::string> text(Name name) const {
-    if (!values[name]) return std::nullopt;
-    return std::string(*values[name]);
+    if (!has(name)) return std::nullopt;
+    return std::string(values[name]);
   }
-  bool has(Name name) const { return values[name].has_value(); }
+  bool has(Name name) const { return !values[name].empty(); }
 };
 
 Result<Fields> split(std::string_view text) {
@@ -79,9 +79,9 @@ Result<Fields> split(std::string_view text) {
     });
     if (found == Fields::kNames.end()) return Error(kBadConnectionString, "an unknown name");
     auto& value = out.values[static_cast<std::size_t>(found - Fields::kNames.begin())];
-    if (value) return Error(kBadConnectionString, std::string(*found) + " comes twice");
+    if (!value.empty()) return Error(kBadConnectionString, std::string(*found) + " comes twice");
     value = part.substr(equals + 1);
-    if (value->empty()) return Error(kBadConnectionString, std::string(*found) + " is empty");
+    if (value.empty()) return Error(kBadConnectionString, std::string(*found) + " is empty");
     if (end == std::string_view::npos) return out;
     text.remove_prefix(end + 1);
   }
@@ -91,7 +91,7 @@ Status take_host(const Fields& fields, ConnectionString& out) {
   if (fields.has(Fields::host_name) == fields.has(Fields::endpoint))
     return Error(kBadConnectionString, "one of HostName and Endpoint");
   std::string_view host =
-      *fields.values[fields.has(Fields::endpoint) ? Fields::endpoint : Fields::host_name];
+      fields.values[fields.has(Fields::endpoint) ? Fields::endpoint : Fields::host_name];
   if (fields.has(Fields::endpoint)) {
     if (!host.starts_with(kScheme)) return Error(kBadConnectionString, "Endpoint");
     host.remove_prefix(kScheme.size());
@@ -130,17 +130,17 @@ Status take_credential(const Fields& fields, ConnectionString& out) {
     return Error(kBadConnectionString, "x509 comes twice");
   for (const Fields::Name name : {Fields::x509, Fields::x509_cs}) {
     if (!fields.has(name)) continue;
-    const bool yes = equal_folded(*fields.values[name], "true");
-    if (!yes && !equal_folded(*fields.values[name], "false"))
+    const bool yes = equal_folded(fields.values[name], "true");
+    if (!yes && !equal_folded(fields.values[name], "false"))
       return Error(kBadConnectionString, "x509");
     out.x509 = yes;
   }
   if (out.x509 && !out.device_id) return Error(kBadConnectionString, "x509");
   if (fields.has(Fields::key)) {
-    PAVISE_TRY_ASSIGN(out.key, parse_key(*fields.values[Fields::key]));
+    PAVISE_TRY_ASSIGN(out.key, parse_key(fields.values[Fields::key]));
   }
   if (fields.has(Fields::signature)) {
-    const std::string_view token = *fields.values[Fields::signature];
+    const std::string_view token = fields.values[Fields::signature];
     if (!Token::parse(token)) return Error(kBadConnectionString, "SharedAccessSignature");
     out.signature = SecretBytes::copy_of(as_bytes(token));
   }

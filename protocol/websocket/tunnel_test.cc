@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 namespace pavise::websocket {
 namespace {
 
@@ -65,6 +68,22 @@ TEST(WebSocketTunnel, SamplesOfTheRfc) {
   EXPECT_EQ(run("\x82\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58").payload, "Hello");
   EXPECT_EQ(run(frame({0x02, "Hel"}) + frame({0x80, "lo"})).payload, "Hello");
   EXPECT_EQ(run(frame({0x89, "Hello"})).answers, "\x8a\x05Hello");
+}
+
+// What azure-iot-device sent: mqtt.js writes almost every field of a packet as a frame of its own.
+TEST(WebSocketTunnel, FramesOfTheNodeClient) {
+  const auto capture = [](std::string_view name) {
+    std::ifstream file("protocol/websocket/testdata/corpus/websocket_fuzz/" + std::string(name));
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const Outcome mqtt = run(capture("node_mqtt"));
+  EXPECT_EQ(mqtt.closed, "");
+  EXPECT_TRUE(mqtt.payload.starts_with('\x10')) << "CONNECT";
+  EXPECT_TRUE(mqtt.payload.contains("h.example.net/dev-1/?api-version="));
+  EXPECT_TRUE(mqtt.payload.contains("devices/dev-1/messages/events/"));
+  const Outcome amqp = run(capture("node_amqp"), 5);
+  EXPECT_EQ(amqp.closed, "");
+  EXPECT_TRUE(amqp.payload.starts_with(std::string_view("AMQP\0\1\0\0", 8)));
 }
 
 // Sizes of Autobahn's sections 1 and 9 that fall on and around the changes of the length form.
