@@ -27,6 +27,7 @@ X509* certificate_from(const std::string& pem) {
 
 hub::Socket blocking_listener() {
   hub::Socket out(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  PAVISE_CHECK(out.get() >= 0);
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -54,6 +54,7 @@ PeerBroker::PeerBroker(const std::string& folder, const hub::testing::Identity& 
   child_ = ::fork();
   if (child_ == 0) {
     const int null = ::open("/dev/null", O_RDWR);
+    if (null < 0) ::_exit(127);
     ::dup2(null, 1);
     ::dup2(null, 2);
     ::execl(kProgram, kProgram, "-c", path.c_str(), static_cast<char*>(nullptr));

@@ -98,7 +98,7 @@ signer::LeafRequest leaf_request(const Clock& clock) {
                            .device = *DeviceId::parse(std::string(64, 'a')),
                            .public_xy = {},
                            .not_before = clock.now_s(),
-                           .not_after = clock.now_s() + 24 * 3600,
+                           .not_after = clock.now_s() + 24L * 3600,
                            .serial = {}};
   const auto point = crypto::P256PrivateKey::generate()->public_key().point();
   std::copy(point.begin() + 1, point.end(), leaf.public_xy.begin());
@@ -173,6 +173,7 @@ struct Fleet {
     }
     return cost_of(messages.size(), [&] {
       std::vector<std::thread> threads;
+      threads.reserve(kThreads);
       for (std::size_t t = 0; t < kThreads; ++t)
         threads.emplace_back([&, t] {
           for (std::size_t i = t; i < messages.size(); i += kThreads)

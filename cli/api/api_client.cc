@@ -81,7 +81,7 @@ Result<net::HttpResponse> ApiClient::send(const net::HttpRequest& request, net::
 }
 
 Result<ApiReply> ApiClient::call(std::string_view method, const std::string& target,
-                                 std::string body, std::vector<net::HttpHeader> headers,
+                                 const std::string& body, std::vector<net::HttpHeader> headers,
                                  net::Millis extra_wait) {
   net::HttpRequest request{.method = std::string(method),
                            .target = "/api/v1" + target,

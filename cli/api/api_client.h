@@ -47,8 +47,9 @@ class ApiClient {
   // `target` is below /api/v1. Every HTTP status is a reply; errors are those of the network. A
   // GET on a connection that the server had closed meanwhile is sent once more on a new one.
   // `extra_wait` prolongs the timeout for calls that wait at the server.
-  Result<ApiReply> call(std::string_view method, const std::string& target, std::string body = {},
-                        std::vector<net::HttpHeader> headers = {}, net::Millis extra_wait = {});
+  Result<ApiReply> call(std::string_view method, const std::string& target,
+                        const std::string& body = {}, std::vector<net::HttpHeader> headers = {},
+                        net::Millis extra_wait = {});
 
   const net::Url& url() const { return url_; }
   const net::TlsOptions& tls_options() const { return tls_; }

@@ -160,7 +160,8 @@ Exit watch_telemetry(Session& session, const WatchArguments& arguments) {
     for (const json::value& item : list->as_array()) {
       session.print(session.json() ? json::serialize(item) + "\n"
                                    : view::telemetry_item(item, session.colour()));
-      if (left > 0 && --left == 0) return Exit::ok;
+      if (left > 0) --left;
+      if (left == 0 && arguments.count > 0) return Exit::ok;
     }
     from = json::serialize(*next);
     if (steady_ms() >= end_ms) return Exit::ok;

@@ -37,7 +37,7 @@ int finish_parse_error(const CLI::App& program, const CLI::ParseError& error, St
   streams.err("error: " + std::string(error.what()) + "\n");
   const CLI::App* parent = asked->get_parent();
   std::string name = asked->get_name();
-  for (; parent != nullptr; parent = parent->get_parent()) name = parent->get_name() + " " + name;
+  for (; parent != nullptr; parent = parent->get_parent()) name.insert(0, parent->get_name() + " ");
   streams.err("next:  " + name + " --help\n");
   return static_cast<int>(Exit::usage);
 }

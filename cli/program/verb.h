@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "cli/program/commands.h"
 
@@ -27,7 +28,7 @@ inline CLI::App* add_verb(CLI::App& parent, const std::string& name, const std::
 // When the verb is given, `run` becomes `action`; `arguments` (shared with it) hold its options.
 template <class Arguments, class F>
 void on_verb(CLI::App* verb, Action& run, std::shared_ptr<Arguments> arguments, F action) {
-  verb->callback([&run, arguments, action] {
+  verb->callback([&run, arguments = std::move(arguments), action = std::move(action)] {
     run = [arguments, action](Session& session) { return action(session, *arguments); };
   });
 }

@@ -55,6 +55,7 @@ std::string coloured(const Cell& cell, bool colour) {
 
 std::string Table::text(bool colour) const {
   std::vector<std::size_t> widths;
+  widths.reserve(header_.size());
   for (const std::string& name : header_) widths.push_back(width_of(name));
   for (const auto& row : rows_)
     for (std::size_t i = 0; i < row.size(); ++i)

@@ -173,7 +173,7 @@ using Status = Result<void>;
 
 // PAVISE_TRY(status_expression);            returns its error from the enclosing function
 // PAVISE_TRY_ASSIGN(auto x, expression);    declares x from the value, or returns the error
-// Two statements, not a statement expression: they also work around co_await.
+// Two statements, no expression: fit for co_await. NOLINTBEGIN(bugprone-macro-parentheses)
 #define PAVISE_CONCAT_(a, b) a##b
 #define PAVISE_CONCAT(a, b) PAVISE_CONCAT_(a, b)
 #define PAVISE_TRY(expression)                                                                \
@@ -186,5 +186,5 @@ using Status = Result<void>;
   auto temporary = (expression);                               \
   if (!temporary) return std::move(temporary).error();         \
   declaration = *std::move(temporary)
-
+// NOLINTEND(bugprone-macro-parentheses)
 }  // namespace pavise

@@ -15,7 +15,7 @@
 
 namespace pavise::ipc {
 
-inline constexpr std::size_t kPacketBytesMax = 128 * 1024;
+inline constexpr std::size_t kPacketBytesMax = 128UL * 1024;
 inline constexpr int kNoDeadline = -1;
 
 // Errors: PV-IPC-nnn.

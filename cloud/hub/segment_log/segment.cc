@@ -33,8 +33,8 @@ std::string Segment::name_of(Offset base_offset) {
 std::optional<Offset> Segment::parse_name(std::string_view name) {
   if (name.size() != kNameDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
   Offset value = 0;
-  const char* const end = name.data() + kNameDigits;
-  const auto [stop, error] = std::from_chars(name.data(), end, value);
+  const char* const end = name.begin() + kNameDigits;
+  const auto [stop, error] = std::from_chars(name.begin(), end, value);
   if (error != std::errc{} || stop != end) return std::nullopt;
   return value;
 }

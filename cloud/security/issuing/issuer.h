@@ -14,7 +14,7 @@
 
 namespace pavise::security {
 
-inline constexpr UnixSeconds kLeafLifetimeS = 24 * 3600;
+inline constexpr UnixSeconds kLeafLifetimeS = 24L * 3600;
 inline constexpr UnixSeconds kLeafBackdateS = 300;  // for device clocks that are a little slow
 
 // Errors: PV-ISS-nnn.
