@@ -1,7 +1,7 @@
 """Birth, claim, attestation, telemetry, twin, disconnection: the real programs, one after the other."""
 import unittest
 
-from tests.host_walk.house import NAME, House, until
+from tests.host_walk.house import NAME, House, run, until
 
 
 class HostWalkTest(unittest.TestCase):
@@ -32,13 +32,16 @@ class HostWalkTest(unittest.TestCase):
 
     def test_a_tpm_with_an_endorsement_key_on_a_curve_only_does_the_same(self):
         # swtpm_setup certifies RSA-2048 and P-384; without the first the second is the device's identity.
-        run("tpm2_nvundefine", "-C", "p", "0x01c00002", "-T", f"swtpm:path={self.tpm_socket}")
-        device = self.make_device()
-        self.publish_release()
-        self.switch_on()
-        self.agent_says("attested, certificate until 2")
-        self.agent_says("telemetry 1 acknowledged")
-        self.assertTrue(self.cli_json("device", "evidence", device[:8])["accepted"])
+        house = self.enterContext(House())
+        run("tpm2_nvundefine", "-C", "p", "0x01c00002", "-T", house.tpm.address)
+        house.start_server()
+        house.keep_token()
+        device = house.make_device()
+        house.publish_release()
+        house.switch_on()
+        house.agent_says("attested, certificate until 2")
+        house.agent_says("telemetry 1 acknowledged")
+        self.assertTrue(house.cli_json("device", "evidence", device[:8])["accepted"])
 
 
 if __name__ == "__main__":

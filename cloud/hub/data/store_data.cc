@@ -73,6 +73,46 @@ void StoreData::settle_message(const iothub::Identity& identity, std::string loc
       });
 }
 
+void StoreData::send_message(const iothub::HubName& hub, MessageToDevice message, Done<void> done) {
+  // An id that is none names no device.
+  auto receiver = iothub::Identity::make(hub, message.device, message.module_id);
+  if (!receiver) return done(store::kDeviceNotFound);
+  queue_.submit(
+      [hub, message = std::move(message)](HubTransaction& transaction) -> Status {
+        PAVISE_TRY(transaction.enqueue_message(hub, message));
+        return {};
+      },
+      [this, receiver = *std::move(receiver), done = std::move(done)](const Status& outcome) {
+        if (outcome && listener_.message_waiting) listener_.message_waiting(receiver);
+        done(outcome);
+      });
+}
+
+void StoreData::next_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                                     LockOwner owner, Done<std::optional<ServiceMessage>> done) {
+  queue_.submit<std::optional<ServiceMessage>>(
+      [hub, queue, owner](HubTransaction& transaction) {
+        return transaction.lock_service_message(hub, queue, owner);
+      },
+      std::move(done));
+}
+
+void StoreData::settle_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                                       std::string lock_token, Settlement settlement,
+                                       Done<void> done) {
+  queue_.submit(
+      [hub, queue, lock_token = std::move(lock_token), settlement](HubTransaction& transaction) {
+        return transaction.settle_service_message(hub, queue, lock_token, settlement);
+      },
+      std::move(done));
+}
+
+HubData::HubFacts StoreData::facts(const iothub::HubName& hub) {
+  const auto known = queue_.store().index().hub(hub);
+  if (known == nullptr) return {};
+  return {known->hub.settings.partition_count, known->hub.created_ms};
+}
+
 void StoreData::release_messages(LockOwner owner) {
   queue_.submit<store::Released>(
       [owner](HubTransaction& transaction) { return transaction.release_locks(owner); },

@@ -36,6 +36,13 @@ class StoreData final : public HubData {
                     Done<std::optional<DeviceMessage>> done) override;
   void settle_message(const iothub::Identity& identity, std::string lock_token,
                       Settlement settlement, Done<void> done) override;
+  void send_message(const iothub::HubName& hub, MessageToDevice message, Done<void> done) override;
+  void next_service_message(const iothub::HubName& hub, ServiceQueue queue, LockOwner owner,
+                            Done<std::optional<ServiceMessage>> done) override;
+  void settle_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                              std::string lock_token, Settlement settlement,
+                              Done<void> done) override;
+  HubFacts facts(const iothub::HubName& hub) override;
   void release_messages(LockOwner owner) override;
 
   // Ends what is over by time, now. Blocks until it is durable.

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "cloud/hub/ports/device_port.h"
+#include "cloud/hub/ports/service_port.h"
 
 namespace pavise::hub {
 
@@ -30,6 +30,20 @@ class HubData {
                             Done<std::optional<DeviceMessage>> done) = 0;
   virtual void settle_message(const iothub::Identity& identity, std::string lock_token,
                               Settlement settlement, Done<void> done) = 0;
+  // Tells the device's session, if there is one.
+  virtual void send_message(const iothub::HubName& hub, MessageToDevice message,
+                            Done<void> done) = 0;
+  virtual void next_service_message(const iothub::HubName& hub, ServiceQueue queue, LockOwner owner,
+                                    Done<std::optional<ServiceMessage>> done) = 0;
+  virtual void settle_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                                      std::string lock_token, Settlement settlement,
+                                      Done<void> done) = 0;
+  struct HubFacts {
+    unsigned partition_count = 1;
+    UnixMillis created_ms = 0;
+  };
+  // From memory, at once. A hub that is gone has the facts of an empty one.
+  virtual HubFacts facts(const iothub::HubName& hub) = 0;
   // The owner's connection is gone: what it had locked waits again.
   virtual void release_messages(LockOwner owner) = 0;
 };

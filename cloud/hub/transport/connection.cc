@@ -51,6 +51,43 @@ void Connection::store_subscriptions(const iothub::Identity& identity,
   host_.table().store_subscriptions(identity, subscriptions);
 }
 
+void Connection::send_message(const iothub::HubName& hub, MessageToDevice message, Token token) {
+  host_.send_message(*this, hub, std::move(message), token);
+}
+void Connection::next_service_message(const iothub::HubName& hub, ServiceQueue queue, Token token) {
+  host_.next_service_message(*this, hub, queue, token);
+}
+void Connection::settle_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                                        const std::string& lock_token, Settlement settlement,
+                                        Token token) {
+  host_.settle_service_message(*this, hub, queue, lock_token, settlement, token);
+}
+unsigned Connection::partition_count(const iothub::HubName& hub) {
+  return host_.facts(hub).partition_count;
+}
+UnixMillis Connection::created_ms(const iothub::HubName& hub) {
+  return host_.facts(hub).created_ms;
+}
+void Connection::describe_partition(const iothub::HubName& hub, unsigned partition, Token token) {
+  host_.describe_partition(*this, hub, partition, token);
+}
+void Connection::find_offset(const iothub::HubName& hub, unsigned partition, UnixMillis at_or_after,
+                             Token token) {
+  host_.find_offset(*this, hub, partition, at_or_after, token);
+}
+void Connection::read_events(const iothub::HubName& hub, const EventQuery& query, Token token) {
+  host_.read_events(*this, hub, query, token);
+}
+bool Connection::claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
+                                 unsigned partition, std::optional<std::int64_t> epoch,
+                                 Token reader) {
+  return host_.claim_partition(*this, hub, consumer_group, partition, epoch, reader);
+}
+void Connection::release_partition(const iothub::HubName& hub, const std::string& consumer_group,
+                                   unsigned partition, Token reader) {
+  host_.release_partition(*this, hub, consumer_group, partition, reader);
+}
+
 void Connection::serve(HttpRequest request, Token token) {
   host_.serve(*this, std::move(request), token);
 }

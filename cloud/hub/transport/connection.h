@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/transport/connection_table.h"
 #include "cloud/hub/transport/hub_options.h"
@@ -31,12 +32,33 @@ class ConnectionHost {
                               const std::string& lock_token, Settlement settlement,
                               Token token) = 0;
   virtual ConnectionTable& table() = 0;
+  // As ServicePort has them.
+  virtual void send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
+                            Token token) = 0;
+  virtual void next_service_message(Connection& from, const iothub::HubName& hub,
+                                    ServiceQueue queue, Token token) = 0;
+  virtual void settle_service_message(Connection& from, const iothub::HubName& hub,
+                                      ServiceQueue queue, const std::string& lock_token,
+                                      Settlement settlement, Token token) = 0;
+  virtual HubData::HubFacts facts(const iothub::HubName& hub) = 0;
+  virtual void describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,
+                                  Token token) = 0;
+  virtual void find_offset(Connection& from, const iothub::HubName& hub, unsigned partition,
+                           UnixMillis at_or_after, Token token) = 0;
+  virtual void read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
+                           Token token) = 0;
+  virtual bool claim_partition(Connection& from, const iothub::HubName& hub,
+                               const std::string& consumer_group, unsigned partition,
+                               std::optional<std::int64_t> epoch, Token reader) = 0;
+  virtual void release_partition(Connection& from, const iothub::HubName& hub,
+                                 const std::string& consumer_group, unsigned partition,
+                                 Token reader) = 0;
   virtual void serve(Connection& from, HttpRequest request, Token token) = 0;
   virtual bool take_body_room(std::size_t bytes) = 0;
   virtual void give_body_room(std::size_t bytes) = 0;
 };
 
-class Connection final : public DevicePort, public HttpPort {
+class Connection final : public DevicePort, public ServicePort, public HttpPort {
  public:
   // An identity that this connection serves.
   struct Attached {
@@ -60,6 +82,24 @@ class Connection final : public DevicePort, public HttpPort {
   std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) override;
   void store_subscriptions(const iothub::Identity& identity,
                            std::optional<std::uint8_t> subscriptions) override;
+
+  // ServicePort
+  void send_message(const iothub::HubName& hub, MessageToDevice message, Token token) override;
+  void next_service_message(const iothub::HubName& hub, ServiceQueue queue, Token token) override;
+  void settle_service_message(const iothub::HubName& hub, ServiceQueue queue,
+                              const std::string& lock_token, Settlement settlement,
+                              Token token) override;
+  unsigned partition_count(const iothub::HubName& hub) override;
+  UnixMillis created_ms(const iothub::HubName& hub) override;
+  void describe_partition(const iothub::HubName& hub, unsigned partition, Token token) override;
+  void find_offset(const iothub::HubName& hub, unsigned partition, UnixMillis at_or_after,
+                   Token token) override;
+  void read_events(const iothub::HubName& hub, const EventQuery& query, Token token) override;
+  bool claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
+                       unsigned partition, std::optional<std::int64_t> epoch,
+                       Token reader) override;
+  void release_partition(const iothub::HubName& hub, const std::string& consumer_group,
+                         unsigned partition, Token reader) override;
 
   // HttpPort
   void serve(HttpRequest request, Token token) override;
@@ -92,6 +132,9 @@ class Connection final : public DevicePort, public HttpPort {
   bool paused = false;
   bool established = false;  // counted among the sessions, no longer among the handshakes
   bool holds_locks = false;  // messages may be locked in its name
+  bool waits_for_service_messages = false;
+  bool waits_for_events = false;
+  bool claims_partitions = false;
 
  private:
   ConnectionHost& host_;

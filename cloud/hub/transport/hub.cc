@@ -11,7 +11,8 @@ namespace pavise::hub {
 
 namespace {
 constexpr std::int64_t kReopenEveryMs = 1'000;
-}
+constexpr unsigned kEventThreads = 2;
+}  // namespace
 
 class Hub::Core : public std::enable_shared_from_this<Core> {
  public:
@@ -22,7 +23,8 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
         gatekeeper_(gatekeeper),
         log_(log),
         data_(data),
-        clock_(clock) {}
+        clock_(clock),
+        events_(std::make_unique<EventReader>(log, kEventThreads)) {}
   ~Core() { stop(); }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -33,6 +35,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   std::uint16_t https_port() const { return https_port_; }
   void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
   void tell(const iothub::Identity& identity, Channel channel, SessionEvent event);
+  void tell_services(const iothub::HubName& hub, ServiceQueue queue);
   ConnectionTable& table() { return table_; }
   HubMetrics metrics() const;
 
@@ -59,6 +62,8 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
                           inboxes_[to.worker]->post(ForSession{to, std::move(event)});
                         },
                         [this] { wake_keeper(); }};
+  PartitionClaims<ConnectionRef> claims_;
+  std::unique_ptr<EventReader> events_;  // ends first: its answers go into the inboxes
   std::vector<std::unique_ptr<Worker>> workers_;
   std::uint64_t log_subscription_ = 0;
 
@@ -99,8 +104,9 @@ Status Hub::Core::make_workers() {
     std::vector<Listener> listeners;
     PAVISE_TRY(listen(Protocol::mqtt, port_, listeners));
     if (options_.https_port) PAVISE_TRY(listen(Protocol::https, https_port_, listeners));
-    const WorkerShared shared{options_, *tls_,  gatekeeper_, log_,     data_,
-                              clock_,   table_, methods_,    inboxes_, open_connections_};
+    const WorkerShared shared{options_, *tls_,   gatekeeper_, log_,
+                              data_,    clock_,  table_,      methods_,
+                              *events_, claims_, inboxes_,    open_connections_};
     PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listeners)));
     workers_.push_back(std::move(worker));
   }
@@ -167,12 +173,17 @@ void Hub::Core::stop() {
   if (keeper_.joinable()) keeper_.join();
   methods_.end_all(Error(kHubStopped));
   for (const auto& worker : workers_) worker->stop();
+  events_.reset();
   if (log_subscription_ != 0) log_.unsubscribe(log_subscription_);
 }
 
 void Hub::Core::tell(const iothub::Identity& identity, Channel channel, SessionEvent event) {
   if (const auto connection = table_.find(identity, channel))
     inboxes_[connection->worker]->post(ForSession{*connection, std::move(event)});
+}
+
+void Hub::Core::tell_services(const iothub::HubName& hub, ServiceQueue queue) {
+  for (const auto& inbox : inboxes_) inbox->post(ServiceQueueFilled{hub, queue});
 }
 
 void Hub::Core::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
@@ -215,6 +226,10 @@ Hub::~Hub() {
 
 std::uint16_t Hub::port() const {
   return core_->port();
+}
+
+void Hub::service_message_waiting(const iothub::HubName& hub, ServiceQueue queue) {
+  core_->tell_services(hub, queue);
 }
 
 std::uint16_t Hub::https_port() const {

@@ -40,6 +40,8 @@ class Hub {
   void desired_changed(const iothub::Identity& identity, std::uint64_t version, std::string body);
   // A message was queued, or waits again.
   void message_waiting(const iothub::Identity& identity);
+  // Feedback or a file notification can be taken.
+  void service_message_waiting(const iothub::HubName& hub, ServiceQueue queue);
   // See MethodBroker. After stop(): kHubStopped.
   void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
   // The identity is deleted or changes hands: its persistent session ends.

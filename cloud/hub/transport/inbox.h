@@ -22,9 +22,14 @@ struct ForSession {
   ConnectionRef connection;
   SessionEvent event;
 };
+// Sessions that found the queue empty may ask again.
+struct ServiceQueueFilled {
+  iothub::HubName hub;
+  ServiceQueue queue;
+};
 struct StopWorker {};
 
-using Message = std::variant<LogProgress, EndOfRights, ForSession, StopWorker>;
+using Message = std::variant<LogProgress, EndOfRights, ForSession, ServiceQueueFilled, StopWorker>;
 
 class Inbox {
  public:

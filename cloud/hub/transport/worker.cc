@@ -332,6 +332,7 @@ void Worker::bury() {
     for (const Connection::Attached& one : connection->attached)
       shared_.table.remove(one.identity, ref);
     if (!connection->attached.empty()) shared_.methods.on_connection_ended(ref);
+    if (connection->claims_partitions) shared_.claims.release_all(ref);
     if (connection->holds_locks) shared_.data.release_messages(lock_owner(*connection));
     report(shared_.options.on_closed, *connection, &*connection->ended);
   }
@@ -377,17 +378,35 @@ void Worker::handle(EndOfRights& message) {
 
 void Worker::handle(ForSession& message) {
   Connection* connection = find(message.connection);
-  if (connection == nullptr || !connection->session) return;
-  ProtocolSession& session = *connection->session;
-  session.on_event(message.event, now(), plain_out_);
-  note_established(*connection);
+  if (connection != nullptr && connection->session) tell(*connection, std::move(message.event));
+}
+
+void Worker::tell(Connection& connection, SessionEvent event) {
+  ProtocolSession& session = *connection.session;
+  session.on_event(event, now(), plain_out_);
+  note_established(connection);
   if (session.closed()) {
-    end(*connection, *session.closed());
+    end(connection, *session.closed());
   } else {
-    resume_reading(*connection);
-    set_timer(*connection);
+    resume_reading(connection);
+    set_timer(connection);
   }
-  deliver(*connection);
+  deliver(connection);
+}
+
+void Worker::handle(ServiceQueueFilled& message) {
+  for (const auto& connection : connections_)
+    if (connection != nullptr && !connection->ended && connection->waits_for_service_messages)
+      tell(*connection, ServiceMessageWaiting{message.hub, message.queue});
+}
+
+void Worker::wake_event_readers() {
+  for (const ConnectionRef ref : std::exchange(event_readers_, {})) {
+    Connection* connection = find(ref);
+    if (connection == nullptr) continue;
+    connection->waits_for_events = false;
+    tell(*connection, EventsArrived{});
+  }
 }
 
 void Worker::handle(StopWorker&) {
@@ -431,13 +450,17 @@ void Worker::detach(Connection& from, const iothub::Identity& identity, Channels
   shared_.table.detach(identity, from.self, channels);
 }
 
+template <class Event, class T>
+std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token token) {
+  return [inbox = shared_.inboxes[number_].get(), ref = from.self, token](Result<T> result) {
+    inbox->post(ForSession{ref, Event{token, std::move(result)}});
+  };
+}
+
 void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                       Token token) {
-  Inbox* inbox = shared_.inboxes[number_].get();
   shared_.data.twin(identity, std::move(request),
-                    [inbox, ref = from.self, token](Result<TwinReply> reply) {
-                      inbox->post(ForSession{ref, TwinAnswered{token, std::move(reply)}});
-                    });
+                    answer_with<TwinAnswered, TwinReply>(from, token));
 }
 
 void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {
@@ -447,22 +470,81 @@ void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodRe
 
 void Worker::next_message(Connection& from, const iothub::Identity& identity, Token token) {
   from.holds_locks = true;
-  Inbox* inbox = shared_.inboxes[number_].get();
-  shared_.data.next_message(
-      identity, lock_owner(from),
-      [inbox, ref = from.self, token](Result<std::optional<DeviceMessage>> message) {
-        inbox->post(ForSession{ref, MessageOffered{token, std::move(message)}});
-      });
+  shared_.data.next_message(identity, lock_owner(from),
+                            answer_with<MessageOffered, std::optional<DeviceMessage>>(from, token));
 }
 
 void Worker::settle_message(Connection& from, const iothub::Identity& identity,
                             const std::string& lock_token, Settlement settlement, Token token) {
   if (settlement == Settlement::complete) counters_.messages_sent.add();
-  Inbox* inbox = shared_.inboxes[number_].get();
   shared_.data.settle_message(identity, lock_token, settlement,
-                              [inbox, ref = from.self, token](Status outcome) {
-                                inbox->post(ForSession{ref, MessageSettled{token, outcome}});
-                              });
+                              answer_with<MessageSettled, void>(from, token));
+}
+
+void Worker::send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
+                          Token token) {
+  shared_.data.send_message(hub, std::move(message), answer_with<MessageSent, void>(from, token));
+}
+
+void Worker::next_service_message(Connection& from, const iothub::HubName& hub, ServiceQueue queue,
+                                  Token token) {
+  from.holds_locks = true;
+  from.waits_for_service_messages = true;
+  shared_.data.next_service_message(
+      hub, queue, lock_owner(from),
+      answer_with<ServiceMessageOffered, std::optional<ServiceMessage>>(from, token));
+}
+
+void Worker::settle_service_message(Connection& from, const iothub::HubName& hub,
+                                    ServiceQueue queue, const std::string& lock_token,
+                                    Settlement settlement, Token token) {
+  shared_.data.settle_service_message(hub, queue, lock_token, settlement,
+                                      answer_with<MessageSettled, void>(from, token));
+}
+
+PartitionKey Worker::partition_key(const iothub::HubName& hub, unsigned partition) const {
+  return {hub, partition, shared_.data.facts(hub).partition_count};
+}
+
+void Worker::describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,
+                                Token token) {
+  shared_.events.describe(partition_key(hub, partition),
+                          answer_with<PartitionDescribed, PartitionInfo>(from, token));
+}
+
+void Worker::find_offset(Connection& from, const iothub::HubName& hub, unsigned partition,
+                         UnixMillis at_or_after, Token token) {
+  shared_.events.find(partition_key(hub, partition), at_or_after,
+                      answer_with<OffsetFound, std::uint64_t>(from, token));
+}
+
+void Worker::read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
+                         Token token) {
+  // Before the read begins: what becomes durable after it is told, even if the page missed it.
+  if (!from.waits_for_events) {
+    from.waits_for_events = true;
+    event_readers_.push_back(from.self);
+  }
+  shared_.events.read(partition_key(hub, query.partition), query,
+                      answer_with<EventsRead, EventPage>(from, token));
+}
+
+bool Worker::claim_partition(Connection& from, const iothub::HubName& hub,
+                             const std::string& consumer_group, unsigned partition,
+                             std::optional<std::int64_t> epoch, Token reader) {
+  from.claims_partitions = true;
+  const auto outcome =
+      shared_.claims.claim(hub, consumer_group, partition, epoch, {from.self, reader});
+  for (const auto& displaced : outcome.displaced)
+    shared_.inboxes[displaced.owner.worker]->post(
+        ForSession{displaced.owner, ReaderDisplaced{displaced.token}});
+  return outcome.granted;
+}
+
+void Worker::release_partition(Connection& from, const iothub::HubName& hub,
+                               const std::string& consumer_group, unsigned partition,
+                               Token reader) {
+  shared_.claims.release(hub, consumer_group, partition, {from.self, reader});
 }
 
 void Worker::serve(Connection& from, HttpRequest request, Token token) {
@@ -535,7 +617,7 @@ void Worker::handle(LogProgress& progress) {
       deliver(*connection);
     }
   }
-  if (!progress.error) return;
+  if (!progress.error) return wake_event_readers();
   while (!commits_.empty() && commits_.front().end <= progress.failed_end) {
     const Commit commit = std::move(commits_.front());
     commits_.pop_front();

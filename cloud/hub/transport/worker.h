@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "cloud/hub/events/event_reader.h"
+#include "cloud/hub/events/partition_claims.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/segment_log/segment_log.h"
@@ -30,6 +32,8 @@ struct WorkerShared {
   const Clock& clock;
   ConnectionTable& table;
   MethodBroker& methods;
+  EventReader& events;
+  PartitionClaims<ConnectionRef>& claims;
   std::vector<std::unique_ptr<Inbox>>& inboxes;  // one per worker, by number
   std::atomic<std::uint64_t>& open_connections;
 };
@@ -79,6 +83,26 @@ class Worker final : public ConnectionHost {
   void settle_message(Connection& from, const iothub::Identity& identity,
                       const std::string& lock_token, Settlement settlement, Token token) override;
   ConnectionTable& table() override { return shared_.table; }
+  void send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
+                    Token token) override;
+  void next_service_message(Connection& from, const iothub::HubName& hub, ServiceQueue queue,
+                            Token token) override;
+  void settle_service_message(Connection& from, const iothub::HubName& hub, ServiceQueue queue,
+                              const std::string& lock_token, Settlement settlement,
+                              Token token) override;
+  HubData::HubFacts facts(const iothub::HubName& hub) override { return shared_.data.facts(hub); }
+  void describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,
+                          Token token) override;
+  void find_offset(Connection& from, const iothub::HubName& hub, unsigned partition,
+                   UnixMillis at_or_after, Token token) override;
+  void read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
+                   Token token) override;
+  bool claim_partition(Connection& from, const iothub::HubName& hub,
+                       const std::string& consumer_group, unsigned partition,
+                       std::optional<std::int64_t> epoch, Token reader) override;
+  void release_partition(Connection& from, const iothub::HubName& hub,
+                         const std::string& consumer_group, unsigned partition,
+                         Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
   bool take_body_room(std::size_t bytes) override;
   void give_body_room(std::size_t bytes) override { http_bodies_bytes_ -= bytes; }
@@ -109,7 +133,15 @@ class Worker final : public ConnectionHost {
   void handle(LogProgress& progress);
   void handle(EndOfRights& message);
   void handle(ForSession& message);
+  void handle(ServiceQueueFilled& message);
   void handle(StopWorker& message);
+
+  void tell(Connection& connection, SessionEvent event);
+  void wake_event_readers();
+  PartitionKey partition_key(const iothub::HubName& hub, unsigned partition) const;
+  // Hands the answer to a session's request, if the session is still there.
+  template <class Event, class T>
+  std::function<void(Result<T>)> answer_with(const Connection& from, Token token);
 
   void hand_batch_to_log();
   void fail_commit(const Commit& commit);
@@ -133,6 +165,7 @@ class Worker final : public ConnectionHost {
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
   std::size_t http_bodies_bytes_ = 0;
+  std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;
   std::int64_t accept_again_ms_ = 0;

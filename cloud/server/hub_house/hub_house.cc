@@ -32,9 +32,16 @@ Status HubHouse::open_data() {
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   data_ = std::make_unique<hub::StoreData>(
       *queue_, clock_,
-      hub::DataListener{.message_waiting = [this](const iothub::Identity& identity) {
-        if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
-      }});
+      hub::DataListener{.message_waiting =
+                            [this](const iothub::Identity& identity) {
+                              if (hub::Hub* const hub = running_.load())
+                                hub->message_waiting(identity);
+                            },
+                        .service_message_waiting =
+                            [this](const iothub::HubName& name, hub::ServiceQueue queue) {
+                              if (hub::Hub* const hub = running_.load())
+                                hub->service_message_waiting(name, queue);
+                            }});
   rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
   return {};
 }

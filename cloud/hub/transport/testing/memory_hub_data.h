@@ -72,6 +72,21 @@ class MemoryHubData final : public HubData {
     }
     done(Status{});
   }
+  void send_message(const iothub::HubName& hub, MessageToDevice message,
+                    Done<void> done) override {
+    enqueue(*iothub::Identity::make(hub, message.device, message.module_id),
+            as_text(message.payload));
+    done(Status{});
+  }
+  void next_service_message(const iothub::HubName&, ServiceQueue, LockOwner,
+                            Done<std::optional<ServiceMessage>> done) override {
+    done(std::optional<ServiceMessage>{});
+  }
+  void settle_service_message(const iothub::HubName&, ServiceQueue, std::string, Settlement,
+                              Done<void> done) override {
+    done(Status{});
+  }
+  HubFacts facts(const iothub::HubName&) override { return {4, 1}; }
   void release_messages(LockOwner owner) override {
     const std::lock_guard lock(mutex_);
     for (auto& [identity, queue] : queues_)

@@ -1,0 +1,133 @@
+#include "cloud/hub/events/event_reader.h"
+
+#include <algorithm>
+
+#include "cloud/hub/events/partition.h"
+
+namespace pavise::hub {
+
+EventReader::EventReader(SegmentLog& log, unsigned threads) : log_(log) {
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+EventReader::~EventReader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void EventReader::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [this] { return stopping_ || !items_.empty(); });
+    if (items_.empty()) return;
+    const auto item = std::move(items_.front());
+    items_.pop_front();
+    lock.unlock();
+    item();
+    lock.lock();
+  }
+}
+
+template <class T>
+void EventReader::submit(std::function<Result<T>()> work, Done<T> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_ && items_.size() < kEventReadsWaitingMax) {
+      items_.emplace_back([work = std::move(work), done = std::move(done)] { done(work()); });
+      work_.notify_one();
+      return;
+    }
+  }
+  done(kEventReadsBusy);
+}
+
+void EventReader::read(PartitionKey key, EventQuery query, Done<EventPage> done) {
+  submit<EventPage>([this, key = std::move(key), query] { return read_now(key, query); },
+                    std::move(done));
+}
+
+void EventReader::describe(PartitionKey key, Done<PartitionInfo> done) {
+  submit<PartitionInfo>([this, key = std::move(key)] { return describe_now(key); },
+                        std::move(done));
+}
+
+void EventReader::find(PartitionKey, UnixMillis at_or_after, Done<std::uint64_t> done) {
+  submit<std::uint64_t>([this, at_or_after] { return find_now(at_or_after); }, std::move(done));
+}
+
+Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuery& query) {
+  if (key.partition >= key.partition_count) return kNoSuchPartition;
+  EventPage page;
+  page.next = std::max<std::uint64_t>(query.from, log_.first_offset());
+  std::size_t bytes = 0;
+  for (std::size_t scanned = 0; scanned < kEventsScannedMax;) {
+    PAVISE_TRY_ASSIGN(auto records, log_.read(page.next));
+    if (records.empty()) {
+      page.at_end = true;
+      return page;
+    }
+    for (Record& record : records) {
+      page.next = record.offset + 1;
+      ++scanned;
+      if (record.hub != key.hub.text() ||
+          partition_of(record.device, key.partition_count) != key.partition)
+        continue;
+      bytes += record.payload.size() + record.properties.size();
+      page.records.push_back(std::move(record));
+      if (page.records.size() >= query.records_max || bytes >= query.bytes_max) return page;
+    }
+  }
+  return page;
+}
+
+Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
+  if (key.partition >= key.partition_count) return kNoSuchPartition;
+  PartitionInfo out;
+  out.first_offset = log_.first_offset();
+  const std::lock_guard lock(tails_mutex_);
+  walked_to_ = std::max(walked_to_, out.first_offset);
+  for (;;) {
+    PAVISE_TRY_ASSIGN(const auto records, log_.read(walked_to_));
+    if (records.empty()) break;
+    for (const Record& record : records) {
+      walked_to_ = record.offset + 1;
+      tails_[record.hub][record.device] = {record.offset, record.time_ms};
+    }
+  }
+  out.next_offset = walked_to_;
+  const auto hub = tails_.find(key.hub.text());
+  if (hub == tails_.end()) return out;
+  for (const auto& [device, tail] : hub->second) {
+    if (partition_of(device, key.partition_count) != key.partition) continue;
+    if (tail.last_offset < out.first_offset) continue;  // no longer kept
+    if (!out.empty && tail.last_offset <= out.last_offset) continue;
+    out.empty = false;
+    out.last_offset = tail.last_offset;
+    out.last_enqueued_ms = tail.last_ms;
+  }
+  return out;
+}
+
+// Times grow with offsets but for steps of the clock, which halving bears: it ends where they
+// cross.
+Result<std::uint64_t> EventReader::find_now(UnixMillis at_or_after) {
+  std::uint64_t low = log_.first_offset();
+  std::uint64_t high = log_.durable_end();
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    PAVISE_TRY_ASSIGN(const auto records, log_.read(middle, {.records_max = 1}));
+    if (records.empty() || records.front().offset >= high ||
+        records.front().time_ms >= at_or_after) {
+      high = middle;
+    } else {
+      low = records.front().offset + 1;
+    }
+  }
+  return low;
+}
+
+}  // namespace pavise::hub

@@ -1,0 +1,120 @@
+#include "cloud/hub/events/event_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "cloud/hub/events/partition.h"
+#include "cloud/hub/segment_log/testing/memory_log_directory.h"
+
+namespace pavise::hub {
+namespace {
+
+const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
+
+class EventReaderTest : public ::testing::Test {
+ protected:
+  void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1") {
+    RecordBatch batch;
+    ASSERT_TRUE(batch.add({.time_ms = time_ms,
+                           .tenant = "acme",
+                           .device = device,
+                           .payload = as_bytes(device),
+                           .hub = hub}));
+    ASSERT_TRUE(log_->append_and_wait(batch));
+  }
+  template <class T, class Ask>
+  static Result<T> wait_for(Ask ask) {
+    std::promise<Result<T>> answer;
+    ask([&](Result<T> result) { answer.set_value(std::move(result)); });
+    return answer.get_future().get();
+  }
+  Result<EventPage> read(unsigned partition, EventQuery query = {}, unsigned count = 4) {
+    return wait_for<EventPage>([&](EventReader::Done<EventPage> done) {
+      reader_.read({kHub, partition, count}, query, std::move(done));
+    });
+  }
+  Result<PartitionInfo> describe(unsigned partition, unsigned count = 4) {
+    return wait_for<PartitionInfo>([&](EventReader::Done<PartitionInfo> done) {
+      reader_.describe({kHub, partition, count}, std::move(done));
+    });
+  }
+  std::uint64_t find(UnixMillis time_ms) {
+    return *wait_for<std::uint64_t>([&](EventReader::Done<std::uint64_t> done) {
+      reader_.find({kHub, 0, 1}, time_ms, std::move(done));
+    });
+  }
+
+  SystemClock clock_;
+  std::unique_ptr<SegmentLog> log_ = *SegmentLog::open(
+      std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
+      clock_);
+  EventReader reader_{*log_, 2};
+};
+
+TEST_F(EventReaderTest, EveryRecordIsInExactlyOnePartition) {
+  for (int i = 0; i < 40; ++i) append("dev-" + std::to_string(i), i);
+  append("other-hub", 50, "plant-2");
+  std::size_t seen = 0;
+  for (unsigned partition = 0; partition < 4; ++partition) {
+    const auto page = read(partition);
+    ASSERT_TRUE(page);
+    EXPECT_TRUE(page->at_end);
+    EXPECT_EQ(page->next, 41U);
+    for (const Record& record : page->records) {
+      EXPECT_EQ(partition_of(record.device, 4), partition);
+      EXPECT_EQ(record.hub, "plant-1");
+    }
+    seen += page->records.size();
+  }
+  EXPECT_EQ(seen, 40U);
+  EXPECT_TRUE(read(4).error().is(kNoSuchPartition));
+}
+
+TEST_F(EventReaderTest, PagesGoOnWhereTheLastEnded) {
+  for (int i = 0; i < 5; ++i) append("dev", i);
+  EventQuery query{.records_max = 2};
+  std::vector<std::uint64_t> offsets;
+  for (;;) {
+    const auto page = read(0, query, 1);
+    for (const Record& record : page->records) offsets.push_back(record.offset);
+    query.from = page->next;
+    if (page->at_end) break;
+    EXPECT_LE(page->records.size(), 2U);
+  }
+  EXPECT_EQ(offsets, (std::vector<std::uint64_t>{0, 1, 2, 3, 4}));
+  query = {.records_max = 10, .bytes_max = 3};
+  EXPECT_EQ(read(0, query, 1)->records.size(), 1U) << "the budget of bytes";
+}
+
+TEST_F(EventReaderTest, DescribesPartitionsAndFollowsTheLog) {
+  EXPECT_TRUE(describe(0, 1)->empty);
+  append("dev", 100);
+  append("dev", 200);
+  append("far", 300, "plant-2");
+  auto info = describe(0, 1);
+  EXPECT_FALSE(info->empty);
+  EXPECT_EQ(info->last_offset, 1U);
+  EXPECT_EQ(info->last_enqueued_ms, 200);
+  EXPECT_EQ(info->next_offset, 3U);
+  append("dev", 400);
+  info = describe(0, 1);
+  EXPECT_EQ(info->last_offset, 3U);
+  const unsigned own = partition_of("dev", 4);
+  EXPECT_FALSE(describe(own)->empty);
+  EXPECT_TRUE(describe((own + 1) % 4)->empty);
+}
+
+TEST_F(EventReaderTest, FindsTheOffsetOfATime) {
+  EXPECT_EQ(find(0), 0U);
+  for (const UnixMillis time : {100, 200, 200, 300}) append("dev", time);
+  EXPECT_EQ(find(0), 0U);
+  EXPECT_EQ(find(100), 0U);
+  EXPECT_EQ(find(101), 1U);
+  EXPECT_EQ(find(200), 1U);
+  EXPECT_EQ(find(250), 3U);
+  EXPECT_EQ(find(301), 4U) << "nothing yet: where the next will stand";
+}
+
+}  // namespace
+}  // namespace pavise::hub

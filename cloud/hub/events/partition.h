@@ -1,0 +1,19 @@
+// Which partition a device's records belong to.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pavise::hub {
+
+// FNV-1a, 64 bits: stable over versions and machines, because readers keep positions per partition.
+constexpr unsigned partition_of(std::string_view device, unsigned partition_count) {
+  std::uint64_t hash = 14'695'981'039'346'656'037ULL;
+  for (const char c : device) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 1'099'511'628'211ULL;
+  }
+  return static_cast<unsigned>((hash ^ (hash >> 32U)) % partition_count);
+}
+
+}  // namespace pavise::hub
