@@ -106,12 +106,13 @@ void Engine::handle_sasl(const Frame& frame) {
   if (list == nullptr || list->empty() || list->size() > 3) return fail(kBadPerformative, {});
   const auto mechanism = text_of((*list)[0]);
   if (!mechanism) return fail(kBadPerformative, {});
-  SaslStarted started{std::string(*mechanism), SecretBytes()};
+  SaslStarted started{std::string(*mechanism), SecretBytes(), {}};
   if (list->size() > 1 && !(*list)[1].is_null()) {
     auto* response = std::get_if<Bytes>(&(*list)[1].data);
     if (response == nullptr) return fail(kBadPerformative, {});
     started.response = SecretBytes(std::move(*response));
   }
+  if (list->size() > 2) started.host = text_of((*list)[2]).value_or("");
   phase_ = Phase::sasl_pending;
   events_.emplace_back(std::move(started));
 }
@@ -407,9 +408,14 @@ void Engine::settle(LinkId link, DeliveryId number, Outcome outcome, const Condi
   proton_->find(link)->deliveries.erase(number);
 }
 
-bool Engine::can_send(LinkId id) const {
+bool Engine::has_credit(LinkId id) const {
   Link* state = proton_ && !failed_ ? proton_->find(id) : nullptr;
-  return state != nullptr && !state->client_sends && pn_link_credit(state->link) > 0 &&
+  return state != nullptr && !state->client_sends && pn_link_credit(state->link) > 0;
+}
+
+bool Engine::can_send(LinkId id) const {
+  Link* state = has_credit(id) ? proton_->find(id) : nullptr;
+  return state != nullptr &&
          pn_session_outgoing_bytes(pn_link_session(state->link)) < kOutgoingBytesMax;
 }
 

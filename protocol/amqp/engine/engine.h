@@ -45,6 +45,7 @@ struct Condition {
 struct SaslStarted {
   std::string mechanism;
   SecretBytes response;
+  std::string host;  // empty: none was named
 };
 struct ConnectionOpened {
   std::string container;
@@ -122,6 +123,8 @@ class Engine {
 
   // May send() be called?
   bool can_send(LinkId link) const;
+  // Then only room is missing.
+  bool has_credit(LinkId link) const;
   // Precondition: can_send(); `tag` unique among what is not settled, at most 32 bytes. A delivery
   // that is sent `settled` is never heard of again.
   DeliveryId send(LinkId link, ByteView tag, ByteView message, bool settled);
