@@ -31,6 +31,10 @@ void PropertyBag::add(std::string_view name, std::string_view value) {
   properties_.push_back({std::string(name), std::string(value), true});
 }
 
+void PropertyBag::add_name(std::string_view name) {
+  properties_.push_back({std::string(name), {}, false});
+}
+
 const Property* PropertyBag::find(std::string_view name) const {
   for (const Property& property : properties_)
     if (property.name == name) return &property;

@@ -31,6 +31,7 @@ class PropertyBag {
 
   PropertyBag() = default;
   void add(std::string_view name, std::string_view value);
+  void add_name(std::string_view name);  // without a value
   // First property of that name; nullptr if there is none. System names with their "$.".
   const Property* find(std::string_view name) const;
   const std::vector<Property>& all() const { return properties_; }

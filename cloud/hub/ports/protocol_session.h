@@ -42,6 +42,8 @@ class ProtocolSession {
 
   // False while too much of it waits for the disk, the store or the peer: stop reading.
   virtual bool wants_input() const = 0;
+  // The peer does not take what was sent (or does again): what can wait is held back meanwhile.
+  virtual void set_output_blocked(bool blocked, Bytes& out) { (void)blocked, (void)out; }
   // Steady time at which on_time() is due.
   virtual std::int64_t deadline_ms() const = 0;
   // False until a principal was accepted: such connections are few and short.
