@@ -60,7 +60,7 @@ void EventReader::find(PartitionKey, UnixMillis at_or_after, Done<std::uint64_t>
 }
 
 Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuery& query) {
-  if (key.partition >= key.partition_count) return kNoSuchPartition;
+  if (key.partition >= key.partition_count) return kPartitionUnknown;
   EventPage page;
   page.next = std::max<std::uint64_t>(query.from, log_.first_offset());
   std::size_t bytes = 0;
@@ -85,7 +85,7 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
 }
 
 Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
-  if (key.partition >= key.partition_count) return kNoSuchPartition;
+  if (key.partition >= key.partition_count) return kPartitionUnknown;
   PartitionInfo out;
   out.first_offset = log_.first_offset();
   const std::lock_guard lock(tails_mutex_);

@@ -20,7 +20,7 @@ namespace pavise::hub {
 inline constexpr std::size_t kEventsScannedMax = 20'000;
 inline constexpr std::size_t kEventReadsWaitingMax = 10'000;
 
-inline constexpr ErrorInfo kNoSuchPartition{
+inline constexpr ErrorInfo kPartitionUnknown{
     "PV-HEV-001", Retry::never, "the hub has no such partition", "Ask the hub for its partitions."};
 inline constexpr ErrorInfo kEventReadsBusy{
     "PV-HEV-002", Retry::later, "too many reads of events wait", "Read again in a second."};
@@ -43,7 +43,7 @@ class EventReader {
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
-  // Besides the log's errors: kNoSuchPartition.
+  // Besides the log's errors: kPartitionUnknown.
   void read(PartitionKey key, EventQuery query, Done<EventPage> done);
   // The first call for a hub walks over the whole log, later ones over what came since.
   void describe(PartitionKey key, Done<PartitionInfo> done);

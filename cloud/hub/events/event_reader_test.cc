@@ -68,7 +68,7 @@ TEST_F(EventReaderTest, EveryRecordIsInExactlyOnePartition) {
     seen += page->records.size();
   }
   EXPECT_EQ(seen, 40U);
-  EXPECT_TRUE(read(4).error().is(kNoSuchPartition));
+  EXPECT_TRUE(read(4).error().is(kPartitionUnknown));
 }
 
 TEST_F(EventReaderTest, PagesGoOnWhereTheLastEnded) {

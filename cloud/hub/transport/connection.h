@@ -134,6 +134,7 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   bool holds_locks = false;  // messages may be locked in its name
   bool waits_for_service_messages = false;
   bool waits_for_events = false;
+  bool blocked = false;  // its session knows that the client does not read
   bool claims_partitions = false;
 
  private:

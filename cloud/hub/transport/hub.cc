@@ -32,6 +32,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   Status start();
   void stop();
   std::uint16_t port() const { return port_; }
+  std::uint16_t amqp_port() const { return amqp_port_; }
   std::uint16_t https_port() const { return https_port_; }
   void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
   void tell(const iothub::Identity& identity, Channel channel, SessionEvent event);
@@ -55,6 +56,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   ConnectionTable table_;
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
+  std::uint16_t amqp_port_ = 0;
   std::uint16_t https_port_ = 0;
   std::vector<std::unique_ptr<Inbox>> inboxes_;
   MethodBroker methods_{clock_, table_,
@@ -99,10 +101,12 @@ Status Hub::Core::make_workers() {
     inboxes_.push_back(std::move(inbox));
   }
   port_ = options_.port;
+  amqp_port_ = options_.amqp_port.value_or(0);
   https_port_ = options_.https_port.value_or(0);
   for (unsigned i = 0; i < threads; ++i) {
     std::vector<Listener> listeners;
     PAVISE_TRY(listen(Protocol::mqtt, port_, listeners));
+    if (options_.amqp_port) PAVISE_TRY(listen(Protocol::amqp, amqp_port_, listeners));
     if (options_.https_port) PAVISE_TRY(listen(Protocol::https, https_port_, listeners));
     const WorkerShared shared{options_, *tls_,   gatekeeper_, log_,
                               data_,    clock_,  table_,      methods_,
@@ -230,6 +234,10 @@ std::uint16_t Hub::port() const {
 
 void Hub::service_message_waiting(const iothub::HubName& hub, ServiceQueue queue) {
   core_->tell_services(hub, queue);
+}
+
+std::uint16_t Hub::amqp_port() const {
+  return core_->amqp_port();
 }
 
 std::uint16_t Hub::https_port() const {

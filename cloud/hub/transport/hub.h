@@ -1,5 +1,5 @@
-// The device hub's network side: MQTT 3.1.1 over TLS in the IoT Hub dialect, telemetry into the
-// event log, everything else through HubData.
+// The hub's network side: MQTT 3.1.1, AMQP 1.0, HTTPS and WebSockets over TLS in the IoT Hub
+// dialect; telemetry into the event log, everything else through HubData.
 #pragma once
 
 #include <memory>
@@ -30,6 +30,7 @@ class Hub {
   Hub& operator=(const Hub&) = delete;
 
   std::uint16_t port() const;
+  std::uint16_t amqp_port() const;   // 0: not served
   std::uint16_t https_port() const;  // 0: not served
   // Ends every connection and waits for the threads. Idempotent.
   void stop();

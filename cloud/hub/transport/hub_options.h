@@ -23,7 +23,7 @@ inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
 inline constexpr int kPeerGoneMs = 30'000;
 
 // What a listener speaks inside TLS.
-enum class Protocol : std::uint8_t { mqtt, https };
+enum class Protocol : std::uint8_t { mqtt, amqp, https };
 
 struct HubEvent {
   const iothub::Identity* identity = nullptr;  // null before the protocol named one
@@ -34,7 +34,8 @@ struct HubEvent {
 
 struct HubOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8883;  // MQTT; 0: any free one
+  std::uint16_t port = 8883;                              // MQTT; 0: any free one
+  std::optional<std::uint16_t> amqp_port = std::nullopt;  // AMQP 1.0; nullopt: not served
   // HTTPS and WebSockets; nullopt: not served. Needs `http`.
   std::optional<std::uint16_t> https_port = std::nullopt;
   HttpServing* http = nullptr;  // who answers HTTP calls; must outlive the hub

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "cloud/hub/amqp/session.h"
 #include "cloud/hub/http/http_session.h"
 #include "cloud/hub/session/session.h"
 #include "protocol/websocket/handshake.h"
@@ -25,6 +26,7 @@ constexpr std::uint64_t kInboxTag = UINT64_MAX;
 // Listeners have the tags below: kFirstListenerTag, one less for the next.
 constexpr std::uint64_t kFirstListenerTag = UINT64_MAX - 1;
 constexpr std::size_t kListenersMax = 8;
+constexpr std::uint16_t kAmqpsPort = 5671;
 
 std::uint64_t tag_of(ConnectionRef connection) {
   return std::uint64_t{connection.generation} << 32U | connection.slot;
@@ -189,7 +191,10 @@ void Worker::adopt(Socket socket, Protocol protocol) {
 
 void Worker::on_ready(Connection& connection, std::uint32_t events) {
   if (connection.ended) return;
-  if ((events & EPOLLOUT) != 0 && !connection.flush()) return end(connection, kReaderTooSlow);
+  if ((events & EPOLLOUT) != 0) {
+    if (!connection.flush()) return end(connection, kReaderTooSlow);
+    note_blocked(connection);
+  }
   if (connection.paused) {
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) end(connection, kPeerClosed);
   } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
@@ -255,13 +260,19 @@ void Worker::finish_handshake(Connection& connection) {
 }
 
 std::unique_ptr<ProtocolSession> Worker::make_session(Connection& connection) {
-  if (connection.protocol == Protocol::mqtt) return std::make_unique<Session>(connection, now());
+  const auto make = [this, &connection](Protocol protocol,
+                                        SessionNow at) -> std::unique_ptr<ProtocolSession> {
+    if (protocol == Protocol::mqtt) return std::make_unique<Session>(connection, at);
+    return std::make_unique<AmqpSession>(
+        AmqpOptions{.connection_id = std::to_string(lock_owner(connection)),
+                    .port = shared_.options.amqp_port.value_or(kAmqpsPort)},
+        connection, connection, at);
+  };
+  if (connection.protocol != Protocol::https) return make(connection.protocol, now());
   return std::make_unique<HttpSession>(
       connection,
-      [&connection](std::string_view subprotocol,
-                    SessionNow at) -> std::unique_ptr<ProtocolSession> {
-        if (subprotocol == websocket::kMqtt) return std::make_unique<Session>(connection, at);
-        return nullptr;
+      [make](std::string_view subprotocol, SessionNow at) {
+        return make(subprotocol == websocket::kMqtt ? Protocol::mqtt : Protocol::amqp, at);
       },
       now());
 }
@@ -297,7 +308,17 @@ void Worker::deliver(Connection& connection) {
     if (!connection.send(cipher_out_)) end(connection, kReaderTooSlow);
     cipher_out_.clear();
   }
+  note_blocked(connection);
   watch(connection);
+}
+
+// What can wait is held back while the client does not read, instead of being buffered here.
+void Worker::note_blocked(Connection& connection) {
+  if (connection.ended || !connection.session) return;
+  if (connection.blocked == connection.has_outbound()) return;
+  connection.blocked = connection.has_outbound();
+  connection.session->set_output_blocked(connection.blocked, plain_out_);
+  if (!plain_out_.empty()) deliver(connection);
 }
 
 void Worker::watch(Connection& connection) {

@@ -126,6 +126,7 @@ class Worker final : public ConnectionHost {
   void note_established(Connection& connection);
   void resume_reading(Connection& connection);
   void deliver(Connection& connection);
+  void note_blocked(Connection& connection);
   void watch(Connection& connection);
   void end(Connection& connection, Error reason);
   void bury();

@@ -16,7 +16,9 @@ struct ServerOptions {
   std::uint16_t management_port = 8443;
   std::uint16_t device_port = 8444;
   std::uint16_t hub_port = 8883;
-  // HTTPS and WebSockets of the hubs; official clients know only 443. nullopt: not served.
+  // AMQP of the hubs, then HTTPS and WebSockets; official clients know only 5671 and 443. nullopt:
+  // not served.
+  std::optional<std::uint16_t> hub_amqp_port;
   std::optional<std::uint16_t> hub_https_port;
   std::string host_name = "localhost";  // devices are told to reach the hub by it
   std::vector<std::string> more_names;  // --san

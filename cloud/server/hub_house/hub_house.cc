@@ -88,6 +88,7 @@ Status HubHouse::start() {
   hub::HubOptions options;
   options.address = options_.listen;
   options.port = options_.mqtt_port;
+  options.amqp_port = options_.amqp_port;
   options.https_port = options_.https_port;
   options.http = rest_.get();
   options.certificate_chain_pem = options_.certificate_chain_pem;

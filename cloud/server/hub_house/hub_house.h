@@ -24,6 +24,7 @@ struct HubHouseOptions {
   std::string host_name;          // of the server itself
   std::string listen = "127.0.0.1";
   std::uint16_t mqtt_port = 8883;
+  std::optional<std::uint16_t> amqp_port;
   std::optional<std::uint16_t> https_port;
   std::string certificate_chain_pem;
   SecretBytes private_key_pem;

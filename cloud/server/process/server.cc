@@ -152,6 +152,7 @@ Status Server::Parts::open_hub() {
                           .host_name = options_.host_name,
                           .listen = options_.listen,
                           .mqtt_port = options_.hub_port,
+                          .amqp_port = options_.hub_amqp_port,
                           .https_port = options_.hub_https_port,
                           .certificate_chain_pem = identity_.chain_pem,
                           .private_key_pem = SecretBytes::copy_of(identity_.key_pem.view())};
@@ -246,7 +247,7 @@ Ports Server::Parts::ports() const {
   const std::uint16_t management =
       management_listener_ ? management_listener_->port() : options_.management_port;
   return {management, device_listener_->port(), hub_house_->hub().port(),
-          hub_house_->hub().https_port()};
+          hub_house_->hub().amqp_port(), hub_house_->hub().https_port()};
 }
 
 Storage Server::Parts::storage() const {
@@ -292,6 +293,7 @@ Status Server::Parts::finish() {
   const std::string text = "{\"management\":" + std::to_string(open_ports.management) +
                            ",\"device\":" + std::to_string(open_ports.device) +
                            ",\"hub\":" + std::to_string(open_ports.hub) +
+                           ",\"hub_amqp\":" + std::to_string(open_ports.hub_amqp) +
                            ",\"hub_https\":" + std::to_string(open_ports.hub_https) + "}\n";
   PAVISE_TRY(write_file(path(kPortsFile), as_bytes(text), 0644));
   log_.write(Level::info, "server.ready",

@@ -26,6 +26,7 @@ struct Ports {
   std::uint16_t management = 0;
   std::uint16_t device = 0;
   std::uint16_t hub = 0;
+  std::uint16_t hub_amqp = 0;   // 0: not served
   std::uint16_t hub_https = 0;  // 0: not served
 };
 
