@@ -41,6 +41,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--hub-port", options.hub_port, "Device hub (MQTT over TLS)")
       ->capture_default_str();
+  app.add_option("--hub-amqp-port", options.hub_amqp_port,
+                 "Hubs over AMQP 1.0 (official clients know only 5671; default: not served)");
   app.add_option(
       "--hub-https-port", options.hub_https_port,
       "Hubs over HTTPS and WebSockets (official clients know only 443; default: not served)");

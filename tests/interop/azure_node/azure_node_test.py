@@ -49,7 +49,7 @@ class AzureNode(unittest.TestCase):
     def test_the_official_clients(self):
         with House() as house:
             house.ports["hub"] = 8883
-            house.start_server("--hub-https-port", "443")
+            house.start_server("--hub-amqp-port", "5671", "--hub-https-port", "443")
             house.keep_token()
             api = Api(house)
             api.call("POST", "/tenants", {"id": "acme"})
@@ -60,6 +60,8 @@ class AzureNode(unittest.TestCase):
                 **os.environ,
                 "NODE_EXTRA_CA_CERTS": str(house.state / "service-ca.pem"),
                 "PAVISE_HUB_HOST": HOST,
+                "PAVISE_EVENTS_STRING": f"Endpoint=sb://{HOST}/;SharedAccessKeyName=iothubowner;SharedAccessKey={owner};"
+                                        f"EntityPath={HUB}",
                 "PAVISE_OWNER_STRING": f"HostName={HOST};SharedAccessKeyName=iothubowner;SharedAccessKey={owner}",
             }
             done = subprocess.run(["node", "--test", "--test-concurrency=2", *map(str, sorted(HERE.glob("*.test.mjs")))],

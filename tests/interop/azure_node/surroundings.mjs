@@ -8,7 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 const require = createRequire(import.meta.url);
 export const { Client: DeviceClient, ModuleClient, Message } = require('azure-iot-device');
 export const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
+export const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 export const { Http } = require('azure-iot-device-http');
+export const { EventHubConsumerClient, earliestEventPosition } = require('@azure/event-hubs');
 export const { Registry, Client: ServiceClient } = require('azure-iothub');
 export const { SharedAccessSignature } = require('azure-iot-common');
 
@@ -21,6 +23,9 @@ function required(name) {
 export const ownerString = required('PAVISE_OWNER_STRING');
 export const host = required('PAVISE_HUB_HOST');
 export const ca = readFileSync(required('NODE_EXTRA_CA_CERTS'), 'utf8');
+
+// The Event Hubs-compatible endpoint: the hub's own host, its name as the entity.
+export const eventsString = required('PAVISE_EVENTS_STRING');
 
 export const registry = Registry.fromConnectionString(ownerString);
 
@@ -38,7 +43,8 @@ export async function newDevice(prefix, more = {}) {
 
 export async function openDevice(device, transport = Mqtt) {
   const client = DeviceClient.fromConnectionString(device.connectionString, transport);
-  await client.setOptions({ ca });
+  // The HTTP transport has no option `ca` (NODE_EXTRA_CA_CERTS does it) and never calls back without `http` options.
+  if (transport !== Http) await client.setOptions({ ca });
   await client.open();
   return client;
 }
