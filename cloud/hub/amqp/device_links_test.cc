@@ -33,17 +33,17 @@ class AmqpDeviceTest : public AmqpSessionTest {
     amqp::Message out = data(body);
     out.properties.correlation_id = Value(id);
     out.annotations = {{Value(Symbol{"operation"}), Value(operation)}};
-    if (!resource.empty())
-      out.annotations.push_back({Value(Symbol{"resource"}), Value(resource)});
+    if (!resource.empty()) out.annotations.push_back({Value(Symbol{"resource"}), Value(resource)});
     return out;
   }
   std::optional<DeviceMessage> offer(std::string_view payload, const std::string& lock = kLock) {
-    return DeviceMessage{.lock_token = lock,
-            .sequence_number = 7,
-            .enqueued_ms = kStartWallMs,
-            .delivery_count = 1,
-            .properties = "%24.mid=m1&%24.to=%2Fdevices%2Fdev%2Fmessages%2FdeviceBound&k=v",
-            .payload = to_bytes(as_bytes(payload))};
+    return DeviceMessage{
+        .lock_token = lock,
+        .sequence_number = 7,
+        .enqueued_ms = kStartWallMs,
+        .delivery_count = 1,
+        .properties = "%24.mid=m1&%24.to=%2Fdevices%2Fdev%2Fmessages%2FdeviceBound&k=v",
+        .payload = to_bytes(as_bytes(payload))};
   }
 };
 
@@ -330,8 +330,7 @@ TEST_F(AmqpDeviceTest, WhatALinkLeavesUnsettledIsThereForTheNext) {
   hear(MessageOffered{hub_.asked[0].second, offer("x")});
   client_.detach(link);
   exchange();
-  EXPECT_EQ(hub_.settled,
-            (std::vector<FakeHub::Settled>{{"dev", kLock, Settlement::abandon}}));
+  EXPECT_EQ(hub_.settled, (std::vector<FakeHub::Settled>{{"dev", kLock, Settlement::abandon}}));
   EXPECT_EQ(hub_.channels["dev"], 0);
 }
 

@@ -30,6 +30,7 @@ TEST(AmqpAddress, EveryFormIsRead) {
       {"/messages/serviceBound/Feedback", {Kind::feedback}},
       {"/messages/servicebound/filenotifications", {Kind::file_notifications}},
       {"messages/events/$management", {Kind::event_redirect}},
+      {"$management", {Kind::event_management}},
       {"hub/$management", {Kind::event_management, {}, {}, "hub"}},
       {"hub/ConsumerGroups/cg/Partitions/31", {Kind::event_partition, {}, {}, "hub", "cg", 31}},
   };

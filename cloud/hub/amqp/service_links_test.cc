@@ -24,13 +24,12 @@ class AmqpServiceTest : public AmqpSessionTest {
   }
   ClientLink& reader(std::string_view filter, std::uint32_t credit = 100,
                      std::vector<std::string> capabilities = {}, amqp::Map properties = {}) {
-    ClientLink& link = client_.receiver(
-        "reader" + std::to_string(++names_),
-        {.address = kPartition + "1",
-         .properties = std::move(properties),
-         .filter = filter.empty() ? amqp::Map{} : selector(filter),
-         .desired_capabilities = std::move(capabilities),
-         .credit = credit});
+    ClientLink& link = client_.receiver("reader" + std::to_string(++names_),
+                                        {.address = kPartition + "1",
+                                         .properties = std::move(properties),
+                                         .filter = filter.empty() ? amqp::Map{} : selector(filter),
+                                         .desired_capabilities = std::move(capabilities),
+                                         .credit = credit});
     exchange();
     return link;
   }
@@ -162,9 +161,8 @@ class AmqpManagementTest : public AmqpServiceTest {
   void SetUp() override {
     AmqpServiceTest::SetUp();
     requests_ = &send_link("plant-1/$management");
-    answers_ = &client_.receiver("answers", {.address = "plant-1/$management",
-                                             .other_address = "me",
-                                             .credit = 100});
+    answers_ = &client_.receiver(
+        "answers", {.address = "plant-1/$management", .other_address = "me", .credit = 100});
     exchange();
   }
   static amqp::Message request(std::string_view type, std::string_view name = "plant-1",
@@ -207,12 +205,11 @@ TEST_F(AmqpManagementTest, DescribesAPartition) {
   EXPECT_EQ(status(request("com.microsoft:partition", "plant-1", "1")), "none");
   ASSERT_EQ(hub_.described.size(), 1U);
   EXPECT_EQ(hub_.described[0].first, 1U);
-  hear(PartitionDescribed{hub_.described[0].second,
-                          PartitionInfo{.first_offset = 3,
-                                        .next_offset = 10,
-                                        .last_offset = 9,
-                                        .last_enqueued_ms = kStartWallMs,
-                                        .empty = false}});
+  hear(PartitionDescribed{hub_.described[0].second, PartitionInfo{.first_offset = 3,
+                                                                  .next_offset = 10,
+                                                                  .last_offset = 9,
+                                                                  .last_enqueued_ms = kStartWallMs,
+                                                                  .empty = false}});
   ASSERT_EQ(answers_->received.size(), 1U);
   EXPECT_EQ(at(body(), "partition"), "1");
   EXPECT_EQ(at(body(), "begin_sequence_number"), "3");
@@ -400,9 +397,10 @@ TEST_F(AmqpSessionTest, EventHubTokensOpenEventAddressesOnly) {
                       "policy:service"),
             200);
   EXPECT_TRUE(receive_link(kPartition + "0").attached);
-  EXPECT_EQ(hub_.claims.back(),
-            std::string(kHost) +
-                "|-||policy:service|plant-1/ConsumerGroups/$Default/Partitions/0|sb");
+  EXPECT_EQ(
+      hub_.claims.back(),
+      std::string(kHost) + "|-||policy:service|plant-1/ConsumerGroups/$Default/Partitions/0|sb");
+  EXPECT_TRUE(send_link("$management").attached);
   EXPECT_FALSE(send_link("/messages/devicebound").attached);
   EXPECT_FALSE(send_link("/devices/dev/messages/events").attached);
 }

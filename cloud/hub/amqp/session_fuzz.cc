@@ -1,6 +1,6 @@
 // What a client sends, after one byte for the size of the pieces. The hub around the session admits
-// everybody and answers everything, so that the whole of the session can be reached. Whatever comes,
-// the session keeps to its limits and what it sends is well-formed.
+// everybody and answers everything, so that the whole of the session can be reached. Whatever
+// comes, the session keeps to its limits and what it sends is well-formed.
 #include <algorithm>
 
 #include "cloud/hub/amqp/session.h"
@@ -37,7 +37,8 @@ class Answerer {
     for (const auto& [request, token] : std::exchange(hub_.twins, {}))
       tell(TwinAnswered{token, TwinReply{"{}", 2}});
     for (const auto& [who, token] : std::exchange(hub_.asked, {})) {
-      const std::string lock = "01234567-89ab-cdef-0123-" + std::to_string(100'000'000'000 + locks_++);
+      const std::string lock =
+          "01234567-89ab-cdef-0123-" + std::to_string(100'000'000'000 + locks_++);
       DeviceMessage message;
       message.lock_token = lock;
       message.payload = Bytes(10);
