@@ -98,6 +98,7 @@ Result<Address> Address::parse(std::string_view text) {
   using enum Kind;
   if (path.empty()) return kUnknownAddress;
   if (are(path, {"$cbs"})) return Address{cbs};
+  if (are(path, {"$management"})) return Address{event_management};
   if (path.size() >= 3 && same(path[0], "devices")) return hub::of_device(path);
   if (are(path, {"messages", "devicebound"})) return Address{service_messages};
   if (are(path, {"messages", "servicebound", "feedback"})) return Address{feedback};

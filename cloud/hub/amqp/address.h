@@ -23,7 +23,7 @@ struct Address {
     feedback,            // /messages/serviceBound/feedback
     file_notifications,  // /messages/serviceBound/filenotifications
     event_redirect,      // /messages/events[/...]: read elsewhere
-    event_management,    // {entity}/$management
+    event_management,    // [{entity}/]$management; node names no entity
     event_partition,     // {entity}/ConsumerGroups/{group}/Partitions/{number}
   };
   Kind kind = Kind::cbs;

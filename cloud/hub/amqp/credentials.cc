@@ -106,6 +106,9 @@ Result<Principal> Credentials::service(const Address& address) {
   for (const Token& token : tokens_) {
     if (names_device(token.audience.segments)) continue;
     if (token.audience.event_hub && !address.of_events()) continue;
+    // Where no entity is named, the token's own audience says which is meant.
+    if (address.kind == Address::Kind::event_management && address.entity.empty())
+      resource = views(token.audience.segments);
     auto principal = port_.authenticate({.host = host_,
                                          .sas_token = token.text,
                                          .resource = resource,

@@ -49,7 +49,8 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
   opened_by_ms_ = INT64_MAX;
   if (link.address.kind == Address::Kind::event_redirect) return redirect(link, *principal);
   // The entity's name is the hub's.
-  if (link.address.of_events() && !same_name(link.address.entity, principal->hub.text()))
+  if (link.address.of_events() && !link.address.entity.empty() &&
+      !same_name(link.address.entity, principal->hub.text()))
     return refuse(link.id, kUnknownAddress);
   ends_at(principal->expires_ms);
   link.service = *std::move(principal);

@@ -12,7 +12,7 @@ namespace pavise::hub::testing {
 
 inline constexpr std::string_view kHubName = "plant-1";
 
-class FakeHub final : public DevicePort, public ServicePort {
+class FakeHub : public DevicePort, public ServicePort {
  public:
   struct Appended {
     std::string device, properties, payload, hub, origin;
