@@ -49,6 +49,16 @@ void set_option(int fd, int level, int name, int value) {
   (void)::setsockopt(fd, level, name, &value, sizeof value);
 }
 
+// Accepted sockets inherit these from the listener, which saves six system calls a connection.
+void tune_connections(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kPeerGoneMs);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
 }  // namespace
 
 Socket& Socket::operator=(Socket&& other) noexcept {
@@ -74,6 +84,7 @@ Result<Socket> listen_on(const std::string& address, std::uint16_t port) {
     return start_error("setsockopt");
   if (::bind(out.get(), &where.any, size) != 0)
     return start_error("bind " + address + " port " + std::to_string(port));
+  tune_connections(out.get());
   if (::listen(out.get(), kBacklog) != 0) return start_error("listen");
   return out;
 }
@@ -83,15 +94,6 @@ Result<std::uint16_t> local_port(const Socket& listener) {
   socklen_t size = sizeof where;
   if (::getsockname(listener.get(), &where.any, &size) != 0) return start_error("getsockname");
   return ntohs(where.any.sa_family == AF_INET6 ? where.v6.sin6_port : where.v4.sin_port);
-}
-
-void tune_accepted(int fd) {
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kPeerGoneMs);
-  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
 std::string peer_address(int fd) {

@@ -27,11 +27,10 @@ class Socket {
 };
 
 // A non-blocking listener that may share its port with others of this process (SO_REUSEPORT).
+// Connections accepted from it send without delay and notice peers that are gone.
 // `address` is an IPv4 or IPv6 literal. kHubStartFailed.
 Result<Socket> listen_on(const std::string& address, std::uint16_t port);
 Result<std::uint16_t> local_port(const Socket& listener);
-// For an accepted socket: no delay, and detection of peers that are gone.
-void tune_accepted(int fd);
 std::string peer_address(int fd);
 Result<Socket> make_event_fd();
 Result<Socket> make_epoll();

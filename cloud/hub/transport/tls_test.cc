@@ -104,6 +104,22 @@ TEST_F(TlsTest, AnOldSessionIsRenewedWithItsIdentity) {
   EXPECT_EQ(cached_sessions(), cached + 3);
 }
 
+// Nothing sweeps the cache, so the time must be looked at when a session is asked for.
+TEST_F(TlsTest, ASessionPastItsTimeIsNotResumed) {
+  make_server(3'600);
+  const Outcome first = handshake();
+  ASSERT_TRUE(handshake(first.session).resumed);
+  const auto age = [](void* session) {
+    auto* aged = static_cast<SSL_SESSION*>(session);
+    SSL_SESSION_set_time(aged, SSL_SESSION_get_time(aged) - SSL_SESSION_get_timeout(aged) - 1);
+  };
+  OPENSSL_LH_doall(reinterpret_cast<OPENSSL_LHASH*>(SSL_CTX_sessions(server_->context())), age);
+  const Outcome again = handshake(first.session);
+  EXPECT_EQ(again.step, TlsStream::Step::done) << again.failure;
+  EXPECT_FALSE(again.resumed);
+  EXPECT_TRUE(equal(again.leaf, device_.certificate_der));
+}
+
 TEST_F(TlsTest, CiphertextMayArriveByteByByte) {
   make_server(3'600);
   const Outcome outcome = handshake({}, 1);

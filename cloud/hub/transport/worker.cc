@@ -161,7 +161,6 @@ void Worker::adopt(Socket socket, Protocol protocol) {
     counters_.refused_by_limit.add();
     return;
   }
-  tune_accepted(socket.get());
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {
     slot = static_cast<std::uint32_t>(connections_.size());
