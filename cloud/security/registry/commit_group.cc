@@ -2,62 +2,58 @@
 
 namespace pavise::security {
 
+CommitGroup::CommitGroup(std::unique_ptr<SqliteDatabase> db)
+    : db_(std::move(db)), batcher_(kCommitGroupMax, 1, [this](Group group) { run_group(group); }) {}
+
 Status CommitGroup::run(const Operation& operation) {
-  Pending mine{&operation, {}, false};
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(&mine);
-  // The first to find no leader leads: its group holds itself and whoever arrived before it.
-  changed_.wait(lock, [&] { return mine.done || !leader_; });
-  while (!mine.done) {
-    leader_ = true;
-    std::deque<Pending*> group;
-    while (!waiting_.empty() && group.size() < kCommitGroupMax) {
-      group.push_back(waiting_.front());
-      waiting_.pop_front();
-    }
-    lock.unlock();
-    run_group(group);
-    lock.lock();
-    for (Pending* pending : group) pending->done = true;
-    leader_ = false;
-    changed_.notify_all();
-  }
+  Pending mine{&operation, {}};
+  batcher_.run(mine);
   return mine.status;
 }
 
-void CommitGroup::run_group(std::deque<Pending*>& group) {
-  if (group.size() > 1 && run_shared(group)) return;
+// Savepoints cost a copy of every page that an operation touches, and nearly every operation either
+// succeeds or finds out before it writes that it must not. So they are for the second attempt.
+void CommitGroup::run_group(Group group) {
+  if (group.size() > 1) {
+    Shared outcome = run_shared(group, Isolation::none);
+    if (outcome == Shared::refused_midway) outcome = run_shared(group, Isolation::savepoints);
+    if (outcome == Shared::committed) return;
+  }
   for (Pending* pending : group) run_alone(*pending);
 }
 
 void CommitGroup::run_alone(Pending& pending) {
-  pending.status = db_->execute("BEGIN IMMEDIATE");
+  pending.status = db_->control("BEGIN IMMEDIATE");
   if (!pending.status) return;
   pending.status = (*pending.operation)(*db_);
-  if (pending.status) pending.status = db_->execute("COMMIT");
-  if (!pending.status && db_->in_transaction()) (void)db_->execute("ROLLBACK");
+  if (pending.status) pending.status = db_->control("COMMIT");
+  if (!pending.status && db_->in_transaction()) (void)db_->control("ROLLBACK");
 }
 
-// False when the transaction as a whole failed and every operation has to be run alone.
-bool CommitGroup::run_shared(std::deque<Pending*>& group) {
-  if (!db_->execute("BEGIN IMMEDIATE")) return false;
+CommitGroup::Shared CommitGroup::run_shared(Group group, Isolation isolation) {
+  if (!db_->control("BEGIN IMMEDIATE")) return Shared::failed;
+  Shared outcome = Shared::committed;
   for (Pending* pending : group) {
-    bool held = static_cast<bool>(db_->execute("SAVEPOINT one"));
-    if (held) {
-      pending->status = (*pending->operation)(*db_);
-      // SQLite gives up the whole transaction after some failures (disk full, I/O error).
-      held = db_->in_transaction();
-      if (held && !pending->status) held = static_cast<bool>(db_->execute("ROLLBACK TO one"));
-      if (held) held = static_cast<bool>(db_->execute("RELEASE one"));
-    }
-    if (!held) {
-      if (db_->in_transaction()) (void)db_->execute("ROLLBACK");
-      return false;
-    }
+    outcome = run_one(*pending, isolation);
+    if (outcome != Shared::committed) break;
   }
-  if (db_->execute("COMMIT")) return true;
-  if (db_->in_transaction()) (void)db_->execute("ROLLBACK");
-  return false;
+  if (outcome == Shared::committed && !db_->control("COMMIT")) outcome = Shared::failed;
+  if (outcome != Shared::committed && db_->in_transaction()) (void)db_->control("ROLLBACK");
+  return outcome;
+}
+
+CommitGroup::Shared CommitGroup::run_one(Pending& pending, Isolation isolation) {
+  const bool isolated = isolation == Isolation::savepoints;
+  if (isolated && !db_->control("SAVEPOINT one")) return Shared::failed;
+  const std::int64_t before = db_->rows_written();
+  pending.status = (*pending.operation)(*db_);
+  // SQLite gives up the whole transaction after some failures (disk full, I/O error).
+  if (!db_->in_transaction()) return Shared::failed;
+  if (!isolated)
+    return pending.status || db_->rows_written() == before ? Shared::committed
+                                                           : Shared::refused_midway;
+  if (!pending.status && !db_->control("ROLLBACK TO one")) return Shared::failed;
+  return db_->control("RELEASE one") ? Shared::committed : Shared::failed;
 }
 
 }  // namespace pavise::security

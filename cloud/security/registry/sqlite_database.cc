@@ -101,6 +101,10 @@ bool SqliteDatabase::in_transaction() const {
   return sqlite3_get_autocommit(db_) == 0;
 }
 
+std::int64_t SqliteDatabase::rows_written() const {
+  return sqlite3_total_changes64(db_);
+}
+
 Result<SqliteDatabase::Use> SqliteDatabase::prepare(std::string_view sql) {
   if (const auto found = statements_.find(sql); found != statements_.end())
     return Use(found->second);
