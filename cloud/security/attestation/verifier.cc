@@ -412,6 +412,17 @@ bool run_steps(const Context& c, Verdict& verdict) {
 
 }  // namespace
 
+const CheckInfo& check_info(unsigned number) {
+  PAVISE_CHECK(number >= 1 && number <= kChecks);
+  static const auto rows = [] {
+    std::array<CheckInfo, kChecks> out;
+    for (unsigned i = 0; i < kChecks; ++i)
+      out[i] = {kSteps[i].error.code, kSteps[i].title, kSteps[i].passed};
+    return out;
+  }();
+  return rows[number - 1];
+}
+
 Verdict verify(const evidence::EvidenceFields& evidence, const Expectation& expectation,
                std::span<const release::ReferenceSet> releases) {
   Verdict verdict = blank_verdict();

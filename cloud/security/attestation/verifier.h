@@ -18,6 +18,14 @@ namespace pavise::attestation {
 // Twelve checks of the quote, then TLS key, certificate request, released state, platform.
 inline constexpr unsigned kChecks = 16;
 
+// What is the same in every verdict about one check.
+struct CheckInfo {
+  std::string_view code;  // refusal code if it fails
+  std::string_view title;
+  std::string_view passed;  // words when it holds and has nothing of its own to say
+};
+const CheckInfo& check_info(unsigned number);  // 1 to kChecks
+
 // After a power cut a TPM may resume its clock in the past and says so with `safe` = NO, until it
 // next writes the clock down. In a boot that was never seen before (resetCount above the mark) the
 // clock is not compared with the mark, safe or not: docs/adr/0014. Within one boot it never goes

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cloud/security/attestation/verifier.h"
-#include "cloud/security/attestation_service/verdict_report.h"
+#include "cloud/security/report/verdict_report.h"
 #include "common/crypto/crypto.h"
 #include "protocol/evidence/evidence.h"
 #include "protocol/tpm/credential.h"
@@ -88,7 +88,6 @@ void AttestationService::note_foreign_key(const DeviceId& id) {
   const Error error(kAttestKeyNotBound);
   verdict.code = error.code();
   verdict.reason = error.message();
-  verdict.report = "{}";
   (void)registry_.add_verdict(verdict);
 }
 
@@ -227,7 +226,7 @@ VerdictRecord AttestationService::record_of(const DeviceId& id,
   record.outcome = verdict.accepted ? Outcome::accepted : Outcome::refused;
   record.code = verdict.code;
   record.reason = verdict.accepted ? "all checks hold" : verdict.reason;
-  record.report = report_of(verdict);
+  record.report = encode_report(verdict);
   return record;
 }
 
@@ -241,7 +240,7 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Error& error,
   VerdictRecord record{.device = id, .at = clock_.now_s()};
   record.code = error.code();
   record.reason = error.message();
-  record.report = verdict != nullptr ? report_of(*verdict) : "{}";
+  if (verdict != nullptr) record.report = encode_report(*verdict);
   if (!registry_.add_verdict(record)) return refused(id.text(), kAttestInternal);
   // The cause of an internal failure is for the operator, not for the device.
   if (error.is(kAttestInternal)) return refused(id.text(), kAttestInternal);

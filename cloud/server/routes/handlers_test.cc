@@ -119,13 +119,14 @@ TEST_F(DevicesTest, AreReleased) {
 
 TEST_F(DevicesTest, HaveEvidenceOnceTheyAttested) {
   EXPECT_EQ(house_.call("GET", path("/evidence"), house_.admin).code(), "PV-API-016");
-  security::VerdictRecord verdict{0,
-                                  device_,
-                                  1'795'000'000,
-                                  security::Outcome::refused,
-                                  "PV-ATT-007",
-                                  "the kernel differs",
-                                  R"({"checks":[{"name":"x"}],"device":"forged"})"};
+  security::VerdictRecord verdict{
+      0,
+      device_,
+      1'795'000'000,
+      security::Outcome::refused,
+      "PV-ATT-007",
+      "the kernel differs",
+      to_bytes(as_bytes(R"({"checks":[{"name":"x"}],"device":"forged"})"))};
   ASSERT_TRUE(house_.registry->add_verdict(verdict));
   const auto said = house_.call("GET", path("/evidence"), house_.admin);
   EXPECT_EQ(said.json.at("accepted"), false);
