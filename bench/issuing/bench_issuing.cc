@@ -126,7 +126,7 @@ class ServedSigner {
           (void)serve(*core_, listener_, ::geteuid(), stop_.get());
         }),
         client_(signer::make_signer_client(
-            {.socket_path = folder + "/bench-socket", .connections = kThreads})) {}
+            {.socket_path = folder + "/bench-socket", .connections = 2})) {}
   ~ServedSigner() {
     const std::uint64_t one = 1;
     (void)!::write(stop_.get(), &one, sizeof(one));
