@@ -342,13 +342,13 @@ ReleaseMatch describe(const release::ReferenceSet& set) {
 // Checks 15 and 16, and the measurements.
 void judge_state(const Context& c, std::span<const release::ReferenceSet> releases,
                  Verdict& verdict) {
-  const StateMatch match = match_state({.values = c.parsed.values,
+  StateMatch match = match_state({.values = c.parsed.values,
                                         .mask = c.expectation.pcr_mask,
                                         .log = c.parsed.log,
                                         .runtime = c.parsed.runtime,
                                         .cmdline_claim = cmdline_claim(c.evidence)},
                                        releases);
-  verdict.measurements = match.measurements;
+  verdict.measurements = std::move(match.measurements);
   verdict.compared_with = describe(*match.nearest);
   if (match.release == nullptr) {
     fail(verdict, kReleaseStep, match.reason);
