@@ -154,7 +154,7 @@ EvidenceReply AttestationService::judge(const evidence::Evidence& evidence,
   if (options_.platform_profile_required)
     expectation.assurance_min = attestation::Assurance::platform;
   const auto releases = releases_.current(device.tenant);
-  attestation::Verdict verdict = attestation::verify(evidence.fields(), expectation, *releases);
+  attestation::Verdict verdict = attestation::verify(evidence.fields(), expectation, *releases, &proven_);
   verdict.evidence_digest = evidence_digest;
   if (expectation.activation_secret) wipe(*expectation.activation_secret);
   if (!verdict.accepted) return refuse(device.id, verdict);
