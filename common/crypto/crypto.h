@@ -64,6 +64,7 @@ class P256PublicKey {
   bool operator==(const P256PublicKey& other) const;
 
  private:
+  friend class P256PrivateKey;  // ECDH needs the peer's point
   struct Impl;
   explicit P256PublicKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;

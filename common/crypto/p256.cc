@@ -55,6 +55,14 @@ EcKey empty_key() {
   return key;
 }
 
+// An EC_KEY copies the group, which costs more than checking a point. So a public key is a point,
+// and each thread keeps the one EC_KEY that OpenSSL wants to see for a verification.
+EC_KEY* verifying_key(const EC_POINT* point) {
+  thread_local const EcKey key = empty_key();
+  PAVISE_CHECK(EC_KEY_set_public_key(key.get(), point) == 1);
+  return key.get();
+}
+
 std::array<std::byte, kPointBytes> point_of(const EC_KEY* key) {
   std::array<std::byte, kPointBytes> out{};
   const std::size_t size =
@@ -67,8 +75,8 @@ std::array<std::byte, kPointBytes> point_of(const EC_KEY* key) {
 }  // namespace
 
 struct P256PublicKey::Impl {
-  EcKey key;
-  std::array<std::byte, kPointBytes> point;
+  EcPoint point;
+  std::array<std::byte, kPointBytes> encoded;
 };
 
 struct P256PrivateKey::Impl {
@@ -88,14 +96,16 @@ Result<P256PublicKey> P256PublicKey::from_xy(ByteView x, ByteView y) {
 Result<P256PublicKey> P256PublicKey::from_point(ByteView uncompressed_65) {
   if (uncompressed_65.size() != kPointBytes || uncompressed_65[0] != kUncompressed)
     return kBadPublicKey;
-  EcKey key = empty_key();
+  EcPoint point(EC_POINT_new(group()));
+  PAVISE_CHECK(point);
   // Refuses coordinates not below p and points off the curve. The group's cofactor is 1 and this
   // form cannot say "infinity", so that is the whole validation (SEC 1, 3.2.2.1).
-  if (EC_KEY_oct2key(key.get(), as_uchar(uncompressed_65), kPointBytes, nullptr) != 1)
+  if (EC_POINT_oct2point(group(), point.get(), as_uchar(uncompressed_65), kPointBytes, nullptr) !=
+      1)
     return fail(kBadPublicKey, "the point is not on the curve");
   auto impl = std::make_shared<Impl>();
-  impl->key = std::move(key);
-  std::ranges::copy(uncompressed_65, impl->point.begin());
+  impl->point = std::move(point);
+  std::ranges::copy(uncompressed_65, impl->encoded.begin());
   return P256PublicKey(std::move(impl));
 }
 
@@ -130,20 +140,20 @@ Status P256PublicKey::verify_digest(const Digest256& digest, const EcdsaRaw& sig
   PAVISE_CHECK(sig && r_number != nullptr && s_number != nullptr);
   PAVISE_CHECK(ECDSA_SIG_set0(sig.get(), r_number, s_number) == 1);  // takes both numbers over
   const int outcome = ECDSA_do_verify(as_uchar(digest), static_cast<int>(digest.size()), sig.get(),
-                                      impl_->key.get());
+                                      verifying_key(impl_->point.get()));
   if (outcome != 1) return fail(kBadSignature);
   return {};
 }
 
 std::array<std::byte, 65> P256PublicKey::point() const {
-  return impl_->point;
+  return impl_->encoded;
 }
 
 Bytes P256PublicKey::spki_der() const {
   Bytes out;
   out.reserve(kSpkiPrefix.size() + kPointBytes);
   append(out, std::as_bytes(std::span(kSpkiPrefix)));
-  append(out, impl_->point);
+  append(out, impl_->encoded);
   return out;
 }
 
@@ -156,7 +166,7 @@ std::string P256PublicKey::pem() const {
 }
 
 bool P256PublicKey::operator==(const P256PublicKey& other) const {
-  return impl_->point == other.impl_->point;
+  return impl_->encoded == other.impl_->encoded;
 }
 
 Result<P256PrivateKey> P256PrivateKey::generate() {
@@ -223,14 +233,9 @@ Result<EcdsaRaw> P256PrivateKey::sign_digest(const Digest256& digest) const {
 }
 
 Result<SecretBytes> P256PrivateKey::ecdh_x(const P256PublicKey& peer) const {
-  const auto encoded = peer.point();
-  const EcPoint point(EC_POINT_new(group()));
-  PAVISE_CHECK(point);
-  PAVISE_CHECK(
-      EC_POINT_oct2point(group(), point.get(), as_uchar(encoded), encoded.size(), nullptr) == 1);
   SecretBytes shared(32);
-  if (ECDH_compute_key(shared.span().data(), shared.size(), point.get(), impl_->key.get(),
-                       nullptr) != 32)
+  if (ECDH_compute_key(shared.span().data(), shared.size(), peer.impl_->point.get(),
+                       impl_->key.get(), nullptr) != 32)
     return fail(kCryptoFailed, "ECDH");
   return shared;
 }

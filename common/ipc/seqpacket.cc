@@ -51,24 +51,25 @@ Result<sockaddr_un> address_of(const std::string& path) {
 Status SeqpacketChannel::send(ByteView packet, int deadline_ms) const {
   if (packet.empty() || packet.size() > kPacketBytesMax) return kPacketTooLong;
   for (;;) {
-    if (deadline_ms >= 0) PAVISE_TRY(wait_ready(fd_.get(), POLLOUT, deadline_ms));
     const int flags = MSG_NOSIGNAL | (deadline_ms >= 0 ? MSG_DONTWAIT : 0);
     const ssize_t sent = ::send(fd_.get(), packet.data(), packet.size(), flags);
     if (sent >= 0) return {};
-    if (errno == EINTR || errno == EAGAIN) continue;
+    if (errno == EINTR) continue;
     if (errno == EPIPE || errno == ECONNRESET) return kPeerClosed;
-    return failed("send");
+    if (errno != EAGAIN) return failed("send");
+    PAVISE_TRY(wait_ready(fd_.get(), POLLOUT, deadline_ms));
   }
 }
 
 Result<Bytes> SeqpacketChannel::receive(std::size_t bytes_max, int deadline_ms) const {
   for (;;) {
-    if (deadline_ms >= 0) PAVISE_TRY(wait_ready(fd_.get(), POLLIN, deadline_ms));
+    if (deadline_ms > 0) PAVISE_TRY(wait_ready(fd_.get(), POLLIN, deadline_ms));
     // Ask for the length first: most packets are small, and the limit may be large.
     const int wait = deadline_ms >= 0 ? MSG_DONTWAIT : 0;
     std::byte probe{};
     const ssize_t length = ::recv(fd_.get(), &probe, 1, MSG_PEEK | MSG_TRUNC | wait);
     if (length < 0) {
+      if (errno == EAGAIN && deadline_ms == 0) return kTimedOut;
       if (errno == EINTR || errno == EAGAIN) continue;
       if (errno == ECONNRESET) return kPeerClosed;
       return failed("recv");

@@ -105,6 +105,10 @@ std::int64_t Database::last_insert_id() const {
   return sqlite3_last_insert_rowid(db_);
 }
 
+std::int64_t Database::rows_written() const {
+  return sqlite3_total_changes64(db_);
+}
+
 Result<Database::Use> Database::prepare(std::string_view sql) {
   if (const auto found = statements_.find(sql); found != statements_.end())
     return Use(found->second);

@@ -57,6 +57,13 @@ class Database {
 
   // Any number of statements without parameters or results.
   Status execute(const char* sql);
+  // One statement that opens or ends a transaction, prepared once.
+  Status control(std::string_view sql) {
+    PAVISE_TRY(change(sql));
+    return {};
+  }
+  // Rows written since the connection was opened, whatever became of them.
+  std::int64_t rows_written() const;
   // One statement; returns the number of rows that it changed. A broken UNIQUE, PRIMARY KEY or
   // FOREIGN KEY constraint is already_exists or not_found respectively.
   template <class... Args>

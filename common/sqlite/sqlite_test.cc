@@ -59,6 +59,21 @@ TEST(SqliteFile, MigratesStepByStepAndKeepsABackup) {
       backup->query("SELECT x FROM a", [](const Row& row) { EXPECT_EQ(row.integer(0), 7); }));
 }
 
+TEST(SqliteFile, AnyOlderVersionComesToTheNewestAtOnceWithOneBackup) {
+  const char* const steps[] = {"CREATE TABLE a (x INTEGER);", "ALTER TABLE a ADD COLUMN y INTEGER;",
+                               "ALTER TABLE a ADD COLUMN z INTEGER;"};
+  for (std::size_t from = 1; from < std::size(steps); ++from) {
+    const Folder folder;
+    ASSERT_TRUE(open_file(folder.file(), 0, std::span(steps).first(from), kErrors));
+    ASSERT_TRUE(open_file(folder.file(), 0, steps, kErrors)
+                    .value()
+                    ->query("SELECT x, y, z FROM a", [](const Row&) {}));
+    for (std::size_t version = 0; version <= std::size(steps); ++version)
+      EXPECT_EQ(fs::exists(folder.file("a.db.v" + std::to_string(version) + ".bak")),
+                version == from);
+  }
+}
+
 TEST(SqliteFile, AFailedStepLeavesTheOldVersion) {
   const Folder folder;
   const char* const first[] = {"CREATE TABLE a (x INTEGER);"};
@@ -107,6 +122,54 @@ TEST(SqliteGroup, AFailedOperationLeavesItsNeighboursAlone) {
   ASSERT_TRUE(db->query("SELECT x FROM a ORDER BY x",
                         [&](const Row& found) { rows.push_back(found.integer(0)); }));
   EXPECT_EQ(rows, (std::vector<std::int64_t>{0, 1, 10, 12}));
+}
+
+// How often each of three operations runs, of which the second fails as `second` does.
+std::vector<int> runs_with(const std::function<Status(Database&)>& second) {
+  const Folder folder;
+  const char* const steps[] = {"CREATE TABLE a (x INTEGER PRIMARY KEY);"};
+  auto db = open_file(folder.file(), 0, steps, kErrors).value();
+  std::vector<int> runs(3);
+  const auto outcome = commit_together(*db, 3, [&](std::size_t i) -> Status {
+    ++runs[i];
+    if (i == 1) return second(*db);
+    PAVISE_TRY(db->change("INSERT INTO a (x) VALUES (?1)", i));
+    return {};
+  });
+  EXPECT_TRUE(outcome[0]);
+  EXPECT_FALSE(outcome[1]);
+  EXPECT_TRUE(outcome[2]);
+  EXPECT_FALSE(db->in_transaction());
+  std::vector<std::int64_t> found;
+  EXPECT_TRUE(db->query("SELECT x FROM a ORDER BY x",
+                        [&](const Row& row) { found.push_back(row.integer(0)); }));
+  EXPECT_EQ(found, (std::vector<std::int64_t>{0, 2}));
+  return runs;
+}
+
+TEST(SqliteGroup, WhoFailsBeforeItWritesCostsNobodyASecondRun) {
+  EXPECT_EQ(runs_with([](Database&) { return Status(kMissing); }), (std::vector<int>{1, 1, 1}));
+  EXPECT_EQ(runs_with([](Database& db) -> Status {
+              PAVISE_TRY(db.change("INSERT INTO a (x) VALUES (7), (0)"));  // the whole is undone
+              return {};
+            }),
+            (std::vector<int>{1, 1, 1}));
+}
+
+TEST(SqliteGroup, WhoFailsAfterItWroteMakesAllRunAgainBehindSavepoints) {
+  EXPECT_EQ(runs_with([](Database& db) -> Status {
+              PAVISE_TRY(db.change("INSERT INTO a (x) VALUES (7)"));
+              return kMissing;
+            }),
+            (std::vector<int>{2, 2, 1}));
+}
+
+TEST(SqliteGroup, AnEndedTransactionMakesEachRunAlone) {
+  EXPECT_EQ(runs_with([](Database& db) -> Status {
+              if (db.in_transaction()) PAVISE_TRY(db.control("ROLLBACK"));
+              return kFull;
+            }),
+            (std::vector<int>{2, 2, 1}));
 }
 
 }  // namespace

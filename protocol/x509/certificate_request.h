@@ -29,6 +29,9 @@ class CertificateRequest {
 
   const std::string& common_name() const { return common_name_; }
   const crypto::P256PublicKey& key() const { return key_; }
+  // What verify() checks, for callers who remember what they verified.
+  const Digest256& signed_digest() const { return signed_digest_; }
+  const crypto::EcdsaRaw& signature() const { return signature_; }
   // The requester holds the key. crypto::kBadSignature.
   Status verify() const { return key_.verify_digest(signed_digest_, signature_); }
 

@@ -5,6 +5,7 @@
 #include "cloud/hub/amqp/mapping.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/session/twin_status.h"
+#include "cloud/hub/store/errors.h"
 
 namespace pavise::hub {
 namespace {
@@ -32,6 +33,14 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kBadValue, HubErrorCode::argument_invalid},
     {&kMessageTooLarge, HubErrorCode::message_too_large},
     {&kDeviceBarred, HubErrorCode::device_disabled},
+    {&store::kDeviceNotFound, HubErrorCode::device_not_found},
+    {&store::kModuleNotFound, HubErrorCode::module_not_found},
+    {&store::kQueueFull, HubErrorCode::device_maximum_queue_depth_exceeded},
+    {&store::kMessageTooLarge, HubErrorCode::message_too_large},
+    {&store::kBadExpiry, HubErrorCode::invalid_message_expiry_time},
+    {&store::kLockLost, HubErrorCode::device_message_lock_lost},
+    {&store::kStoreBusy, HubErrorCode::server_busy},
+    {&store::kStoreFull, HubErrorCode::service_unavailable},
     {&amqp::kTruncated, HubErrorCode::deserialization_error},
     {&amqp::kBadConstructor, HubErrorCode::deserialization_error},
     {&amqp::kTooDeep, HubErrorCode::deserialization_error},

@@ -18,7 +18,8 @@ constexpr std::size_t kReasonMax = 400;
 
 struct Actual {
   Digest256 digest{};
-  std::string label;  // a hint, from unmeasured data
+  const eventlog::Event* event;  // none: a runtime event
+  std::string_view text;         // of the runtime event
 };
 struct Expected {
   Digest256 digest{};
@@ -76,9 +77,9 @@ const release::PlatformProfile* find_platform(const ProvenState& state, const Re
 std::vector<Actual> actual_extends(const ProvenState& state, unsigned pcr) {
   std::vector<Actual> out;
   for (const eventlog::Event& event : state.log.events())
-    if (event.pcr == pcr) out.push_back({event.digest, eventlog::text_hint(state.log.data(event))});
+    if (event.pcr == pcr) out.push_back({event.digest, &event, {}});
   for (const RuntimeExtend& extend : state.runtime)
-    if (extend.pcr == pcr) out.push_back({extend.digest, std::string(extend.text)});
+    if (extend.pcr == pcr) out.push_back({extend.digest, nullptr, extend.text});
   return out;
 }
 
@@ -120,16 +121,20 @@ Measurement missing(unsigned pcr, const Expected& expected) {
   out.words = out.component + " is missing: it was not measured";
   return out;
 }
-Measurement surplus(unsigned pcr, const Actual& actual) {
+Measurement surplus(const ProvenState& state, unsigned pcr, const Actual& actual) {
+  // A hint, from unmeasured data.
+  const std::string label = actual.event != nullptr
+                                ? eventlog::text_hint(state.log.data(*actual.event))
+                                : std::string(actual.text);
   Measurement out{.pcr = static_cast<std::uint8_t>(pcr),
                   .digest = actual.digest,
                   .expected = std::nullopt,
                   .component = "something else",
-                  .name = actual.label,
+                  .name = label,
                   .state = MeasurementState::unknown,
                   .words = {}};
   out.words = "measured " + short_hex(actual.digest) + ", of which the release says nothing" +
-              (actual.label.empty() ? "" : " (it calls itself \"" + actual.label + "\")");
+              (label.empty() ? "" : " (it calls itself \"" + label + "\")");
   return out;
 }
 
@@ -151,7 +156,7 @@ void compare_extends(const ProvenState& state, const ReferenceSet& set, unsigned
   for (std::size_t i = paired_end; i < expected.size() - back; ++i)
     out.push_back(missing(pcr, expected[i]));
   for (std::size_t i = paired_end; i < actual.size() - back; ++i)
-    out.push_back(surplus(pcr, actual[i]));
+    out.push_back(surplus(state, pcr, actual[i]));
   for (std::size_t i = 0; i < back; ++i)
     out.push_back(
         paired(pcr, actual[actual.size() - back + i], expected[expected.size() - back + i]));

@@ -43,6 +43,7 @@ struct Context {
   const evidence::EvidenceFields& evidence;
   const Expectation& expectation;
   const Parsed& parsed;
+  ProvenSignatures* proven;  // may be null
 };
 
 std::string number(std::uint64_t value) {
@@ -53,6 +54,19 @@ std::string pcr_list(std::uint32_t mask) {
   for (unsigned pcr = 0; pcr < 32; ++pcr)
     if ((mask >> pcr & 1U) != 0) out += (out.empty() ? "" : ",") + std::to_string(pcr);
   return out.empty() ? "none" : out;
+}
+
+// For the two signatures that a device sends again with every attestation.
+bool verifies(const Context& c, const crypto::P256PublicKey& key, const Digest256& digest,
+              const crypto::EcdsaRaw& signature) {
+  if (c.proven != nullptr && c.proven->contains(proven_name(key, digest, signature))) return true;
+  return static_cast<bool>(key.verify_digest(digest, signature));
+}
+
+void remember(const Context& c, ProvenSignatures& proven) {
+  const Parsed& p = c.parsed;
+  proven.add(proven_name(p.ak_key, crypto::sha256(c.evidence.certify), p.certify_signature));
+  proven.add(proven_name(p.request.key(), p.request.signed_digest(), p.request.signature()));
 }
 
 // Check 1 holds for every tpm::Attest, check 2 for one with a quote in it: a statement that fails
@@ -178,7 +192,7 @@ Status check_tls_key(const Context& c) {
   const Parsed& p = c.parsed;
   const tpm::CertifyInfo* certify = p.certify.certify();
   if (certify == nullptr) return Error(kTlsKey, "the statement about it is no TPM2_Certify");
-  if (!p.ak_key.verify_digest(crypto::sha256(c.evidence.certify), p.certify_signature))
+  if (!verifies(c, p.ak_key, crypto::sha256(c.evidence.certify), p.certify_signature))
     return Error(kTlsKey, "the statement is not signed by the attestation key");
   if (!p.certify.extra_data.empty()) return Error(kTlsKey, "the statement has qualifying data");
   if (!equal(certify->name, p.tls_name)) return Error(kTlsKey, "the statement is on another key");
@@ -201,7 +215,8 @@ Status check_request(const Context& c) {
     return Error(kCertificateRequest, "it asks for another key");
   if (request.common_name() != c.expectation.device.text())
     return Error(kCertificateRequest, "its common name is another device");
-  if (!request.verify()) return Error(kCertificateRequest, "it is not signed by its own key");
+  if (!verifies(c, request.key(), request.signed_digest(), request.signature()))
+    return Error(kCertificateRequest, "it is not signed by its own key");
   return {};
 }
 
@@ -347,13 +362,13 @@ ReleaseMatch describe(const release::ReferenceSet& set) {
 // Checks 15 and 16, and the measurements.
 void judge_state(const Context& c, std::span<const release::ReferenceSet> releases,
                  Verdict& verdict) {
-  const StateMatch match = match_state({.values = c.parsed.values,
-                                        .mask = c.expectation.pcr_mask,
-                                        .log = c.parsed.log,
-                                        .runtime = c.parsed.runtime,
-                                        .cmdline_claim = cmdline_claim(c.evidence)},
-                                       releases);
-  verdict.measurements = match.measurements;
+  StateMatch match = match_state({.values = c.parsed.values,
+                                  .mask = c.expectation.pcr_mask,
+                                  .log = c.parsed.log,
+                                  .runtime = c.parsed.runtime,
+                                  .cmdline_claim = cmdline_claim(c.evidence)},
+                                 releases);
+  verdict.measurements = std::move(match.measurements);
   verdict.compared_with = describe(*match.nearest);
   if (match.release == nullptr) {
     fail(verdict, kReleaseStep, match.reason);
@@ -417,8 +432,19 @@ bool run_steps(const Context& c, Verdict& verdict) {
 
 }  // namespace
 
+const CheckInfo& check_info(unsigned number) {
+  PAVISE_CHECK(number >= 1 && number <= kChecks);
+  static const auto rows = [] {
+    std::array<CheckInfo, kChecks> out;
+    for (unsigned i = 0; i < kChecks; ++i)
+      out[i] = {kSteps[i].error.code, kSteps[i].title, kSteps[i].passed};
+    return out;
+  }();
+  return rows[number - 1];
+}
+
 Verdict verify(const evidence::EvidenceFields& evidence, const Expectation& expectation,
-               std::span<const release::ReferenceSet> releases) {
+               std::span<const release::ReferenceSet> releases, ProvenSignatures* proven) {
   Verdict verdict = blank_verdict();
   if (expectation.pcr_mask == 0) {
     refuse(verdict, kNothingAsked, {});
@@ -437,14 +463,16 @@ Verdict verify(const evidence::EvidenceFields& evidence, const Expectation& expe
       refuse(verdict, parsed.error().info(), parsed.error().detail());
     return verdict;
   }
-  const Context context{evidence, expectation, *parsed};
+  const Context context{evidence, expectation, *parsed, proven};
   if (!run_steps(context, verdict)) return verdict;
   judge_state(context, releases, verdict);
   verdict.accepted =
       verdict.code.empty() && std::ranges::all_of(verdict.checks, [](const CheckResult& check) {
         return check.state == CheckState::passed;
       });
-  if (verdict.accepted) verdict.tls_key = parsed->request.key();
+  if (!verdict.accepted) return verdict;
+  verdict.tls_key = parsed->request.key();
+  if (proven != nullptr) remember(context, *proven);
   return verdict;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "cloud/security/attestation/errors.h"
+#include "cloud/security/attestation/proven_signatures.h"
 #include "cloud/security/attestation/verdict.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
@@ -17,6 +18,14 @@ namespace pavise::attestation {
 
 // Twelve checks of the quote, then TLS key, certificate request, released state, platform.
 inline constexpr unsigned kChecks = 16;
+
+// What is the same in every verdict about one check.
+struct CheckInfo {
+  std::string_view code;  // refusal code if it fails
+  std::string_view title;
+  std::string_view passed;  // words when it holds and has nothing of its own to say
+};
+const CheckInfo& check_info(unsigned number);  // 1 to kChecks
 
 // After a power cut a TPM may resume its clock in the past and says so with `safe` = NO, until it
 // next writes the clock down. In a boot that was never seen before (resetCount above the mark) the
@@ -45,11 +54,12 @@ struct Expectation {
   Assurance assurance_min = Assurance::release;
 };
 
-// Judges. Never throws, never blocks, allocates in proportion to the evidence; thread-safe. Fails
+// Judges. Never throws, never waits, allocates in proportion to the evidence; thread-safe. Fails
 // closed: the Verdict accepts only if every check passed. `evidence` is what protocol/evidence
 // parsed (Evidence::fields()); its inner structures are parsed here, and one that cannot be read
-// ends it at once.
+// ends it at once. With `proven`, the signatures on the TLS key's certification and on the request
+// are not computed again when they are in it, and come into it when the evidence is accepted.
 Verdict verify(const evidence::EvidenceFields& evidence, const Expectation& expectation,
-               std::span<const release::ReferenceSet> releases);
+               std::span<const release::ReferenceSet> releases, ProvenSignatures* proven = nullptr);
 
 }  // namespace pavise::attestation

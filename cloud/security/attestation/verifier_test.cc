@@ -20,8 +20,17 @@ using testing::SoftEvidence;
 
 class VerifierTest : public ::testing::Test {
  protected:
+  VerifierTest() {
+    EXPECT_TRUE(verify(device.attest(challenge).fields(), expectation, releases, &proven).accepted);
+  }
   Verdict judge(const SoftEvidence& evidence) const {
-    return verify(evidence.fields(), expectation, releases);
+    const Verdict verdict = verify(evidence.fields(), expectation, releases);
+    // A service that knows this device's signatures by heart judges alike.
+    const Verdict again = verify(evidence.fields(), expectation, releases, &proven);
+    EXPECT_EQ(again.accepted, verdict.accepted);
+    EXPECT_EQ(again.code, verdict.code);
+    EXPECT_EQ(again.reason, verdict.reason);
+    return verdict;
   }
   // Evidence of this device for the present challenge, with its quote bent and signed again.
   template <class Bend>
@@ -46,6 +55,7 @@ class VerifierTest : public ::testing::Test {
   Challenge challenge = fresh_challenge();
   std::vector<release::ReferenceSet> releases{reference_set(device.image)};
   Expectation expectation = device.expectation(challenge);
+  mutable ProvenSignatures proven;
 };
 
 TEST_F(VerifierTest, AcceptsARealDevice) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cloud/security/attestation/verifier.h"
-#include "cloud/security/attestation_service/verdict_report.h"
+#include "cloud/security/report/verdict_report.h"
 #include "common/crypto/crypto.h"
 #include "protocol/evidence/evidence.h"
 #include "protocol/tpm/credential.h"
@@ -95,7 +95,6 @@ void AttestationService::note_foreign_key(const DeviceId& id) {
   const Error error(kAttestKeyNotBound);
   verdict.code = error.code();
   verdict.reason = error.message();
-  verdict.report = "{}";
   (void)registry_.add_verdict(verdict, std::nullopt);
 }
 
@@ -162,7 +161,8 @@ EvidenceReply AttestationService::judge(const evidence::Evidence& evidence,
   if (options_.platform_profile_required)
     expectation.assurance_min = attestation::Assurance::platform;
   const auto releases = releases_.current(device.tenant);
-  attestation::Verdict verdict = attestation::verify(evidence.fields(), expectation, *releases);
+  attestation::Verdict verdict =
+      attestation::verify(evidence.fields(), expectation, *releases, &proven_);
   verdict.evidence_digest = evidence_digest;
   if (expectation.activation_secret) wipe(*expectation.activation_secret);
   if (!verdict.accepted) return refuse(device.id, question, verdict);
@@ -236,7 +236,7 @@ VerdictRecord AttestationService::record_of(const DeviceId& id,
   record.outcome = verdict.accepted ? Outcome::accepted : Outcome::refused;
   record.code = verdict.code;
   record.reason = verdict.accepted ? "all checks hold" : verdict.reason;
-  record.report = report_of(verdict);
+  record.report = encode_report(verdict);
   return record;
 }
 
@@ -258,7 +258,7 @@ EvidenceReply AttestationService::refuse(const DeviceId& id, const Error& error,
   VerdictRecord record{.device = id, .at = clock_.now_s()};
   record.code = error.code();
   record.reason = error.message();
-  record.report = verdict != nullptr ? report_of(*verdict) : "{}";
+  if (verdict != nullptr) record.report = encode_report(*verdict);
   const Status kept = registry_.add_verdict(record, std::nullopt);
   // The cause of an internal failure is for the operator, not for the device.
   if (error.is(kAttestInternal)) return failed(id, error.detail());

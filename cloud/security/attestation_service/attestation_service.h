@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cloud/security/attestation/proven_signatures.h"
 #include "cloud/security/authority/live_authority.h"
 #include "cloud/security/issuing/issuer.h"
 #include "cloud/security/pending/one_shot_store.h"
@@ -143,6 +144,7 @@ class AttestationService {
   const Clock& clock_;
   const AttestationServiceOptions options_;
   OneShotStore<Question> questions_;
+  attestation::ProvenSignatures proven_;
   std::mutex noted_mutex_;
   std::unordered_map<DeviceId, std::int64_t> noted_;  // foreign keys: when last written down
 };

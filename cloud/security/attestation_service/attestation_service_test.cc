@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "cloud/security/attestation/errors.h"
+#include "cloud/security/report/verdict_report.h"
 #include "cloud/security/testing/world/world.h"
 #include "protocol/x509/certificate.h"
 
@@ -99,7 +100,7 @@ TEST_F(AttestationServiceTest, AReleaseRevokedWhileTheCertificateIsSignedIsNotAc
 TEST_F(AttestationServiceTest, TheVerdictIsKeptWithItsReport) {
   ASSERT_TRUE(world_.attest(device_).accepted);
   EXPECT_EQ(last().outcome, Outcome::accepted);
-  const auto report = boost::json::parse(last().report);
+  const auto report = boost::json::parse(*report_json(last().report));
   EXPECT_EQ(report.at("checks").as_array().size(), attestation::kChecks);
   EXPECT_EQ(report.at("release").at("version"), "0.1.0");
   EXPECT_FALSE(report.at("measurements").as_array().empty());
@@ -131,7 +132,7 @@ TEST_F(AttestationServiceTest, AFirstActivationMayComeWithTheEvidence) {
 TEST_F(AttestationServiceTest, AnUnclaimedDeviceIsJudgedButGetsNothing) {
   ASSERT_TRUE(world_.tenancy().release_device("anna", kAcme, device_.id()));
   EXPECT_EQ(refused(world_.attest(device_)).code, kAttestUnclaimed.code);
-  EXPECT_THAT(last().report, HasSubstr("\"version\":\"0.1.0\""));
+  EXPECT_THAT(*report_json(last().report), HasSubstr("\"version\":\"0.1.0\""));
   EXPECT_THAT(*world_.registry().certificates(device_.id(), 10), SizeIs(0));
 }
 
@@ -150,7 +151,7 @@ TEST_F(AttestationServiceTest, AnImageThatIsNotReleasedIsNamed) {
   const auto message = refused(world_.attest(device_));
   EXPECT_EQ(message.code, attestation::kStateNotReleased.code);
   EXPECT_THAT(message.reason, HasSubstr("kernel"));
-  EXPECT_THAT(last().report, HasSubstr("differs"));
+  EXPECT_THAT(*report_json(last().report), HasSubstr("differs"));
   world_.publish(other);
   EXPECT_TRUE(world_.attest(device_).accepted);
   for (const ReleaseRecord& release : *world_.releases().releases())

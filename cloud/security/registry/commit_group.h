@@ -2,13 +2,12 @@
 // so the number of disk flushes does not grow with the number of threads.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <mutex>
-#include <optional>
+#include <memory>
+#include <span>
 
 #include "cloud/security/registry/sqlite_schema.h"
+#include "common/base/batcher.h"
 
 namespace pavise::security {
 
@@ -20,27 +19,23 @@ class CommitGroup {
  public:
   using Operation = std::function<Status(SqliteDatabase&)>;
 
-  explicit CommitGroup(std::unique_ptr<SqliteDatabase> db) : db_(std::move(db)) {}
+  explicit CommitGroup(std::unique_ptr<SqliteDatabase> db);
 
-  // Runs `operation` in a transaction of its own or a shared one, isolated by a savepoint; returns
-  // after the commit. On an error nothing of it stays. It may be run again if another operation
-  // broke the shared transaction, so it must have no other effect than on the database and on
-  // results that it overwrites.
+  // Runs `operation` in a transaction of its own or a shared one; returns after the commit. On an
+  // error nothing of it stays. It may be run again if another operation broke the shared
+  // transaction, so it must have no other effect than on the database and on results that it
+  // overwrites.
   Status run(const Operation& operation);
 
  private:
   struct Pending {
     const Operation* operation;
     Status status;
-    bool done = false;
   };
-  void run_group(std::deque<Pending*>& group);
+  void run_group(std::span<Pending* const> group);
 
   std::unique_ptr<SqliteDatabase> db_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Pending*> waiting_;
-  bool leader_ = false;
+  Batcher<Pending> batcher_;
 };
 
 }  // namespace pavise::security

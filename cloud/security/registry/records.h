@@ -99,7 +99,7 @@ struct VerdictRecord {
   Outcome outcome = Outcome::refused;
   std::string code{};    // empty when accepted
   std::string reason{};  // for people
-  std::string report{};  // JSON: checks, measurements
+  Bytes report{};        // checks, measurements: opaque here, see cloud/security/report
 };
 
 // `factory` registers devices and does nothing else.

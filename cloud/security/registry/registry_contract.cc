@@ -29,13 +29,17 @@ DeviceRecord sample_device(char c) {
   device.created = 1'000;
   return device;
 }
+// Any bytes: the registry does not read them.
+Bytes sample_report() {
+  return {std::byte{0x8c}, std::byte{0}, std::byte{0xff}};
+}
 VerdictRecord sample_refusal(const DeviceId& id, std::string_view code) {
-  return {0, id, 2'000, Outcome::refused, std::string(code), "because", R"({"checks":[]})"};
+  return {0, id, 2'000, Outcome::refused, std::string(code), "because", sample_report()};
 }
 AttestationCommit sample_acceptance(const DeviceRecord& device, const TenantId& tenant, char c) {
   CertificateRecord certificate{
       std::string(32, c), std::string(64, c), device.id, tenant, 2'000, 88'000, {}, {}};
-  VerdictRecord verdict{0, device.id, 2'000, Outcome::accepted, "", "all checks hold", "{}"};
+  VerdictRecord verdict{0, device.id, 2'000, Outcome::accepted, "", "all checks hold", {}};
   return {device.id,
           device.version,
           std::nullopt,
@@ -350,7 +354,7 @@ TEST_P(RegistryContract, VerdictHistoryIsBounded) {
   EXPECT_THAT(*kept, SizeIs(kVerdictsKeptPerDevice));
   EXPECT_EQ(kept->front().code, "last");
   EXPECT_EQ(kept->back().code, "1");
-  EXPECT_EQ(registry().last_verdict(id)->report, R"({"checks":[]})");
+  EXPECT_EQ(registry().last_verdict(id)->report, sample_report());
   EXPECT_TRUE(registry()
                   .add_verdict(sample_refusal(sample_device_id('f'), "x"), std::nullopt)
                   .error()

@@ -154,7 +154,7 @@ std::optional<VerdictRecord> verdict_from(const SqliteRow& row) {
   verdict.outcome = row.integer(3) == 1 ? Outcome::accepted : Outcome::refused;
   verdict.code = row.text(4);
   verdict.reason = row.text(5);
-  verdict.report = row.text(6);
+  verdict.report = row.blob(6);
   return verdict;
 }
 

@@ -138,7 +138,7 @@ TEST_F(RegistryFaults, TheSizeLimitIsReportedAsAFullDisk) {
   auto registry = open_sqlite_registry({file(), 60}).value();
   ASSERT_TRUE(registry->add_device(sample_device(), sample_audit()));
   VerdictRecord verdict = sample_refusal(sample_device_id(), "PV-ATT-001");
-  verdict.report.assign(40'000, 'x');
+  verdict.report.assign(40'000, std::byte{'x'});
   Status status;
   for (int i = 0; i < 30 && status; ++i) status = registry->add_verdict(verdict, std::nullopt);
   ASSERT_FALSE(status);

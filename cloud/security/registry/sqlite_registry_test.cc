@@ -11,6 +11,7 @@
 #include "cloud/security/registry/commit_group.h"
 #include "cloud/security/registry/registry_contract.h"
 #include "cloud/security/registry/sqlite_schema.h"
+#include "common/sqlite/file.h"
 
 namespace pavise::security {
 namespace {
@@ -114,6 +115,43 @@ TEST(SqliteRegistry, NoticesADamagedPageAtTheNextStart) {
   EXPECT_TRUE(opened.error().is(kRegistryCorrupt)) << opened.error().message();
 }
 
+// A file as the first version wrote it: its verdicts, their ids and their JSON reports survive.
+TEST(SqliteSchema, VerdictsOfVersion1KeepTheirReports) {
+  const Folder folder;
+  const DeviceRecord device = sample_device();
+  const std::string json = R"({"checks":[],"platform":""})";
+  {
+    auto db =
+        SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0, kSqliteErrors)
+            .value();
+    ASSERT_TRUE(sqlite::migrate(*db, folder.file(), registry_migrations().first(1)));
+    ASSERT_TRUE(
+        db->change("INSERT INTO devices (id, version, ek_certificate, ek_public, enabled, "
+                   "created) VALUES (?1, 1, ?2, ?3, 1, 5)",
+                   device.id, device.ek_certificate, device.ek_public));
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(
+          db->change("INSERT INTO verdicts (id, device, at, accepted, code, reason, report) "
+                     "VALUES (?1, ?2, ?3, 0, 'PV-ATT-001', 'because', ?4)",
+                     40 + i, device.id, 100 + i, json));
+  }
+  const auto registry = open_sqlite_registry({folder.file()}).value();
+  EXPECT_TRUE(fs::exists(folder.file("registry.db.v1.bak")));
+  const auto kept = registry->verdicts(device.id, 10).value();
+  ASSERT_EQ(kept.size(), 3U);
+  EXPECT_EQ(kept[0].id, 42);
+  EXPECT_EQ(kept[2].at, 100);
+  EXPECT_EQ(kept[1].code, "PV-ATT-001");
+  EXPECT_EQ(kept[1].reason, "because");
+  EXPECT_EQ(as_text(kept[1].report), json);
+  ASSERT_TRUE(registry->add_verdict(sample_refusal(device.id, "PV-ATT-002"), std::nullopt));
+  EXPECT_EQ(registry->last_verdict(device.id)->id, 43) << "ids go on";
+  EXPECT_TRUE(registry->add_verdict(sample_refusal(sample_device_id('f'), "x"), std::nullopt)
+                  .error()
+                  .is(kNotFound))
+      << "and so does the rule that a verdict has a device";
+}
+
 TEST(CommitGroup, OneBadOperationDoesNotHurtItsNeighbours) {
   const Folder folder;
   auto db =
@@ -148,6 +186,43 @@ TEST(CommitGroup, OneBadOperationDoesNotHurtItsNeighbours) {
     return {};
   }));
   EXPECT_EQ(rows, kThreads / 2 * kRounds);
+}
+
+// Half of the operations fail after they have written, so whole transactions are undone and run
+// again; each of the others is there exactly once.
+TEST(CommitGroup, AFailureAfterAWriteTakesOnlyItsOwnRows) {
+  const Folder folder;
+  auto db =
+      SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write, 0, kSqliteErrors)
+          .value();
+  ASSERT_TRUE(db->execute("CREATE TABLE t (x INTEGER)"));
+  CommitGroup group(std::move(db));
+  constexpr int kThreads = 8;
+  constexpr int kRounds = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        const bool fails = (t + i) % 2 == 0;
+        const auto status = group.run([&](SqliteDatabase& shared) -> Status {
+          PAVISE_TRY(shared.change("INSERT INTO t (x) VALUES (?1)", fails ? -1 : t * 1000 + i));
+          if (fails) return kVoucherUsed;
+          return {};
+        });
+        EXPECT_EQ(static_cast<bool>(status), !fails);
+        if (!status) EXPECT_TRUE(status.error().is(kVoucherUsed));
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  ASSERT_TRUE(group.run([&](SqliteDatabase& shared) -> Status {
+    PAVISE_TRY(shared.query("SELECT count(*), count(DISTINCT x), min(x) FROM t",
+                            [&](const SqliteRow& row) {
+                              EXPECT_EQ(row.integer(0), kThreads * kRounds / 2);
+                              EXPECT_EQ(row.integer(1), kThreads * kRounds / 2);
+                              EXPECT_GE(row.integer(2), 0);
+                            }));
+    return {};
+  }));
 }
 
 }  // namespace

@@ -99,7 +99,26 @@ CREATE TABLE audit (
 ) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Reports became binary; the JSON ones stay as they are, as bytes. The newest verdict is never
+// deleted, so the next id is above every earlier one without AUTOINCREMENT and its second table.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE verdicts_2 (
+  id INTEGER PRIMARY KEY,
+  device TEXT NOT NULL REFERENCES devices (id),
+  at INTEGER NOT NULL,
+  accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
+  code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  report BLOB NOT NULL
+) STRICT;
+INSERT INTO verdicts_2 SELECT id, device, at, accepted, code, reason, CAST(report AS BLOB)
+  FROM verdicts ORDER BY id;
+DROP TABLE verdicts;
+ALTER TABLE verdicts_2 RENAME TO verdicts;
+CREATE INDEX verdicts_by_device ON verdicts (device, id);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 }  // namespace
 

@@ -25,7 +25,8 @@ constexpr std::chrono::milliseconds kSignerRetry{50};
 constexpr std::chrono::seconds kHousekeeping{60};
 constexpr UnixSeconds kCertificatesKeptS = 30LL * 24 * 3600;  // after their end, for questions
 constexpr UnixSeconds kWarnBeforeS = 14LL * 24 * 3600;
-constexpr unsigned kDeviceWorkers = 4;
+// They wait for the disk and the signer most of the time, and share both when they meet.
+constexpr unsigned kDeviceWorkers = 32;
 constexpr unsigned kManagementWorkers = 4;
 
 class HubPresence final : public Presence {

@@ -149,13 +149,14 @@ TEST_F(DevicesTest, AreReleased) {
 
 TEST_F(DevicesTest, HaveEvidenceOnceTheyAttested) {
   EXPECT_EQ(house_.call("GET", path("/evidence"), house_.admin).code(), "PV-API-016");
-  security::VerdictRecord verdict{0,
-                                  device_,
-                                  1'795'000'000,
-                                  security::Outcome::refused,
-                                  "PV-ATT-007",
-                                  "the kernel differs",
-                                  R"({"checks":[{"name":"x"}],"device":"forged"})"};
+  security::VerdictRecord verdict{
+      0,
+      device_,
+      1'795'000'000,
+      security::Outcome::refused,
+      "PV-ATT-007",
+      "the kernel differs",
+      to_bytes(as_bytes(R"({"checks":[{"name":"x"}],"device":"forged"})"))};
   ASSERT_TRUE(house_.registry->add_verdict(verdict, std::nullopt));
   const auto said = house_.call("GET", path("/evidence"), house_.admin);
   EXPECT_EQ(said.json.at("accepted"), false);
@@ -172,7 +173,6 @@ TEST_F(DevicesTest, EvidenceForAnEarlierOwnerIsNotForThePresentOne) {
   const auto say = [&](std::string_view code) {
     security::VerdictRecord verdict{.device = device_, .at = house_.clock.now_s()};
     verdict.code = code;
-    verdict.report = "{}";
     ASSERT_TRUE(house_.registry->add_verdict(verdict, std::nullopt));
   };
   house_.clock.advance_ms(1'000);

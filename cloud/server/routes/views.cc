@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "cloud/security/report/verdict_report.h"
 #include "cloud/server/log/log.h"
 #include "cloud/server/routes/errors.h"
 #include "protocol/release/reference_set.h"
@@ -121,7 +122,9 @@ json::object audit_view(const security::AuditRecord& entry) {
 }
 
 json::object evidence_view(const security::VerdictRecord& verdict) {
-  json::object view = object_of(verdict.report);
+  // A damaged report does not hide the verdict itself.
+  const auto report = security::report_json(verdict.report);
+  json::object view = report ? object_of(*report) : json::object();
   view["device"] = verdict.device.text();
   view["time"] = rfc3339(verdict.at);
   view["accepted"] = verdict.outcome == security::Outcome::accepted;

@@ -191,19 +191,32 @@ Bytes SoftAttester::certificate_request(std::string_view common_name) const {
   return x509::assemble_signed(*info, crypto::ecdsa_to_der(*signature));
 }
 
+const SoftAttester::KeyProof& SoftAttester::key_proof() const {
+  const Digest256 keys =
+      crypto::sha256({tpm.ek.encode(), tpm.ak.encode(), tpm.tls.encode(),
+                      tpm.ak_key.public_key().point(), tpm.tls_key.public_key().point()});
+  if (key_proof_.of == keys) return key_proof_;
+  key_proof_.of = keys;
+  key_proof_.csr = certificate_request(tpm.device().text());
+  key_proof_.certify = tpm.certify_tls().encode();
+  key_proof_.certify_signature = tpm.sign(key_proof_.certify);
+  return key_proof_;
+}
+
 SoftEvidence SoftAttester::attest(const Challenge& challenge, std::uint32_t mask) const {
+  const KeyProof& proof = key_proof();
   SoftEvidence out;
   out.ak_public = tpm.ak.encode();
   out.tls_public = tpm.tls.encode();
-  out.csr = certificate_request(tpm.device().text());
+  out.csr = proof.csr;
   resign(out, tpm.quote(binding(challenge, out.csr), mask));
   for (unsigned pcr = 0; pcr < eventlog::kPcrCount; ++pcr)
     if ((mask >> pcr & 1U) != 0)
       out.pcrs.push_back({static_cast<std::uint8_t>(pcr), tpm.pcrs[pcr]});
   out.event_log = event_log();
   for (const std::string& text : runtime) out.runtime_events.emplace_back(11, text);
-  out.certify = tpm.certify_tls().encode();
-  out.certify_signature = tpm.sign(out.certify);
+  out.certify = proof.certify;
+  out.certify_signature = proof.certify_signature;
   out.cmdline_claim = image.cmdline();
   return out;
 }

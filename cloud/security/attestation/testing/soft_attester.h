@@ -116,6 +116,17 @@ class SoftAttester {
   void resign(SoftEvidence& evidence, const tpm::Attest& quote) const;
   // What a service that has bound this device's AK expects.
   Expectation expectation(const Challenge& challenge) const;
+
+ private:
+  // Made once per TLS key, as on a real device (ADR 0003).
+  struct KeyProof {
+    Digest256 of{};  // the keys
+    Bytes csr;
+    Bytes certify;
+    Bytes certify_signature;
+  };
+  const KeyProof& key_proof() const;
+  mutable KeyProof key_proof_;
 };
 
 Challenge fresh_challenge();

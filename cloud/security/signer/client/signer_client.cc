@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cloud/security/signer/wire/wire.h"
+#include "common/base/batcher.h"
 #include "common/ipc/seqpacket.h"
 
 namespace pavise::security::signer {
@@ -23,7 +24,10 @@ struct Slot {
 
 class SignerClient final : public Signer {
  public:
-  explicit SignerClient(SignerClientOptions options) : options_(std::move(options)) {
+  explicit SignerClient(SignerClientOptions options)
+      : options_(std::move(options)),
+        leaves_(wire::kLeavesPerBatchMax, options_.connections,
+                [this](std::span<Leaf* const> batch) { sign_together(batch); }) {
     for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.connections); ++i)
       free_.emplace_back();
   }
@@ -34,7 +38,9 @@ class SignerClient final : public Signer {
   }
 
   Result<Bytes> sign_leaf(const LeafRequest& request) override {
-    return std::move(sign_leaves({request}).front());
+    Leaf leaf{.request = &request, .answer = {}};
+    leaves_.run(leaf);
+    return *std::move(leaf.answer);
   }
 
   std::vector<Result<Bytes>> sign_leaves(const std::vector<LeafRequest>& requests) override {
@@ -68,6 +74,21 @@ class SignerClient final : public Signer {
   }
 
  private:
+  struct Leaf {
+    const LeafRequest* request;
+    std::optional<Result<Bytes>> answer;
+  };
+
+  // One round trip for all callers who wait for a single leaf.
+  void sign_together(std::span<Leaf* const> batch) {
+    std::vector<LeafRequest> requests;
+    requests.reserve(batch.size());
+    for (const Leaf* leaf : batch) requests.push_back(*leaf->request);
+    std::vector<Result<Bytes>> answers;
+    sign_batch(std::move(requests), answers);
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->answer = std::move(answers[i]);
+  }
+
   void sign_batch(std::vector<LeafRequest> batch, std::vector<Result<Bytes>>& out) {
     const std::size_t count = batch.size();
     const auto response = call(wire::SignLeaves{std::move(batch)});
@@ -125,6 +146,7 @@ class SignerClient final : public Signer {
   std::mutex mutex_;
   std::condition_variable available_;
   std::vector<Slot> free_;
+  Batcher<Leaf> leaves_;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ struct SignerClientOptions {
 
 // Connects lazily and again after any failure, so the signer may restart at any time; a request is
 // sent a second time only when its first connection was already dead (all requests are idempotent).
+// Callers of sign_leaf() who meet while all connections are in use share the next round trip.
 // Errors: kSignerUnreachable, kSignerProtocol, and those of Signer.
 std::unique_ptr<Signer> make_signer_client(SignerClientOptions options);
 

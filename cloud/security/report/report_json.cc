@@ -1,12 +1,12 @@
-#include "cloud/security/attestation_service/verdict_report.h"
+// The JSON form.
+#include "cloud/security/report/verdict_report.h"
 
 namespace pavise::security {
 namespace {
 
 constexpr std::size_t kReportBytesTypical = 16384;
 
-// Writes JSON straight into a string: a tree of values first costs five times as much, and a report
-// is written with every attestation.
+// Writes JSON straight into a string.
 class JsonWriter {
  public:
   JsonWriter() { out_.reserve(kReportBytesTypical); }
@@ -132,9 +132,7 @@ void write_clock(JsonWriter& json, const std::optional<attestation::ClockMarks>&
   json.close('}');
 }
 
-}  // namespace
-
-std::string report_of(const attestation::Verdict& verdict) {
+std::string json_of(const attestation::Verdict& verdict) {
   JsonWriter json;
   json.open('{');
   json.key("evidence_sha256").hex_or_null(verdict.evidence_digest);
@@ -150,6 +148,16 @@ std::string report_of(const attestation::Verdict& verdict) {
   json.key("retry").text(pavise::to_string(verdict.retry));
   json.close('}');
   return json.take();
+}
+
+}  // namespace
+
+Result<std::string> report_json(ByteView stored) {
+  if (stored.empty()) return std::string("{}");
+  // No array of CBOR begins with this byte.
+  if (stored[0] == std::byte{'{'}) return std::string(as_text(stored));
+  PAVISE_TRY_ASSIGN(const attestation::Verdict verdict, decode_report(stored));
+  return json_of(verdict);
 }
 
 }  // namespace pavise::security
