@@ -139,9 +139,12 @@ void StoreData::tell(const store::Released& released) const {
   if (listener_.message_waiting)
     for (const iothub::Identity& identity : released.messages) listener_.message_waiting(identity);
   for (const iothub::HubName& hub : released.feedback) tell_feedback(hub);
-  if (listener_.service_message_waiting)
-    for (const iothub::HubName& hub : released.service_messages)
+  // Which queue it was is not said; asking in vain costs a look.
+  for (const iothub::HubName& hub : released.service_messages) {
+    tell_feedback(hub);
+    if (listener_.service_message_waiting)
       listener_.service_message_waiting(hub, ServiceQueue::file_notifications);
+  }
 }
 
 void StoreData::tell_feedback(const iothub::HubName& hub) const {

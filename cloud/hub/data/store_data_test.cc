@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
 
@@ -33,9 +34,11 @@ class StoreDataTest : public ::testing::Test {
                            told_.push_back(identity.client_id());
                          },
                      .service_message_waiting =
-                         [this](const iothub::HubName& hub, ServiceQueue) {
+                         [this](const iothub::HubName& hub, ServiceQueue queue) {
                            const std::lock_guard lock(mutex_);
-                           told_.push_back(hub.text());
+                           told_.push_back(hub.text() + (queue == ServiceQueue::feedback
+                                                             ? " feedback"
+                                                             : " file"));
                          }});
     run([this](store::HubTransaction& transaction) -> Status {
       PAVISE_TRY(transaction.create_hub(hub_, *TenantId::parse("acme"), {}));
@@ -171,7 +174,27 @@ TEST_F(StoreDataTest, FeedbackIsTold) {
   enqueue(FeedbackWanted::full);
   const auto message = next(1);
   ASSERT_TRUE(settle(message->lock_token, Settlement::complete));
-  EXPECT_EQ(told(), Told{"plant-1"});
+  EXPECT_EQ(told(), Told{"plant-1 feedback"});
+}
+
+// Found with azure-iothub: its receiver asked once, too early, and never again.
+TEST_F(StoreDataTest, AFeedbackBatchIsToldWhenItIsDue) {
+  make_device();
+  enqueue(FeedbackWanted::full);
+  ASSERT_TRUE(settle(next(1)->lock_token, Settlement::complete));
+  const auto feedback = [&] {
+    std::promise<bool> there;
+    data_->next_service_message(hub_, ServiceQueue::feedback, 2,
+                                [&](const Result<std::optional<ServiceMessage>>& message) {
+                                  there.set_value(message && *message);
+                                });
+    return there.get_future().get();
+  };
+  EXPECT_FALSE(feedback()) << "more records may come";
+  clock_.now += store::kFeedbackDelayMs;
+  ASSERT_TRUE(data_->sweep());
+  EXPECT_EQ(std::ranges::count(told(), "plant-1 feedback"), 2);
+  EXPECT_TRUE(feedback());
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(TlsTest, ASessionPastItsTimeIsNotResumed) {
   const Outcome again = handshake(first.session);
   EXPECT_EQ(again.step, TlsStream::Step::done) << again.failure;
   EXPECT_FALSE(again.resumed);
-  EXPECT_TRUE(equal(again.leaf, device_.certificate_der));
+  EXPECT_EQ(again.chain, PeerChain{device_.certificate_der});
 }
 
 TEST_F(TlsTest, CiphertextMayArriveByteByByte) {
