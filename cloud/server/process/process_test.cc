@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -215,6 +216,18 @@ TEST_F(ServerSandbox, ForbidsProgramsAndLetsFilesBeWritten) {
   EXPECT_EQ(raw_status, 0) << "refused, not fatal";
   const int ptrace_status = status_of([] { return ::setuid(0) == 0 ? 1 : 0; });
   EXPECT_TRUE(WIFSIGNALED(ptrace_status)) << ptrace_status;
+}
+
+TEST_F(ServerSandbox, KeepsOneCapabilityAndOnlyForLowPorts) {
+  EXPECT_TRUE(server_sandbox("/s").capabilities_kept.empty());
+  EXPECT_EQ(server_sandbox("/s", PortUse::below_1024).capabilities_kept,
+            std::vector<int>{CAP_NET_BIND_SERVICE});
+  ServerOptions options;
+  EXPECT_EQ(port_use(options), PortUse::unprivileged) << "the usual ports";
+  options.hub_https_port = 443;
+  EXPECT_EQ(port_use(options), ::geteuid() == 0 ? PortUse::below_1024 : PortUse::unprivileged);
+  options.hub_https_port = 1024;
+  EXPECT_EQ(port_use(options), PortUse::unprivileged);
 }
 
 // Same user, same state directory: only the sandbox stands between a server that was taken over and

@@ -1,6 +1,8 @@
 #include "cloud/server/process/sandbox.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -10,6 +12,7 @@ namespace pavise::server {
 namespace {
 
 constexpr std::uint64_t kOpenFilesMax = 65'536;
+constexpr std::uint16_t kPrivilegedPortsEnd = 1024;
 
 std::uint64_t open_files() {
   rlimit limit{};
@@ -19,7 +22,17 @@ std::uint64_t open_files() {
 
 }  // namespace
 
-sandbox::SandboxPolicy server_sandbox(const std::string& state_directory) {
+PortUse port_use(const ServerOptions& options) {
+  // Others may have been let by the system's settings, and have nothing to keep.
+  if (::geteuid() != 0) return PortUse::unprivileged;
+  const auto low = [](std::uint16_t port) { return port != 0 && port < kPrivilegedPortsEnd; };
+  const bool any = low(options.management_port) || low(options.device_port) ||
+                   low(options.hub_port) || low(options.hub_amqp_port.value_or(0)) ||
+                   low(options.hub_https_port.value_or(0));
+  return any ? PortUse::below_1024 : PortUse::unprivileged;
+}
+
+sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUse ports) {
   using sandbox::PathAccess;
   using sandbox::SyscallGroup;
   sandbox::SandboxPolicy policy{.name = "pavise-server"};
@@ -39,6 +52,7 @@ sandbox::SandboxPolicy server_sandbox(const std::string& state_directory) {
                    SyscallGroup::threads};
   // SQLite gives its side files the owner of the database; the supervisor is waited for at the end.
   policy.extra_syscalls = {"fchown", "wait4"};
+  if (ports == PortUse::below_1024) policy.capabilities_kept = {CAP_NET_BIND_SERVICE};
   policy.limits.open_files = open_files();
   if (!sandbox::landlock_available()) policy.development.emplace();
   return policy;
