@@ -183,7 +183,7 @@ Result<Reply> make_hub_token(Call& call) {
                         {"policy", policy_name},
                         {"host_name", host},
                         {"expires", rfc3339(expiry)},
-                        {"ports", {{"mqtt", ports.hub}, {"https", ports.hub_https}}}}};
+                        {"ports", {{"mqtt", ports.hub}, {"amqp", ports.hub_amqp}, {"https", ports.hub_https}}}}};
 }
 
 }  // namespace pavise::server

@@ -193,7 +193,8 @@ TEST_F(Hubs, TokensAreOfOnePolicyAndEnd) {
   ASSERT_EQ(said.status, 201) << said.raw.body;
   EXPECT_EQ(said.json.at("host_name"), "plant-1.iot.example.com");
   EXPECT_EQ(said.json.at("ports").at("mqtt"), 3);
-  EXPECT_EQ(said.json.at("ports").at("https"), 4);
+  EXPECT_EQ(said.json.at("ports").at("amqp"), 4);
+  EXPECT_EQ(said.json.at("ports").at("https"), 5);
   const auto token = sas::Token::parse(std::string(said.json.at("token").as_string()));
   ASSERT_TRUE(token);
   EXPECT_EQ(token->policy(), "service");

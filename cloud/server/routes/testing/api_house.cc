@@ -104,7 +104,7 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
   hub_queue = std::make_unique<hub::store::StoreQueue>(*hub_store);
   services = std::make_unique<Services>(Services{
       *registry, *tenancy, *issuer, *releases, *tokens, telemetry, twins, presence, clock,
-      [] { return Ports{1, 2, 3, 4}; }, [this] { return storage; }, kStartMs / 1000,
+      [] { return Ports{1, 2, 3, 4, 5}; }, [this] { return storage; }, kStartMs / 1000,
       HubAdministration{.queue = *hub_queue,
                         .host_name = "iot.example.com",
                         .rights_changed =
