@@ -1,4 +1,5 @@
 """The owner's side of the walk: programs, server, command line and image, each reused while it is valid."""
+import contextlib
 import hashlib
 import json
 import os
@@ -134,6 +135,9 @@ class House:
 
         wait_until(up, 30, "the server's start", f"Read {log_path}.", interval_s=0.02)
         if first_start:
+            # The token's line comes right after ports.json; none comes from a state that has one already.
+            with contextlib.suppress(StepFailed):
+                wait_until(lambda: "\n" in output.read_text(encoding="utf-8"), 5, "the token", interval_s=0.02)
             self.make_context(output.read_text(encoding="utf-8"))
         output.unlink()
         return True

@@ -68,6 +68,8 @@ class RunningHub:
                 raise AssertionError(f"the hub did not start:\n{self.process.communicate()[0]}")
             time.sleep(0.05)
         self.facts = json.loads(self.report.read_text(encoding="utf-8"))
+        if not self.facts["ok"]:
+            raise AssertionError(f"a step failed:\n{self.process.communicate()[0]}")
         return self
 
     def stop(self):
