@@ -18,7 +18,7 @@ constexpr const char* kHub =
 
 TEST(HubViews, Hubs) {
   EXPECT_EQ(hubs(json::parse(std::string(R"({"hubs":[)") + kHub + "]}"), false),
-            "HUB      TENANT  HOST NAME             ALIASES               CREATED\n"
+            "HUB      TENANT  HOST NAME            ALIASES               CREATED\n"
             "plant-1  acme    plant-1.iot.example  127.0.0.1, localhost  2026-11-25T00:00:00Z\n"
             "1 hub\n");
 }
@@ -58,7 +58,7 @@ TEST(HubViews, AnEventIsOneLine) {
   EXPECT_EQ(hub_event(json::parse(R"({"time":"T","device":"thermo","module":"m","body":{"t":0.5},)"
                                   R"("properties":{"colour":"red\u001b[2J"}})"),
                       false),
-            "T  thermo/m  {\"t\":0.5}  {\"colour\":\"red\\u001B[2J\"}\n");
+            "T  thermo/m  {\"t\":0.5}  {\"colour\":\"red\\u001b[2J\"}\n");
   EXPECT_EQ(hub_event(json::parse(R"({"time":"T","device":"d","body_base64":"AA=="})"), false),
             "T  d  AA== (base64)\n");
 }

@@ -74,7 +74,7 @@ TEST(ReadCaCertificate, TakesAuthoritiesOnly) {
 }
 
 TEST(ReadCaCertificate, TakesStrongKeysOnly) {
-  const Key weak = rsa_key(2047);
+  const Key weak = rsa_key(1024);
   EXPECT_TRUE(read_ca_certificate(certificate(weak, weak), kNowMs).error().is(kCaTooWeak));
   const Key strong = rsa_key(2048);
   EXPECT_TRUE(read_ca_certificate(certificate(strong, strong), kNowMs));

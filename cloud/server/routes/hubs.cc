@@ -178,12 +178,14 @@ Result<Reply> make_hub_token(Call& call) {
   PAVISE_TRY(audit_hub(call, "hub.token", hub.name, policy_name + " until " + rfc3339(expiry)));
   const std::string host = hub_host_name(hub.name, call.services.hubs.host_name);
   const Ports ports = call.services.ports();
-  return Reply{.status = 201,
-               .body = {{"token", sas::make_token(host, policy->primary_key, expiry, policy_name)},
-                        {"policy", policy_name},
-                        {"host_name", host},
-                        {"expires", rfc3339(expiry)},
-                        {"ports", {{"mqtt", ports.hub}, {"amqp", ports.hub_amqp}, {"https", ports.hub_https}}}}};
+  return Reply{
+      .status = 201,
+      .body = {
+          {"token", sas::make_token(host, policy->primary_key, expiry, policy_name)},
+          {"policy", policy_name},
+          {"host_name", host},
+          {"expires", rfc3339(expiry)},
+          {"ports", {{"mqtt", ports.hub}, {"amqp", ports.hub_amqp}, {"https", ports.hub_https}}}}};
 }
 
 }  // namespace pavise::server
