@@ -4,6 +4,7 @@
 #include <map>
 #include <thread>
 
+#include "cli/program/input.h"
 #include "cli/program/verb.h"
 #include "cli/view/text.h"
 #include "cli/view/views.h"
@@ -186,19 +187,6 @@ Status set_desired(json::object& desired, const std::string& assignment) {
   }
   (*at)[path] = std::move(value);
   return {};
-}
-
-// JSON given as text, or read from @FILE.
-Result<json::object> object_argument(const std::string& given, std::string_view option) {
-  std::string text = given;
-  if (given.starts_with('@')) {
-    PAVISE_TRY_ASSIGN(text, read_text_file(given.substr(1), 1024UL * 1024));
-  }
-  boost::system::error_code failed;
-  json::value value = json::parse(text, failed);
-  if (failed || !value.is_object())
-    return Error(kBadArgument, std::string(option) + " wants a JSON object");
-  return std::move(value.as_object());
 }
 
 Result<std::string> twin_patch(const TwinArguments& arguments) {

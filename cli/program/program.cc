@@ -42,6 +42,13 @@ int finish_parse_error(const CLI::App& program, const CLI::ParseError& error, St
   return static_cast<int>(Exit::usage);
 }
 
+// Options of the program may stand after any verb.
+void let_options_through(CLI::App& app) {
+  app.fallthrough();
+  for (CLI::App* inner : app.get_subcommands([](CLI::App*) { return true; }))
+    let_options_through(*inner);
+}
+
 }  // namespace
 
 int run_program(std::span<const char* const> arguments, Streams& streams) {
@@ -52,7 +59,6 @@ int run_program(std::span<const char* const> arguments, Streams& streams) {
                    "pavise");
   program.footer(kFooter);
   program.require_subcommand(1);
-  program.fallthrough();
   program.set_version_flag("--version", "pavise " PAVISE_VERSION);
   program.add_option("-o,--output", output, "table or json")
       ->check(CLI::IsMember({"table", "json"}));
@@ -67,14 +73,11 @@ int run_program(std::span<const char* const> arguments, Streams& streams) {
   add_release_key_verbs(program, action);
   add_vendor_verbs(program, action);
   add_token_verbs(program, action);
+  add_hub_verbs(program, action);
   add_context_verbs(program, action);
   add_service_verbs(program, action);
   add_completion_verb(program, action);
-  for (CLI::App* noun : program.get_subcommands([](CLI::App*) { return true; })) {
-    noun->fallthrough();
-    for (CLI::App* verb : noun->get_subcommands([](CLI::App*) { return true; }))
-      verb->fallthrough();
-  }
+  let_options_through(program);
 
   // CLI11 reports by exceptions; they end here.
   try {

@@ -144,15 +144,20 @@ std::optional<json::value> Session::call(std::string_view method, const std::str
     if (!quiet) progress.emplace(streams_, "waiting for " + (*ready)->url().host);
     return (*ready)->call(method, target, std::move(body), std::move(headers), extra_wait);
   }();
+  return answer_of(reply, &read_api_error);
+}
+
+std::optional<json::value> Session::answer_of(const Result<ApiReply>& reply,
+                                              ApiError (*read_error)(const ApiReply&)) {
   if (!reply) {
     fail(reply.error());
     return std::nullopt;
   }
   if (!reply->good()) {
-    fail(read_api_error(*reply), exit_of(reply->status));
+    fail(read_error(*reply), exit_of(reply->status));
     return std::nullopt;
   }
-  last_body_ = std::move(reply->body);
+  last_body_ = reply->body;
   if (last_body_.empty()) return json::value(json::object());  // 204
   boost::system::error_code failed;
   json::value answer = json::parse(last_body_, failed);
@@ -161,6 +166,65 @@ std::optional<json::value> Session::call(std::string_view method, const std::str
     return std::nullopt;
   }
   return answer;
+}
+
+std::optional<std::string> Session::hub_name(const std::string& given) {
+  if (!given.empty()) return given;
+  const auto answer = call("GET", "/hubs");
+  if (!answer) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::string& name : ids_with(*answer, "hubs", "name", ""))
+    if (!name.starts_with("tenant-")) names.push_back(std::move(name));
+  if (names.size() == 1) return names[0];
+  fail(Error(kWhichHub, names.empty() ? "there is none" : "there are several"));
+  return std::nullopt;
+}
+
+Result<HubAccess> Session::read_access(const json::value& answer) const {
+  const json::object* object = answer.if_object();
+  const auto member = [&](std::string_view name) {
+    const json::value* value = object == nullptr ? nullptr : object->if_contains(name);
+    return value == nullptr ? json::value() : *value;
+  };
+  const json::value token = member("token");
+  const json::value host = member("host_name");
+  const json::value ports = member("ports");
+  const json::value* port = ports.is_object() ? ports.as_object().if_contains("https") : nullptr;
+  if (!token.is_string() || !host.is_string() || port == nullptr || !port->is_int64())
+    return Error(kBadAnswer, "no token");
+  if (port->as_int64() == 0) return kHubNotServed;
+  return HubAccess{std::string(host.as_string()), static_cast<std::uint16_t>(port->as_int64()),
+                   std::string(token.as_string())};
+}
+
+bool Session::open_hub(const std::string& hub) {
+  constexpr int kTokenSeconds = 600;  // longer than any call may take
+  const auto answer =
+      call("POST", "/hubs/" + url_encode(hub) + "/token",
+           json::serialize(json::object{{"policy", "iothubowner"}, {"seconds", kTokenSeconds}}));
+  if (!answer) return false;
+  const auto opened = [&]() -> Status {
+    PAVISE_TRY_ASSIGN(HubAccess access, read_access(*answer));
+    PAVISE_TRY_ASSIGN(const Contexts contexts, load_contexts(context_path()));
+    PAVISE_TRY_ASSIGN(const Context context, contexts.find(options_.context));
+    PAVISE_TRY_ASSIGN(hub_client_, HubClient::create(context, std::move(access),
+                                                     std::chrono::seconds(options_.timeout_s)));
+    return {};
+  }();
+  if (!opened) fail(opened.error());
+  return opened.has_value();
+}
+
+std::optional<json::value> Session::hub_call(const std::string& hub, std::string_view method,
+                                             const std::string& target, std::string body,
+                                             std::vector<net::HttpHeader> headers,
+                                             net::Millis extra_wait) {
+  if (!hub_client_ && !open_hub(hub)) return std::nullopt;
+  const auto reply = [&] {
+    const Progress progress(streams_, "waiting for " + hub);
+    return hub_client_->call(method, target, std::move(body), std::move(headers), extra_wait);
+  }();
+  return answer_of(reply, &read_hub_error);
 }
 
 Exit Session::call_and_show(View view, std::string_view method, const std::string& target,

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/api/api_client.h"
+#include "cli/api/hub_client.h"
 
 namespace pavise::cli {
 
@@ -30,6 +30,12 @@ inline constexpr ErrorInfo kAmbiguousId{"PV-CLI-007", Retry::never, "several ids
 inline constexpr ErrorInfo kBadAnswer{
     "PV-CLI-008", Retry::later, "the server's answer is not JSON",
     "Check that the URL of the context is that of a Pavise server."};
+inline constexpr ErrorInfo kHubNotServed{
+    "PV-CLI-010", Retry::needs_operator, "the server does not serve its hubs over HTTPS",
+    "Start pavise-server with --hub-https-port 443 (or another port)."};
+inline constexpr ErrorInfo kWhichHub{"PV-CLI-011", Retry::never,
+                                     "no hub is named, and there is not exactly one",
+                                     "Name it with --hub-name; see: pavise hub list."};
 inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
                                         "See --help of the command."};
 
@@ -69,6 +75,14 @@ class Session {
   std::optional<std::string> listed_id(const std::string& prefix, const std::string& target,
                                        std::string_view list, std::string_view key);
 
+  // The hub that was named, or else the only one that people made; nullopt after printing why not.
+  std::optional<std::string> hub_name(const std::string& given);
+  // One call of that hub's own REST interface, with a token for this command.
+  std::optional<boost::json::value> hub_call(const std::string& hub, std::string_view method,
+                                             const std::string& target, std::string body = {},
+                                             std::vector<net::HttpHeader> headers = {},
+                                             net::Millis extra_wait = {});
+
   // Prints the error to people (or programs, with -o json) and returns the exit code for it.
   Exit fail(const Error& error);
 
@@ -82,11 +96,16 @@ class Session {
 
  private:
   Result<ApiClient*> client();
+  Result<HubAccess> read_access(const boost::json::value& answer) const;
+  bool open_hub(const std::string& hub);
+  std::optional<boost::json::value> answer_of(const Result<ApiReply>& reply,
+                                              ApiError (*read_error)(const ApiReply&));
   Exit fail(const ApiError& error, Exit exit);
 
   Options options_;
   Streams& streams_;
   std::optional<ApiClient> client_;
+  std::optional<HubClient> hub_client_;
   std::string last_body_;
   Exit exit_ = Exit::ok;
 };

@@ -46,7 +46,8 @@ Result<HttpsClient> HttpsClient::connect(const std::string& host, std::uint16_t 
 
 Result<HttpResponse> HttpsClient::send(const HttpRequest& request, Millis timeout) {
   if (!usable_) return Error(kClosed, "used after the end");
-  PAVISE_TRY_ASSIGN(const Bytes wire, serialize_request(request, host_header_));
+  PAVISE_TRY_ASSIGN(const Bytes wire,
+                    serialize_request(request, request.host.empty() ? host_header_ : request.host));
   const Deadline deadline = Deadline::after(timeout);
   usable_ = false;  // until the whole answer is here
   HttpResponseParser parser(limits_);

@@ -14,6 +14,7 @@ struct HttpRequest {
   std::string target = "/";              // path and query, already percent-encoded
   std::vector<HttpHeader> headers = {};  // Host, Content-Length and Connection are made here
   Bytes body = {};
+  std::string host = {};  // of the Host header, where it is not what was connected to
 };
 
 // "METHOD target HTTP/1.1 ..." with its body. kBadRequest when a part holds what HTTP forbids

@@ -1,4 +1,5 @@
 """The owner's side of the walk: programs, server, command line and image, each reused while it is valid."""
+import contextlib
 import hashlib
 import json
 import os
@@ -11,13 +12,14 @@ import time
 from sim.walk.steps import StepFailed, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = pathlib.Path(os.environ.get("PAVISE_PROGRAMS", ROOT / "build/release/bin"))
 PORTS = {"management": 8443, "device": 8444, "hub": 8883}
 HUB_NAME = "hub.pavise.internal"
 HOST_SEEN_BY_GUEST = "10.0.2.2"  # QEMU's user network: the host's loopback
 
 
 def program(name):
-    path = ROOT / "build/release/bin" / name
+    path = PROGRAMS / name
     if not path.exists():
         raise StepFailed(f"{name} is not built", "Run ./run from the project's folder; it builds what is missing.")
     return path
@@ -43,7 +45,10 @@ def alive(pid):
         os.kill(pid, 0)
     except OSError:
         return False
-    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:  # it has gone meanwhile
+        return False
     return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
@@ -75,6 +80,8 @@ class House:
         self.started_server = False
         # In the server's certificate, besides its host name. Other names: another certificate at the next start.
         self.server_names = [HOST_SEEN_BY_GUEST]
+        self.host_name = HUB_NAME
+        self.listen = "127.0.0.1"
 
     def prepare(self):
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,9 +110,11 @@ class House:
         ready = self.server_dir / "ports.json"
         ready.unlink(missing_ok=True)
         first_start = not self.context.exists()
-        command = [program("pavise-server"), "--state", self.server_dir, "--listen", "127.0.0.1",
+        command = [program("pavise-server"), "--state", self.server_dir, "--listen", self.listen,
                    "--management-port", ports["management"], "--device-port", ports["device"],
-                   "--hub-port", ports["hub"], "--host-name", HUB_NAME,
+                   "--hub-port", ports["hub"], "--host-name", self.host_name,
+                   *(word for name in ("hub_amqp", "hub_https") if name in ports
+                     for word in ("--" + name.replace("_", "-") + "-port", ports[name])),
                    *(word for name in self.server_names for word in ("--san", name)),
                    "--spawn-signer", program("pavise-signer")]
         output = self.state / "server.first-start"
@@ -124,8 +133,11 @@ class House:
                                  f"Read {log_path}; another program may use its ports.")
             return ready.exists()
 
-        wait_until(up, 30, "the server's start", f"Read {log_path}.")
+        wait_until(up, 30, "the server's start", f"Read {log_path}.", interval_s=0.02)
         if first_start:
+            # The token's line comes right after ports.json; none comes from a state that has one already.
+            with contextlib.suppress(StepFailed):
+                wait_until(lambda: "\n" in output.read_text(encoding="utf-8"), 5, "the token", interval_s=0.02)
             self.make_context(output.read_text(encoding="utf-8"))
         output.unlink()
         return True

@@ -21,7 +21,7 @@ struct TlsPeer {
 // The rights of these may have changed: their connections end, and those that are still in order
 // come back.
 struct RightsChanged {
-  std::string device;  // in every hub, unless one is named
+  std::string device;  // in every hub, unless one is named; empty: every device of the named hub
   std::optional<iothub::HubName> hub = {};
   std::optional<std::string> module_id = {};  // nullopt: the device and all its modules
   Error reason;

@@ -36,16 +36,6 @@ constexpr std::pair<std::string_view, std::string_view> kSystemHeaders[] = {
     {"iothub-to", "$.to"},
 };
 
-void add_property(iothub::PropertyBag& bag, std::string_view header, std::string_view value) {
-  if (header.starts_with(kAppPrefix)) {
-    bag.add(header.substr(kAppPrefix.size()), value);
-    return;
-  }
-  // iothub-to only repeats the path.
-  for (const auto& [name, system] : kSystemHeaders)
-    if (header == name && name != "iothub-to") bag.add(system, value);
-}
-
 Status add_event(const Call& call, RecordBatch& batch, const iothub::PropertyBag& bag,
                  ByteView payload) {
   const std::string properties = bag.encode();
@@ -145,6 +135,16 @@ Result<Response> settle(Call& call, Settlement settlement) {
 }
 
 }  // namespace
+
+void add_property(iothub::PropertyBag& bag, std::string_view header, std::string_view value) {
+  if (header.starts_with(kAppPrefix)) {
+    bag.add(header.substr(kAppPrefix.size()), value);
+    return;
+  }
+  // iothub-to only repeats the path.
+  for (const auto& [name, system] : kSystemHeaders)
+    if (header == name && name != "iothub-to") bag.add(system, value);
+}
 
 Result<Response> send_event(Call& call) {
   RecordBatch batch;

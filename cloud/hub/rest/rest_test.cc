@@ -467,5 +467,57 @@ TEST(ErrorRows, NoErrorOfTheStoreLooksLikeAServerFault) {
   }
 }
 
+// --- Messages to devices over HTTP, our own way
+// -----------------------------------------------------
+
+TEST_F(RestTest, AMessageToADeviceKeepsItsProperties) {
+  make_device("dev");
+  const std::string later = std::to_string(clock_.now_ms() + 60'000);
+  const Answer sent = call("POST", "/devices/dev/messages/deviceBound", "hello",
+                           {{"iothub-app-colour", "red"},
+                            {"iothub-messageid", "m1"},
+                            {"iothub-expiry", later},
+                            {"iothub-ack", "full"}});
+  ASSERT_EQ(sent.status, 204) << sent.text;
+  EXPECT_EQ(told_, std::vector<std::string>{"dev"});
+  const auto message =
+      queue_
+          ->call<store::HubTransaction::Offer>([](store::HubTransaction& tx) {
+            return tx.lock_message(*iothub::Identity::make(kHub, "dev"), store::kNoOwner);
+          })
+          ->message;
+  ASSERT_TRUE(message);
+  EXPECT_EQ(as_text(message->payload), "hello");
+  const auto bag = iothub::PropertyBag::parse(message->properties);
+  const auto value = [&](std::string_view name) {
+    const iothub::Property* found = bag->find(name);
+    return found == nullptr ? std::string("-") : found->value;
+  };
+  EXPECT_EQ(value("colour"), "red");
+  EXPECT_EQ(value("$.mid"), "m1");
+  EXPECT_EQ(value("$.to"), "/devices/dev/messages/devicebound");
+  EXPECT_EQ(value("iothub-ack"), "full");
+  EXPECT_TRUE(value("$.exp").starts_with("20")) << value("$.exp");
+}
+
+TEST_F(RestTest, AMessageToADeviceIsRefusedByItsFaults) {
+  make_device("dev");
+  const auto send = [&](const std::string& path, Headers headers) {
+    return call("POST", path, "x", std::move(headers)).status;
+  };
+  const std::string path = "/devices/dev/messages/devicebound";
+  EXPECT_EQ(send("/devices/nobody/messages/devicebound", {}), 404);
+  EXPECT_EQ(send("/devices/dev/modules/m/messages/devicebound", {}), 404);
+  EXPECT_EQ(send(path, {{"iothub-ack", "loud"}}), 400);
+  for (const char* wrong : {"0", "-1", "1x", "2026-11-25T00:00:00Z", "99999999999999999999"})
+    EXPECT_EQ(send(path, {{"iothub-expiry", wrong}}), 400) << wrong;
+  EXPECT_EQ(send(path, {{"iothub-expiry", std::to_string(clock_.now_ms() + 3L * 86'400'000)}}),
+            403);
+  EXPECT_EQ(call("POST", path, std::string(store::kMessageSizeMax + 1, 'x')).status, 413);
+  EXPECT_TRUE(told_.empty());
+  for (std::size_t i = 0; i < store::kMessagesWaitingMax; ++i) ASSERT_EQ(send(path, {}), 204);
+  EXPECT_EQ(send(path, {}), 403) << "50 messages wait";
+}
+
 }  // namespace
 }  // namespace pavise::hub::rest

@@ -28,6 +28,8 @@ std::span<const Route> route_table() {
       {"POST", "/twins/{}/methods", service_connect, nullptr, invoke_device_method},
       {"POST", "/twins/{}/modules/{}/methods", service_connect, nullptr, invoke_module_method},
 
+      {"POST", "/devices/{}/messages/devicebound", service_connect, send_to_device},
+      {"POST", "/devices/{}/modules/{}/messages/devicebound", service_connect, send_to_module},
       {"DELETE", "/devices/{}/commands", service_connect, purge_messages},
       {"GET", "/messages/serviceBound/feedback", service_connect, next_feedback},
       {"DELETE", "/messages/serviceBound/feedback/{}", service_connect, complete_feedback},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cloud/hub/rest/rest_api.h"
+#include "protocol/iothub/property_bag.h"
 
 namespace pavise::hub::rest {
 
@@ -59,6 +60,11 @@ Result<Response> put_module(Call& call);
 Result<Response> delete_module(Call& call);
 Result<Response> device_statistics(Call& call);
 Result<Response> service_statistics(Call& call);
+
+// How a message's properties travel as headers: "iothub-app-colour", "iothub-messageid". Adds what
+// this header, in lower case, says to the bag; other headers are passed over. messages.cc
+void add_property(iothub::PropertyBag& bag, std::string_view header, std::string_view value);
+
 // twins.cc
 Result<Response> get_twin(Call& call);
 Result<Response> patch_twin(Call& call);
@@ -71,6 +77,9 @@ void invoke_device_method(Call& call, const Respond& respond,
                           const std::function<Response(const Error&)>& refuse);
 void invoke_module_method(Call& call, const Respond& respond,
                           const std::function<Response(const Error&)>& refuse);
+// to_device.cc
+Result<Response> send_to_device(Call& call);
+Result<Response> send_to_module(Call& call);
 // messages.cc
 Result<Response> purge_messages(Call& call);
 Result<Response> next_feedback(Call& call);

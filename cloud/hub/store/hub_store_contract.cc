@@ -68,7 +68,7 @@ TEST_P(HubStoreContract, HubSettingsAreKeptAndCheckedByEtag) {
                        .disable_device_sas = true,
                        .disable_module_sas = true,
                        .fault_injection = true,
-                       .host_aliases = {"hub.example.com", "other"}};
+                       .host_aliases = {"other", "hub.example.com"}};
   const auto changed = run([&](Tx& tx) { return tx.update_hub(hub_name(), settings, hub.etag); });
   ASSERT_TRUE(changed);
   EXPECT_NE(changed->etag, hub.etag);

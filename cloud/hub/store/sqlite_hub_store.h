@@ -1,7 +1,9 @@
 // HubStore on one SQLite file: WAL, synchronous=FULL, foreign keys, prepared statements.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cloud/hub/store/hub_store.h"
@@ -22,12 +24,21 @@ struct SqliteHubStoreOptions {
 Result<std::unique_ptr<HubStore>> open_sqlite_hub_store(const SqliteHubStoreOptions& options,
                                                         const Clock& clock);
 
-// Takes over the twins of attested devices from a "twins.db" of earlier versions into `hub`: makes
-// each device's entry if it is missing, keeps twins that are already there, and renames the file to
-// "<path>.imported.bak". Returns how many twins it read; 0 when there is no such file. May be
-// repeated after a crash. kHubNotFound, twin::kCorruptTwin, kStoreFailed, kStoreFull,
-// kStoreCorrupt.
-Result<std::size_t> import_twin_database(HubStore& store, const iothub::HubName& hub,
-                                         const std::string& path);
+// Where the twin of an attested device belongs; nullopt: nowhere, it has no owner.
+using TwinHome = std::function<Result<std::optional<iothub::HubName>>(const DeviceId&)>;
+
+struct TwinsImported {
+  std::size_t taken = 0;
+  std::size_t left = 0;  // of devices that belong nowhere; the backup has them
+
+  bool operator==(const TwinsImported&) const = default;
+};
+
+// Takes over the twins of attested devices from a "twins.db" of earlier versions: makes each
+// device's entry if it is missing, keeps twins that are already there, and renames the file to
+// "<path>.imported.bak". Nothing to do when there is no such file. May be repeated after a crash.
+// kHubNotFound, twin::kCorruptTwin, kStoreFailed, kStoreFull, kStoreCorrupt, errors of `home_of`.
+Result<TwinsImported> import_twin_database(HubStore& store, const TwinHome& home_of,
+                                           const std::string& path);
 
 }  // namespace pavise::hub::store

@@ -180,11 +180,16 @@ std::string insert(char c, std::string_view document) {
   return "INSERT INTO twins VALUES('" + old_id(c) + "','" + std::string(document) + "');";
 }
 
+TwinHome all_in(std::string_view hub) {
+  return [name = hub_name(hub)](const DeviceId&) { return std::optional(name); };
+}
+
 TEST_F(SqliteStore, TakesOverTheTwinsOfEarlierVersions) {
   auto store = open();
   make_hub(*store);
   const std::string old = folder_.file("twins.db");
-  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 0U) << "there is none";
+  const TwinHome home = all_in(hub_name().text());
+  EXPECT_EQ(*import_twin_database(*store, home, old), TwinsImported{}) << "there is none";
   std::string sql = kOldSchema;
   for (const char c : std::string("0123456789abcdef")) sql += insert(c, kOldTwin);
   run_sql(old, sql);
@@ -192,7 +197,7 @@ TEST_F(SqliteStore, TakesOverTheTwinsOfEarlierVersions) {
   ASSERT_TRUE(ask(*store, [&](Tx& tx) { return tx.ensure_attested(b); }));
   ASSERT_TRUE(ask(*store, [&](Tx& tx) { return tx.merge_reported(b, R"({"n":1})", {}); }));
 
-  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 16U);
+  EXPECT_EQ(*import_twin_database(*store, home, old), (TwinsImported{16, 0}));
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(old + ".imported.bak"));
   EXPECT_EQ(store->index().size(), 16U);
@@ -202,7 +207,7 @@ TEST_F(SqliteStore, TakesOverTheTwinsOfEarlierVersions) {
             AuthKind::attested);
   EXPECT_THAT(*ask(*store, [&](Tx& tx) { return tx.device_twin(b); }), HasSubstr(R"("n":1)"))
       << "what is newer stays";
-  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 0U) << "done once";
+  EXPECT_EQ(*import_twin_database(*store, home, old), TwinsImported{}) << "done once";
   auto backup =
       Database::open(old + ".imported.bak", Database::Access::read_only, 0, kSqliteErrors);
   std::int64_t rows = 0;
@@ -216,12 +221,34 @@ TEST_F(SqliteStore, AnImportThatFailsLeavesTheOldDatabase) {
   make_hub(*store);
   const std::string old = folder_.file("twins.db");
   run_sql(old, kOldSchema + insert('a', kOldTwin) + insert('b', "damage"));
-  EXPECT_TRUE(import_twin_database(*store, hub_name(), old).error().is(twin::kCorruptTwin));
+  const TwinHome home = all_in(hub_name().text());
+  EXPECT_TRUE(import_twin_database(*store, home, old).error().is(twin::kCorruptTwin));
   EXPECT_TRUE(fs::exists(old));
   EXPECT_EQ(store->index().size(), 0U);
-  EXPECT_TRUE(import_twin_database(*store, hub_name("nobody"), old).error().is(kHubNotFound));
+  EXPECT_TRUE(import_twin_database(*store, all_in("nobody"), old).error().is(kHubNotFound));
+  const TwinHome broken = [](const DeviceId&) { return Error(kStoreLocked); };
+  EXPECT_TRUE(import_twin_database(*store, broken, old).error().is(kStoreLocked));
+  EXPECT_TRUE(fs::exists(old));
   run_sql(old, "UPDATE twins SET document = '" + std::string(kOldTwin) + "'");
-  EXPECT_EQ(*import_twin_database(*store, hub_name(), old), 2U);
+  EXPECT_EQ(*import_twin_database(*store, home, old), (TwinsImported{2, 0}));
+}
+
+TEST_F(SqliteStore, TwinsOfEarlierVersionsGoToTheHubOfTheirOwner) {
+  auto store = open();
+  make_hub(*store);
+  make_hub(*store, "plant-2");
+  const std::string old = folder_.file("twins.db");
+  run_sql(old, kOldSchema + insert('a', kOldTwin) + insert('b', kOldTwin) + insert('c', kOldTwin));
+  const TwinHome home = [&](const DeviceId& device) -> Result<std::optional<iothub::HubName>> {
+    if (device.text() == old_id('a')) return std::optional(hub_name());
+    if (device.text() == old_id('b')) return std::optional(hub_name("plant-2"));
+    return std::optional<iothub::HubName>();
+  };
+  EXPECT_EQ(*import_twin_database(*store, home, old), (TwinsImported{2, 1}));
+  EXPECT_EQ(store->index().size(), 2U);
+  const auto b = *iothub::Identity::make(hub_name("plant-2"), old_id('b'));
+  EXPECT_EQ(*ask(*store, [&](Tx& tx) { return tx.device_twin(b); }), kOldTwin);
+  EXPECT_TRUE(fs::exists(old + ".imported.bak")) << "has the one that nobody owns";
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, HubStoreContract, testing::Values(kSqlite));

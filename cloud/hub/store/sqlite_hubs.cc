@@ -105,7 +105,8 @@ Result<HubRecord> SqliteTransaction::hub(const iothub::HubName& name) {
   PAVISE_TRY(query(sql, [&](const Row& row) { found = hub_from(row); }, hub));
   if (!found) return damaged("a hub");
   PAVISE_TRY(query(
-      "SELECT alias FROM host_aliases WHERE hub = ?1 ORDER BY alias",
+      // In the order in which they were given: all of a hub are written together.
+      "SELECT alias FROM host_aliases WHERE hub = ?1 ORDER BY rowid",
       [&](const Row& row) { found->settings.host_aliases.push_back(row.text(0)); }, hub));
   return *std::move(found);
 }

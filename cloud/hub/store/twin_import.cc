@@ -20,6 +20,10 @@ struct OldTwin {
   std::string device;
   std::string document;
 };
+struct ForHub {
+  iothub::Identity id;
+  std::string document;
+};
 
 Result<std::vector<OldTwin>> next_twins(Database& db, const std::string& after) {
   std::vector<OldTwin> out;
@@ -29,26 +33,33 @@ Result<std::vector<OldTwin>> next_twins(Database& db, const std::string& after) 
   return out;
 }
 
-Status import_some(HubTransaction& transaction, const iothub::HubName& hub,
-                   const std::vector<OldTwin>& twins) {
+Result<std::vector<ForHub>> at_home(const std::vector<OldTwin>& twins, const TwinHome& home_of) {
+  std::vector<ForHub> out;
   for (const OldTwin& old : twins) {
     const auto device = DeviceId::parse(old.device);
-    const auto id = iothub::Identity::make(hub, old.device);
-    if (!device || !id) return Error(kStoreCorrupt, "a device id in the old twin database");
-    PAVISE_TRY(transaction.ensure_attested(*id));
-    PAVISE_TRY(transaction.import_twin(*id, old.document));
+    if (!device) return Error(kStoreCorrupt, "a device id in the old twin database");
+    PAVISE_TRY_ASSIGN(const auto hub, home_of(*device));
+    if (hub) out.push_back({*iothub::Identity::make(*hub, old.device), old.document});
+  }
+  return out;
+}
+
+Status import_some(HubTransaction& transaction, const std::vector<ForHub>& twins) {
+  for (const ForHub& twin : twins) {
+    PAVISE_TRY(transaction.ensure_attested(twin.id));
+    PAVISE_TRY(transaction.import_twin(twin.id, twin.document));
   }
   return {};
 }
 
 }  // namespace
 
-Result<std::size_t> import_twin_database(HubStore& store, const iothub::HubName& hub,
-                                         const std::string& path) {
+Result<TwinsImported> import_twin_database(HubStore& store, const TwinHome& home_of,
+                                           const std::string& path) {
   std::error_code failed;
   const auto found = std::filesystem::symlink_status(path, failed);
-  if (found.type() == std::filesystem::file_type::not_found) return std::size_t{0};
-  std::size_t count = 0;
+  if (found.type() == std::filesystem::file_type::not_found) return TwinsImported{};
+  TwinsImported done;
   {
     // For writing, so that what its last process left in the write-ahead log moves into the file.
     PAVISE_TRY_ASSIGN(const auto db,
@@ -56,18 +67,20 @@ Result<std::size_t> import_twin_database(HubStore& store, const iothub::HubName&
     for (std::string after;;) {
       PAVISE_TRY_ASSIGN(const auto twins, next_twins(*db, after));
       if (twins.empty()) break;
+      PAVISE_TRY_ASSIGN(const auto owned, at_home(twins, home_of));
       const HubStore::Operation import = [&](HubTransaction& transaction) {
-        return import_some(transaction, hub, twins);
+        return import_some(transaction, owned);
       };
       PAVISE_TRY(store.execute(import));
       after = twins.back().device;
-      count += twins.size();
+      done.taken += owned.size();
+      done.left += twins.size() - owned.size();
     }
   }
   const std::string backup = path + ".imported.bak";
   if (std::rename(path.c_str(), backup.c_str()) != 0)
     return Error(kStoreFailed, backup + ": " + std::strerror(errno));
-  return count;
+  return done;
 }
 
 }  // namespace pavise::hub::store

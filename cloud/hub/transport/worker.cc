@@ -384,7 +384,8 @@ Connection* Worker::find(ConnectionRef ref) {
 void Worker::handle(EndOfRights& message) {
   const RightsChanged& change = *message.change;
   const auto concerned = [&](const Connection::Attached& one) {
-    return one.identity.device() == change.device &&
+    const bool whole_hub = change.device.empty() && change.hub.has_value();
+    return (whole_hub || one.identity.device() == change.device) &&
            (!change.hub || one.identity.hub() == *change.hub) &&
            (!change.module_id || one.identity.module_id() == *change.module_id);
   };

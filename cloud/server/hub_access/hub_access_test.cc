@@ -63,19 +63,52 @@ class HubAccess : public ::testing::Test {
 
 TEST_F(HubAccess, PagesThroughTelemetry) {
   LogTelemetry telemetry(*log_);
-  EXPECT_TRUE(telemetry.read(0, 10, {}, {})->items.empty());
+  const TelemetryFilter all;
+  const TelemetryFilter acme{.tenant = acme_};
+  const TelemetryFilter neither{.tenant = acme_, .device = second_.text()};
+  EXPECT_TRUE(telemetry.read(0, 10, all)->items.empty());
   for (int i = 0; i < 3; ++i) append(i == 1 ? second_ : first_, i == 1 ? "other" : "acme", "x");
-  const auto page = telemetry.read(0, 2, {}, {});
+  const auto page = telemetry.read(0, 2, all);
   ASSERT_EQ(page->items.size(), 2U);
   EXPECT_EQ(page->items[0].properties.size(), 2U);
   EXPECT_EQ(page->items[0].properties[1].second, "v");
-  EXPECT_EQ(telemetry.read(page->next_offset, 2, {}, {})->items.size(), 1U);
-  EXPECT_EQ(telemetry.read(0, 10, TenantId::parse("acme"), {})->items.size(), 2U);
-  EXPECT_EQ(telemetry.read(0, 10, {}, second_)->items.size(), 1U);
-  EXPECT_EQ(telemetry.read(0, 10, TenantId::parse("acme"), second_)->items.size(), 0U);
-  EXPECT_EQ(telemetry.read(0, 10, TenantId::parse("acme"), second_)->next_offset,
-            telemetry.next_offset())
+  EXPECT_EQ(telemetry.read(page->next_offset, 2, all)->items.size(), 1U);
+  EXPECT_EQ(telemetry.read(0, 10, acme)->items.size(), 2U);
+  EXPECT_EQ(telemetry.read(0, 10, {.device = second_.text()})->items.size(), 1U);
+  EXPECT_EQ(telemetry.read(0, 10, neither)->items.size(), 0U);
+  EXPECT_EQ(telemetry.read(0, 10, neither)->next_offset, telemetry.next_offset())
       << "nothing matched, and still the reader moves on";
+}
+
+TEST_F(HubAccess, ReadsWhatOneHubReceived) {
+  const auto plant = *iothub::HubName::parse("plant-1");
+  const auto add = [&](std::string_view hub, std::string_view device, UnixMillis time_ms) {
+    hub::RecordBatch batch;
+    const std::string origin = hub::RecordOrigin{"m1", "sas", "7", "twinChangeEvents"}.encode();
+    ASSERT_TRUE(batch.add({.time_ms = time_ms,
+                           .tenant = "acme",
+                           .device = device,
+                           .payload = as_bytes("x"),
+                           .hub = hub,
+                           .origin = origin}));
+    ASSERT_TRUE(log_->append_and_wait(batch));
+  };
+  add("plant-1", "thermo", 4);
+  add("plant-1", "thermo", 5);
+  add("plant-2", "thermo", 5);
+  add("plant-1", "pump", 5);
+  add("plant-1", first_.text(), 5);
+  LogTelemetry telemetry(*log_);
+  const auto page = telemetry.read(0, 10, {.hub = plant, .since_ms = 5});
+  ASSERT_EQ(page->items.size(), 3U) << "ids of any kind, received since the hub was made";
+  EXPECT_EQ(page->items[0].device, "thermo");
+  EXPECT_EQ(page->items[0].hub, "plant-1");
+  EXPECT_EQ(page->items[0].module_id, "m1");
+  EXPECT_EQ(page->items[0].auth_method, "sas");
+  EXPECT_EQ(page->items[0].generation_id, "7");
+  EXPECT_EQ(page->items[0].source, "twinChangeEvents");
+  EXPECT_EQ(telemetry.read(0, 10, {.device = "pump", .hub = plant})->items.size(), 1U);
+  EXPECT_EQ(telemetry.read(0, 10, {})->items.size(), 1U) << "without a hub: attested devices";
 }
 
 TEST_F(HubAccess, ReadsAndChangesTwins) {

@@ -7,19 +7,30 @@
 namespace pavise::server {
 namespace {
 
-std::optional<TelemetryItem> item_of(hub::Record&& record, const std::optional<TenantId>& tenant,
-                                     const std::optional<DeviceId>& device) {
-  if (tenant && record.tenant != tenant->text()) return std::nullopt;
-  if (device && record.device != device->text()) return std::nullopt;
-  auto record_device = DeviceId::parse(record.device);
-  auto record_tenant = TenantId::parse(record.tenant);
-  if (!record_device || !record_tenant) return std::nullopt;  // not written by this hub
-  TelemetryItem item{record.offset,
-                     *std::move(record_device),
-                     *std::move(record_tenant),
-                     record.time_ms,
-                     {},
-                     std::move(record.payload)};
+bool wanted(const hub::Record& record, const TelemetryFilter& filter) {
+  if (filter.tenant && record.tenant != filter.tenant->text()) return false;
+  if (filter.device && record.device != *filter.device) return false;
+  if (record.time_ms < filter.since_ms) return false;
+  if (filter.hub) return record.hub == filter.hub->text();
+  return DeviceId::parse(record.device).has_value();
+}
+
+std::optional<TelemetryItem> item_of(hub::Record&& record, const TelemetryFilter& filter) {
+  if (!wanted(record, filter)) return std::nullopt;
+  auto tenant = TenantId::parse(record.tenant);
+  if (!tenant) return std::nullopt;  // not written by this hub
+  hub::RecordOrigin origin = hub::RecordOrigin::parse(record.origin);
+  TelemetryItem item{.offset = record.offset,
+                     .device = std::move(record.device),
+                     .tenant = *std::move(tenant),
+                     .time_ms = record.time_ms,
+                     .properties = {},
+                     .body = std::move(record.payload),
+                     .hub = std::move(record.hub),
+                     .module_id = std::move(origin.module_id),
+                     .auth_method = std::move(origin.auth_method),
+                     .generation_id = std::move(origin.generation_id),
+                     .source = std::move(origin.source)};
   if (const auto bag = iothub::PropertyBag::parse(record.properties))
     for (const iothub::Property& each : bag->all())
       item.properties.emplace_back(each.name, each.value);
@@ -29,8 +40,7 @@ std::optional<TelemetryItem> item_of(hub::Record&& record, const std::optional<T
 }  // namespace
 
 Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
-                                         const std::optional<TenantId>& tenant,
-                                         const std::optional<DeviceId>& device) {
+                                         const TelemetryFilter& filter) {
   TelemetryPage page;
   page.next_offset = std::max<std::uint64_t>(from, log_.first_offset());
   for (std::size_t scanned = 0; scanned < kScannedRecordsMax;) {
@@ -39,7 +49,7 @@ Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
     for (hub::Record& record : records) {
       page.next_offset = record.offset + 1;
       ++scanned;
-      auto item = item_of(std::move(record), tenant, device);
+      auto item = item_of(std::move(record), filter);
       if (!item) continue;
       page.items.push_back(*std::move(item));
       if (page.items.size() == limit) return page;

@@ -16,8 +16,7 @@ class LogTelemetry final : public Telemetry {
   std::uint64_t next_offset() override { return log_.durable_end(); }
   // Errors: those of SegmentLog::read.
   Result<TelemetryPage> read(std::uint64_t from, std::size_t limit,
-                             const std::optional<TenantId>& tenant,
-                             const std::optional<DeviceId>& device) override;
+                             const TelemetryFilter& filter) override;
 
  private:
   hub::SegmentLog& log_;

@@ -116,6 +116,20 @@ Result<std::optional<std::int64_t>> JsonObject::optional_integer(std::string_vie
   return std::optional(*number);
 }
 
+Result<std::optional<bool>> JsonObject::optional_boolean(std::string_view name) {
+  const json::value* const value = take(name);
+  if (value == nullptr) return std::optional<bool>();
+  if (!value->is_bool()) return mistyped(name, "true or false");
+  return std::optional(value->get_bool());
+}
+
+Result<std::optional<JsonObject>> JsonObject::optional_object(std::string_view name) {
+  const json::value* const value = take(name);
+  if (value == nullptr) return std::optional<JsonObject>();
+  if (!value->is_object()) return mistyped(name, "an object");
+  return std::optional(JsonObject(value->get_object()));
+}
+
 Result<json::object> JsonObject::object(std::string_view name) {
   const json::value* const value = take(name);
   if (value == nullptr) return Error(kMemberMissing, std::string(name));

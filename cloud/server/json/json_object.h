@@ -45,10 +45,17 @@ class JsonObject {
   // kMemberMistyped: not an integer in [least, most].
   Result<std::optional<std::int64_t>> optional_integer(std::string_view name, std::int64_t least,
                                                        std::int64_t most);
+  // kMemberMistyped: neither true nor false.
+  Result<std::optional<bool>> optional_boolean(std::string_view name);
   Result<boost::json::object> object(std::string_view name);
+  // The object as one of its own, to be finished by itself. kMemberMistyped.
+  Result<std::optional<JsonObject>> optional_object(std::string_view name);
   // Absent: empty.
   Result<std::vector<std::string>> texts(std::string_view name, std::size_t count_max,
                                          std::size_t size_max);
+
+  // Whether there is such a member; does not count as asking for it.
+  bool has(std::string_view name) const { return members_.contains(name); }
 
   // kMemberUnknown when a member was not asked for.
   Status finish() const;

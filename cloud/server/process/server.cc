@@ -86,6 +86,7 @@ class Server::Parts {
     return data_directory(options_.state_directory) + "/" + std::string(name);
   }
   Status open_hub();
+  Status take_over_twins();
   Status start_hub();
   Status start_listeners();
   Result<std::unique_ptr<http::HttpServer>> listen(std::uint16_t port, std::size_t body_bytes_max,
@@ -176,6 +177,24 @@ Status Server::Parts::open_hub() {
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
       [this](const hub::LogProgress& progress) { note_commit(progress); });
+  return take_over_twins();
+}
+
+// Before 0.1.0 twins had a database of their own. They go to the hub of the device's owner.
+Status Server::Parts::take_over_twins() {
+  const auto home_of = [this](const DeviceId& id) -> Result<std::optional<iothub::HubName>> {
+    const auto device = registry_->device(id);
+    if (!device && !device.error().is(security::kNotFound)) return device.error();
+    if (!device || !device->tenant) return std::optional<iothub::HubName>();
+    return std::optional(iothub::HubName::of_tenant(*device->tenant));
+  };
+  PAVISE_TRY_ASSIGN(const auto done, hub::store::import_twin_database(hub_house_->queue().store(),
+                                                                      home_of, path("twins.db")));
+  if (done != hub::store::TwinsImported{})
+    log_.write(Level::info, "twins.imported",
+               {{"taken", std::to_string(done.taken)},
+                {"left", std::to_string(done.left)},
+                {"reason", "the old database stays as data/twins.db.imported.bak"}});
   return {};
 }
 
@@ -227,7 +246,17 @@ Status Server::Parts::start_listeners() {
                                              }));
   services_ = std::make_unique<Services>(Services{
       *registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_, *presence_,
-      clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s()});
+      clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s(),
+      HubAdministration{.queue = hub_house_->queue(),
+                        .host_name = options_.host_name,
+                        .rights_changed =
+                            [this](const hub::RightsChanged& change) {
+                              hub_house_->gatekeeper().rights_changed(change);
+                            },
+                        .connected_count =
+                            [this](const iothub::HubName& hub) {
+                              return hub_house_->hub().connected_count(hub);
+                            }}});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,

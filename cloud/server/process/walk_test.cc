@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <csignal>
+#include <filesystem>
 
 #include "cloud/hub/transport/testing/test_client.h"
 #include "cloud/security/testing/world/world.h"
@@ -188,6 +190,38 @@ TEST_F(Walk, TheNextOwnerFindsNothingOfTheLast) {
                  {{"tenant", "other"}, {"voucher", to_base64(device_.voucher().encode())}}),
             200);
   EXPECT_TRUE(server_.call("GET", path("/twin")).json.at("desired").as_object().empty());
+}
+
+void run_sql(const std::string& path, const std::string& sql) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+}
+
+TEST_F(Walk, TwinsOfAnEarlierVersionMoveIntoTheHubOfTheOwner) {
+  make_in_factory();
+  claim();
+  ASSERT_EQ(server_.end(SIGTERM), 0);
+  const std::string old = server_.folder + "/state/data/twins.db";
+  const auto row = [](const std::string& device) {
+    return "INSERT INTO twins VALUES('" + device +
+           R"(','{"desired":{"y":2,"$version":4},"reported":{"x":1,"$version":3}}');)";
+  };
+  run_sql(old,
+          "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) "
+          "WITHOUT ROWID; PRAGMA user_version=1; PRAGMA journal_mode=WAL;" +
+              row(device_.id().text()) + row(std::string(64, '0')));
+  ASSERT_TRUE(server_.start()) << server_.log();
+  const auto twin = server_.call("GET", path("/twin")).json;
+  EXPECT_EQ(twin.at("desired"), (json::object{{"y", 2}}));
+  EXPECT_EQ(twin.at("reported"), (json::object{{"x", 1}}));
+  EXPECT_EQ(twin.at("desired_version"), 4);
+  EXPECT_THAT(server_.log(), ::testing::HasSubstr(R"("event":"twins.imported")"));
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_TRUE(std::filesystem::exists(old + ".imported.bak")) << "has the one that nobody owns";
+  ASSERT_EQ(server_.end(SIGTERM), 0);
+  ASSERT_TRUE(server_.start()) << "once is enough";
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cloud/hub/ca_proof/ca_proof.h"
+#include "cloud/hub/store/errors.h"
 #include "cloud/security/authority/device_authority.h"
 #include "cloud/security/registry/registry.h"
 #include "cloud/security/releases/release_book.h"
@@ -34,6 +36,24 @@ constexpr auto kRows = std::to_array<Row>({
     {&kOwnToken, 409},
     {&kTwinChanged, 412},
     {&kNoEvidence, 404},
+    {&kHubNameReserved, 400},
+    {&kHubOfTenant, 409},
+    {&hub::store::kHubNotFound, 404},
+    {&hub::store::kHubExists, 409},
+    {&hub::store::kBadSettings, 400},
+    {&hub::store::kPolicyNotFound, 404},
+    {&hub::store::kPreconditionFailed, 412},
+    {&hub::store::kCertificateNotFound, 404},
+    {&hub::store::kCertificateExists, 409},
+    {&hub::store::kTooManyCertificates, 409},
+    {&hub::store::kBadCertificate, 400},
+    {&hub::store::kStoreFailed, 500},
+    {&hub::store::kStoreFull, 507},
+    {&hub::store::kStoreCorrupt, 500},
+    {&hub::store::kStoreLocked, 503},
+    {&hub::store::kStoreBusy, 503},
+    {&hub::kNotACertificate, 400},
+    {&hub::kNoVerificationCode, 409},
     {&kNotJson, 400},
     {&kMemberMissing, 400},
     {&kMemberMistyped, 400},

@@ -43,6 +43,16 @@ inline constexpr ErrorInfo kNoEvidence{"PV-API-016", Retry::later,
                                        "the device has not sent evidence yet",
                                        "Boot it; it attests as soon as it has a network."};
 
+inline constexpr ErrorInfo kHubNameReserved{
+    "PV-API-017", Retry::never, "hubs of people cannot have this name",
+    "Choose 3 to 50 of a-z, 0-9 and '-'; not beginning with tenant-, and not the server's own."};
+inline constexpr ErrorInfo kHubOfTenant{
+    "PV-API-018", Retry::never, "this hub is that of the tenant's attested devices",
+    "It stays as long as its tenant; make hubs of your own for other purposes."};
+inline constexpr ErrorInfo kPolicyHasNoKey{"PV-API-019", Retry::needs_operator,
+                                           "the shared access policy has no usable key",
+                                           "Use another policy of the hub."};
+
 // 400 to 507. What is not listed in errors.cc follows from the retry class.
 int http_status(const Error& error);
 

@@ -11,18 +11,31 @@ using security::Role;
 
 constexpr std::string_view kBearer = "Bearer ";
 
-// The value for {name}, an empty string for a pattern without one, nullopt if it does not match.
-std::optional<std::string> matched(std::string_view pattern, std::string_view path) {
-  const std::size_t open = pattern.find('{');
-  if (open == std::string_view::npos)
-    return pattern == path ? std::optional(std::string()) : std::nullopt;
-  const std::string_view tail = pattern.substr(pattern.find('}') + 1);
-  if (!path.starts_with(pattern.substr(0, open))) return std::nullopt;
-  path.remove_prefix(open);
-  if (!path.ends_with(tail)) return std::nullopt;
-  path.remove_suffix(tail.size());
-  if (path.empty() || path.find('/') != std::string_view::npos) return std::nullopt;
-  return std::string(path);
+// The first segment of a path, which is removed from it with its '/'.
+std::string_view take_segment(std::string_view& path) {
+  const std::size_t end = path.find('/');
+  const std::string_view segment = path.substr(0, end);
+  // What follows a '/' is a segment, too, if only an empty one.
+  path = end == std::string_view::npos ? std::string_view() : path.substr(end + 1);
+  return segment;
+}
+
+// The values for the {name}s; nullopt if it does not match.
+std::optional<std::vector<std::string>> matched(std::string_view pattern, std::string_view path) {
+  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return std::nullopt;
+  std::vector<std::string> names;
+  for (auto left = std::ranges::count(pattern, '/') + 1; left > 0; --left) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (!wanted.starts_with('{')) {
+      if (wanted != given) return std::nullopt;
+    } else if (given.empty()) {
+      return std::nullopt;
+    } else {
+      names.emplace_back(given);
+    }
+  }
+  return names;
 }
 
 bool is_sha256(std::string_view text) {
@@ -57,11 +70,11 @@ Result<Match> match_route(std::span<const Route> table, std::string_view method,
   std::string allowed;
   std::optional<Match> best;
   for (const Route& route : table) {
-    auto id = matched(route.pattern, path);
-    if (!id) continue;
+    auto names = matched(route.pattern, path);
+    if (!names) continue;
     if (route.method == method) {
       // "/devices/claim" is itself, not the device "claim".
-      if (!best || id->empty()) best = Match{&route, *std::move(id)};
+      if (!best || names->size() < best->names.size()) best = Match{&route, *std::move(names)};
       continue;
     }
     if (!allowed.empty()) allowed += ", ";
@@ -90,7 +103,9 @@ Result<Gate::Passed> Gate::pass(const http::Request& request) {
   if (!role_suffices(caller.role, route.role))
     return Error(kRoleRefused, "needs " + std::string(to_string(route.role)) + ", the token is " +
                                    std::string(to_string(caller.role)));
-  Call call{services_, request, std::move(caller), std::move(match.id)};
+  match.names.resize(2);
+  Call call{services_, request, std::move(caller), std::move(match.names[0]),
+            std::move(match.names[1])};
   PAVISE_TRY_ASSIGN(call.query, Query::parse(request.query, route.query));
   PAVISE_TRY(read_body(route, call));
   PAVISE_TRY(confine(route, call));
@@ -134,6 +149,8 @@ Status Gate::confine(const Route& route, Call& call) const {
     }
     case Confinement::release_in_path:
       return confine_to_release(call);
+    case Confinement::hub_in_path:
+      return confine_to_hub(call);
   }
   return kTenantRefused;
 }
@@ -160,6 +177,17 @@ Status Gate::confine_to_device(Call& call, std::string_view id) const {
   if (call.caller.tenant && device->tenant != call.caller.tenant) return security::kDeviceUnknown;
   call.tenant = device->tenant;
   call.device = *std::move(device);
+  return {};
+}
+
+// As with devices: another tenant's hub answers as one that does not exist.
+Status Gate::confine_to_hub(Call& call) const {
+  const auto name = iothub::HubName::parse(call.id);
+  auto hub = name ? services_.hubs.queue.store().index().hub(*name) : nullptr;
+  if (hub == nullptr) return hub::store::kHubNotFound;
+  if (call.caller.tenant && hub->hub.tenant != *call.caller.tenant) return hub::store::kHubNotFound;
+  call.tenant = hub->hub.tenant;
+  call.hub = std::move(hub);
   return {};
 }
 

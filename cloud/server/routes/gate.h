@@ -11,10 +11,10 @@ namespace pavise::server {
 // admin may everything; operator and reader as their names say; factory nothing but its own.
 bool role_suffices(security::Role held, security::Role needed);
 
-// The matching row and what stands for its {name}.
+// The matching row and what stands for its {name}s, in their order.
 struct Match {
   const Route* route;
-  std::string id;
+  std::vector<std::string> names;
 };
 // kNoSuchPath; kNoSuchMethod with the methods that exist as its detail.
 Result<Match> match_route(std::span<const Route> table, std::string_view method,
@@ -33,8 +33,9 @@ class Gate {
   // Authenticates, then authorises, then parses. Nothing about paths, devices or bodies is told to
   // who has no token. Errors: kTokenNeeded, kTokenRefused, kTooManyFailures, kNoSuchPath,
   // kNoSuchMethod, kRoleRefused, kTenantRefused, kDeviceUnknown (also for another tenant's device),
-  // kReleaseUnknown, kBadQuery, kBadValue, kNotJsonType, kUnexpectedBody, those of JsonObject and
-  // Registry. Thread-safe; blocks on disk.
+  // hub::store::kHubNotFound (also for another tenant's hub), kReleaseUnknown, kBadQuery,
+  // kBadValue, kNotJsonType, kUnexpectedBody, those of JsonObject and Registry. Thread-safe; blocks
+  // on disk.
   Result<Passed> pass(const http::Request& request);
   // Who calls, by the head alone. kTokenNeeded, kTokenRefused, kTooManyFailures. Does not block.
   Result<Caller> authenticate(const http::Request& request);
@@ -45,6 +46,7 @@ class Gate {
   Status confine_to_tenant(Call& call, const std::optional<std::string>& named) const;
   Status confine_to_device(Call& call, std::string_view id) const;
   Status confine_to_release(const Call& call) const;
+  Status confine_to_hub(Call& call) const;
 
   Services& services_;
   std::span<const Route> table_;

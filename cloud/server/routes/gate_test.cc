@@ -16,7 +16,14 @@ TEST(MatchRoute, FindsTheRowAndTheName) {
   const auto match = match_route(route_table(), "GET", "/api/v1/devices/abc/evidence");
   ASSERT_TRUE(match);
   EXPECT_EQ(match->route->pattern, "/devices/{device}/evidence");
-  EXPECT_EQ(match->id, "abc");
+  EXPECT_EQ(match->names, std::vector<std::string>{"abc"});
+}
+
+TEST(MatchRoute, FindsTwoNames) {
+  const auto match =
+      match_route(route_table(), "DELETE", "/api/v1/hubs/plant-1/certificates/root.2");
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->names, (std::vector<std::string>{"plant-1", "root.2"}));
 }
 
 TEST(MatchRoute, PrefersTheLiteralPath) {
@@ -28,7 +35,8 @@ TEST(MatchRoute, RefusesEveryOtherPath) {
   for (const char* path :
        {"/", "/api/v1", "/api/v1/", "/api/v1/tenants/", "/api/v1//tenants", "/api/v2/tenants",
         "/api/v1/devices//twin", "/api/v1/devices/a/b/twin", "/api/v1/devices/a/twin/",
-        "/API/v1/tenants", "/api/v1/tenants%2f", "/api/v1/../v1/tenants"})
+        "/API/v1/tenants", "/api/v1/hubs/a/certificates/", "/api/v1/hubs//certificates",
+        "/api/v1/hubs/a/b/c", "/api/v1/tenants%2f", "/api/v1/../v1/tenants"})
     EXPECT_TRUE(match_route(route_table(), "GET", path).error().is(kNoSuchPath)) << path;
 }
 

@@ -16,6 +16,9 @@ inline constexpr std::size_t kPemTextMax = 16UL * 1024;
 inline constexpr std::size_t kVoucherTextMax = 4UL * 1024;
 inline constexpr std::size_t kIntermediatesMax = 4;
 inline constexpr std::int64_t kTokenDaysMax = 3650;
+inline constexpr std::size_t kHubNameMin = 3;  // as IoT Hub has it
+inline constexpr std::size_t kHubNameMax = 50;
+inline constexpr std::int64_t kHubTokenSecondsMax = 365LL * 24 * 3600;
 
 // service.cc
 Result<Reply> get_status(Call& call);
@@ -42,6 +45,24 @@ Result<Reply> register_device(Call& call);
 Result<Reply> get_twin(Call& call);
 Result<Reply> patch_twin(Call& call);
 Result<Reply> read_telemetry(Call& call);
+
+Result<Reply> read_hub_telemetry(Call& call);
+
+// hubs.cc
+Result<Reply> list_hubs(Call& call);
+Result<Reply> create_hub(Call& call);
+Result<Reply> get_hub(Call& call);
+Result<Reply> change_hub(Call& call);
+Result<Reply> delete_hub(Call& call);
+Result<Reply> show_hub_policies(Call& call);
+Result<Reply> make_hub_token(Call& call);
+
+// hub_certificates.cc
+Result<Reply> list_hub_certificates(Call& call);
+Result<Reply> add_hub_certificate(Call& call);
+Result<Reply> delete_hub_certificate(Call& call);
+Result<Reply> make_verification_code(Call& call);
+Result<Reply> verify_hub_certificate(Call& call);
 
 // supply.cc
 Result<Reply> list_vendors(Call& call);

@@ -6,6 +6,7 @@
 #include "cloud/security/authority/device_authority.h"
 #include "cloud/server/routes/errors.h"
 #include "cloud/server/routes/handlers.h"
+#include "cloud/server/routes/hub_views.h"
 #include "cloud/server/routes/views.h"
 
 namespace pavise::server {
@@ -61,22 +62,41 @@ Result<Reply> patch_twin(Call& call) {
   return twin_reply(call.named_device().id, twin);
 }
 
-Result<Reply> read_telemetry(Call& call) {
+namespace {
+
+Result<Reply> telemetry_page(Call& call, const TelemetryFilter& filter,
+                             json::object (*view)(const TelemetryItem&)) {
   Telemetry& telemetry = call.services.telemetry;
   PAVISE_TRY_ASSIGN(const auto limit,
                     call.query.number("limit", 1, security::kPageSizeMax, kPageDefault));
   PAVISE_TRY_ASSIGN(const auto wait_ms, call.query.number("wait_ms", 0, kTelemetryWaitMsMax, 0));
   PAVISE_TRY_ASSIGN(const std::uint64_t from, first_offset_wanted(call));
-  std::optional<DeviceId> device;
-  if (call.device) device = call.named_device().id;
-  PAVISE_TRY_ASSIGN(const TelemetryPage page,
-                    telemetry.read(from, limit, call.caller.tenant, device));
+  PAVISE_TRY_ASSIGN(const TelemetryPage page, telemetry.read(from, limit, filter));
   const auto waited_ms = static_cast<std::uint64_t>(call.request.waited.count());
   if (page.items.empty() && waited_ms < wait_ms)
     return Reply{.ask_again = http::AskAgain{kTelemetryPoll, page.next_offset}};
   json::array items;
-  for (const TelemetryItem& item : page.items) items.push_back(telemetry_view(item));
+  for (const TelemetryItem& item : page.items) items.push_back(view(item));
   return Reply{.body = {{"items", std::move(items)}, {"next_offset", page.next_offset}}};
+}
+
+}  // namespace
+
+Result<Reply> read_telemetry(Call& call) {
+  TelemetryFilter filter{.tenant = call.caller.tenant};
+  if (call.device) filter.device = call.named_device().id.text();
+  return telemetry_page(call, filter, &telemetry_view);
+}
+
+// Records outlive their hub; those of an earlier hub of the same name are not this one's.
+Result<Reply> read_hub_telemetry(Call& call) {
+  const hub::store::HubRecord& hub = call.named_hub().hub;
+  return telemetry_page(call,
+                        {.tenant = hub.tenant,
+                         .device = call.query.text("device"),
+                         .hub = hub.name,
+                         .since_ms = hub.created_ms},
+                        &hub_telemetry_view);
 }
 
 }  // namespace pavise::server

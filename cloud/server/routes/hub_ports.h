@@ -11,16 +11,31 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "protocol/iothub/identity.h"
 
 namespace pavise::server {
 
 struct TelemetryItem {
   std::uint64_t offset;
-  DeviceId device;
+  std::string device;
   TenantId tenant;
-  UnixMillis time_ms;
-  std::vector<std::pair<std::string, std::string>> properties;
-  Bytes body;
+  UnixMillis time_ms = 0;
+  std::vector<std::pair<std::string, std::string>> properties = {};  // system ones as "$.mid"
+  Bytes body = {};
+  // What the hub itself knows of the message.
+  std::string hub = {};
+  std::string module_id = {};      // empty: the device itself
+  std::string auth_method = {};    // "sas", "x509", "attested"; empty: not known
+  std::string generation_id = {};  // of the identity
+  std::string source = {};         // iothub-message-source; empty: Telemetry
+};
+
+// Which messages are wanted. Without a hub: only those of attested devices, of all hubs.
+struct TelemetryFilter {
+  std::optional<TenantId> tenant = {};
+  std::optional<std::string> device = {};
+  std::optional<iothub::HubName> hub = {};
+  UnixMillis since_ms = 0;  // received then or later
 };
 
 struct TelemetryPage {
@@ -37,8 +52,7 @@ class Telemetry {
   // Items from `from` on that match, at most `limit`; looks at a bounded number of records, so a
   // page may be empty and still move on. An offset before the first begins at the first.
   virtual Result<TelemetryPage> read(std::uint64_t from, std::size_t limit,
-                                     const std::optional<TenantId>& tenant,
-                                     const std::optional<DeviceId>& device) = 0;
+                                     const TelemetryFilter& filter) = 0;
 };
 
 struct TwinDocument {

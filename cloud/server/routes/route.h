@@ -4,12 +4,15 @@
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cloud/hub/ports/gatekeeper.h"
+#include "cloud/hub/store/store_queue.h"
 #include "cloud/security/issuing/issuer.h"
 #include "cloud/security/registry/registry.h"
 #include "cloud/security/releases/release_book.h"
@@ -39,6 +42,15 @@ struct Storage {
 inline constexpr std::uint64_t kLowStorageBytes = 256UL * 1024 * 1024;  // below: state "low"
 inline constexpr std::uint64_t kFullStorageBytes = 64UL * 1024;  // below: "full", a commit may fail
 
+// What the calls about hubs use.
+struct HubAdministration {
+  hub::store::StoreQueue& queue;
+  std::string host_name;  // of the server: a hub is reached as "{hub}.{host_name}"
+  // Does not block.
+  std::function<void(const hub::RightsChanged&)> rights_changed;
+  std::function<std::size_t(const iothub::HubName&)> connected_count;
+};
+
 // All that handlers may use. Everything outlives the API.
 struct Services {
   security::Registry& registry;
@@ -53,6 +65,7 @@ struct Services {
   std::function<Ports()> ports;
   std::function<Storage()> storage;  // asks the system; does not block
   UnixSeconds started = 0;
+  HubAdministration hubs;
 };
 
 // What of a tenant a call touches, so that the choke point can hold a bound token inside its own.
@@ -65,6 +78,7 @@ enum class Confinement {
   tenant_in_body,           // "tenant", required
   optional_tenant_in_body,  // "tenant"; without it, as `service`
   release_in_path,          // {release}: must be of the tenant
+  hub_in_path,              // {hub}: resolved into Call::hub
 };
 
 enum class BodyKind { none, json };
@@ -73,9 +87,11 @@ struct Call {
   Services& services;
   const http::Request& request;
   Caller caller;
-  std::string id;                    // what stands for the {name} of the pattern
+  std::string id;                    // what stands for the first {name} of the pattern
+  std::string part;                  // and for the second
   std::optional<TenantId> tenant{};  // confined to it, or naming it; none: all tenants
   std::optional<security::DeviceRecord> device{};
+  std::shared_ptr<const hub::store::HubAuth> hub{};
   Query query{};
   JsonObject body{};
 
@@ -83,6 +99,11 @@ struct Call {
   const security::DeviceRecord& named_device() const {
     PAVISE_CHECK(device.has_value());
     return *device;
+  }
+  // Precondition, checked: the row is confined to a hub in its path.
+  const hub::store::HubAuth& named_hub() const {
+    PAVISE_CHECK(hub != nullptr);
+    return *hub;
   }
 };
 
@@ -97,7 +118,7 @@ using RouteHandler = Result<Reply> (*)(Call&);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // below kApiRoot; at most one {name}
+  std::string_view pattern;  // below kApiRoot; at most two segments are a {name}
   security::Role role;       // the least that is needed
   Confinement confinement;
   BodyKind body;

@@ -26,6 +26,7 @@ class EveryRoute : public ::testing::TestWithParam<std::size_t> {
     house_.add_tenant(ours_);
     house_.add_tenant(theirs_);
     house_.add_device(device_named('a'), ours_);
+    house_.add_hub("ours-hub", ours_);
   }
   const Route& route() const { return route_table()[GetParam()]; }
 
@@ -39,6 +40,8 @@ class EveryRoute : public ::testing::TestWithParam<std::size_t> {
     put("{token}", "root");
     put("{vendor}", kSomeSha256);
     put("{release}", kSomeSha256);
+    put("{hub}", "ours-hub");
+    put("{certificate}", "none");
     if (route().confinement == Confinement::device_in_query)
       text += "?device=" + device_named('a').text();
     if (route().confinement == Confinement::tenant_in_query) text += "?tenant=" + ours_.text();
@@ -91,6 +94,12 @@ TEST_P(EveryRoute, RefusesATokenOfAnotherTenant) {
     case Confinement::device_in_query:
       EXPECT_EQ(said.status, 404);
       EXPECT_EQ(said.code(), "PV-TEN-003");
+      return;
+    case Confinement::hub_in_path:
+      EXPECT_EQ(said.status, 404);
+      EXPECT_EQ(said.code(), "PV-HST-010");
+      EXPECT_EQ(house_.ended_hubs.size(), 0U);
+      EXPECT_NE(house_.hub_store->index().hub(*iothub::HubName::parse("ours-hub")), nullptr);
       return;
     case Confinement::release_in_path:
       EXPECT_EQ(said.status, 404);

@@ -137,7 +137,7 @@ json::object telemetry_view(const TelemetryItem& item) {
   json::object properties;
   for (const auto& [name, value] : item.properties) properties[name] = value;
   json::object view = {{"offset", item.offset},
-                       {"device", item.device.text()},
+                       {"device", item.device},
                        {"tenant", item.tenant.text()},
                        {"time", rfc3339_ms(item.time_ms)},
                        {"properties", std::move(properties)}};

@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <filesystem>
 
+#include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/security/registry/sqlite_registry.h"
 #include "cloud/server/routes/errors.h"
 
@@ -34,19 +35,21 @@ Result<std::vector<signer_api::TenantAuthority>> FakeSigner::list() {
 }
 
 Result<TelemetryPage> FakeTelemetry::read(std::uint64_t from, std::size_t limit,
-                                          const std::optional<TenantId>& tenant,
-                                          const std::optional<DeviceId>& device) {
+                                          const TelemetryFilter& filter) {
   TelemetryPage page;
   for (; from < items.size() && page.items.size() < limit; ++from) {
     const TelemetryItem& item = items[from];
-    if ((!tenant || item.tenant == *tenant) && (!device || item.device == *device))
+    if ((!filter.tenant || item.tenant == *filter.tenant) &&
+        (!filter.device || item.device == *filter.device) &&
+        (!filter.hub || item.hub == filter.hub->text()) && item.time_ms >= filter.since_ms)
       page.items.push_back(item);
   }
   page.next_offset = from;
   return page;
 }
 void FakeTelemetry::add(const DeviceId& device, const TenantId& tenant, std::string_view body) {
-  items.push_back({items.size(), device, tenant, kStartMs, {{"k", "v"}}, to_bytes(as_bytes(body))});
+  items.push_back(
+      {items.size(), device.text(), tenant, kStartMs, {{"k", "v"}}, to_bytes(as_bytes(body))});
 }
 
 Result<TwinDocument> FakeTwins::read(const TenantId&, const DeviceId& device) {
@@ -97,15 +100,27 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
   tenancy = std::make_unique<security::Tenancy>(*registry, signer, *authority, clock);
   releases = *security::ReleaseBook::load(*registry, clock);
   tokens = *TokenAuthority::load(*registry, clock);
-  services = std::make_unique<Services>(
-      Services{*registry, *tenancy, *issuer, *releases, *tokens, telemetry, twins, presence, clock,
-               [] { return Ports{1, 2, 3}; }, [this] { return storage; }, kStartMs / 1000});
+  hub_store = *hub::store::open_sqlite_hub_store({.path = folder_ + "/hub.db"}, clock);
+  hub_queue = std::make_unique<hub::store::StoreQueue>(*hub_store);
+  services = std::make_unique<Services>(Services{
+      *registry, *tenancy, *issuer, *releases, *tokens, telemetry, twins, presence, clock,
+      [] { return Ports{1, 2, 3, 4, 5}; }, [this] { return storage; }, kStartMs / 1000,
+      HubAdministration{.queue = *hub_queue,
+                        .host_name = "iot.example.com",
+                        .rights_changed =
+                            [this](const hub::RightsChanged& change) {
+                              PAVISE_CHECK(change.device.empty() && change.hub.has_value());
+                              ended_hubs.push_back(change.hub->text());
+                            },
+                        .connected_count = [](const iothub::HubName&) { return std::size_t{7}; }}});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);
 }
 
 ApiHouse::~ApiHouse() {
   api.reset();
+  hub_queue.reset();
+  hub_store.reset();
   registry.reset();
   std::filesystem::remove_all(folder_);
 }
@@ -138,6 +153,13 @@ std::string ApiHouse::token(std::string_view name, security::Role role,
 
 void ApiHouse::add_tenant(const TenantId& id) {
   PAVISE_CHECK(tenancy->create_tenant("test", id).has_value());
+}
+
+void ApiHouse::add_hub(std::string_view name, const TenantId& tenant) {
+  PAVISE_CHECK(hub_queue->call([&](hub::store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.create_hub(*iothub::HubName::parse(name), tenant, {}));
+    return {};
+  }));
 }
 
 void ApiHouse::add_device(const DeviceId& id, const std::optional<TenantId>& tenant) {

@@ -1,4 +1,4 @@
-// A whole management API without sockets: real registry, fake signer and hub.
+// A whole management API without sockets: real registry and hub database, fake signer and devices.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -31,8 +31,7 @@ class FakeTelemetry final : public Telemetry {
   std::uint64_t first_offset() override { return 0; }
   std::uint64_t next_offset() override { return items.size(); }
   Result<TelemetryPage> read(std::uint64_t from, std::size_t limit,
-                             const std::optional<TenantId>& tenant,
-                             const std::optional<DeviceId>& device) override;
+                             const TelemetryFilter& filter) override;
   void add(const DeviceId& device, const TenantId& tenant, std::string_view body);
 
   std::vector<TelemetryItem> items;
@@ -90,6 +89,7 @@ class ApiHouse {
   std::string token(std::string_view name, security::Role role,
                     const std::optional<TenantId>& tenant = {});
   void add_tenant(const TenantId& id);
+  void add_hub(std::string_view name, const TenantId& tenant);
   // Registered, activated and, with a tenant, claimed.
   void add_device(const DeviceId& id, const std::optional<TenantId>& tenant);
 
@@ -110,6 +110,9 @@ class ApiHouse {
   FakePresence presence;
   Storage storage{.free_bytes = 3 * kLowStorageBytes, .size_bytes = 4 * kLowStorageBytes};
   SilentLog log;
+  std::unique_ptr<hub::store::HubStore> hub_store;
+  std::unique_ptr<hub::store::StoreQueue> hub_queue;
+  std::vector<std::string> ended_hubs;  // whose connections were told to end
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
   std::string admin;

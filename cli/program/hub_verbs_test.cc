@@ -1,0 +1,324 @@
+// Whole command lines against a scripted server that is management API and hub at once.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "cli/program/program.h"
+#include "common/net/testing/loopback.h"
+
+namespace pavise::cli {
+namespace {
+
+using net::testing::LoopbackServer;
+using net::testing::TestCa;
+using net::testing::TestRequest;
+using net::testing::TestResponse;
+using Seen = std::vector<std::string>;
+
+constexpr const char* kDevice =
+    R"({"deviceId":"thermo","status":"enabled","etag":"AA==","authentication":{"type":"sas",)"
+    R"("symmetricKey":{"primaryKey":"cDE=","secondaryKey":"czI="}}})";
+constexpr const char* kPolicies =
+    R"({"policies":[{"name":"iothubowner","rights":[],"primary_key":"b3c=","secondary_key":"bzI="},)"
+    R"({"name":"service","rights":[],"primary_key":"c3Y=","secondary_key":"czI="}]})";
+
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class HubVerbs : public ::testing::Test {
+ protected:
+  HubVerbs()
+      : server({.identity = ca.issue()},
+               net::testing::http_handler(
+                   [this](const TestRequest& request, SSL*) { return answer(request); })) {
+    std::string pattern = ::testing::TempDir() + "pavise-cli-hub-XXXXXX";
+    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
+    folder = pattern;
+    setenv("PAVISE_CONTEXT", (folder / "contexts.json").c_str(), 1);
+    Contexts contexts;
+    contexts.current = "test";
+    contexts.all["test"] = {"https://127.0.0.1:" + std::to_string(server.port()), ca.pem(),
+                            "pavise_t"};
+    EXPECT_TRUE(save_contexts(context_path(), contexts));
+    say_token(server.port());
+    answers["GET /api/v1/hubs/plant-1"] = {
+        .body = R"({"name":"plant-1","host_name":"plant-1.localhost","settings":{}})"};
+    answers["GET /api/v1/hubs/plant-1/policies"] = {.body = kPolicies};
+    answers["GET /devices/thermo"] = {.body = kDevice};
+  }
+  ~HubVerbs() override {
+    unsetenv("PAVISE_CONTEXT");
+    std::filesystem::remove_all(folder);
+  }
+
+  void say_token(int https_port) {
+    answers["POST /api/v1/hubs/plant-1/token"] = {
+        .status = 201,
+        .body = R"({"token":"SharedAccessSignature x","policy":"iothubowner",)"
+                R"("host_name":"plant-1.localhost","ports":{"mqtt":1,"https":)" +
+                std::to_string(https_port) + "}}"};
+  }
+  TestResponse answer(const TestRequest& request) {
+    constexpr std::string_view kVersion = "api-version=2021-04-12";
+    std::string key = request.method + " " + request.target;
+    const bool managing = request.target.starts_with("/api/v1/");
+    EXPECT_EQ(request.headers.at("authorization"),
+              managing ? "Bearer pavise_t" : "SharedAccessSignature x");
+    if (!managing) {
+      EXPECT_EQ(request.headers.at("host"), "plant-1.localhost");
+      EXPECT_TRUE(key.ends_with(kVersion)) << key;
+      key.resize(key.size() - kVersion.size() - 1);
+    }
+    if (key != "POST /api/v1/hubs/plant-1/token") {
+      seen.push_back(key + (request.body.empty() ? "" : " " + request.body));
+      for (const auto& [name, value] : request.headers)
+        if (name == "if-match" || name.starts_with("iothub-"))
+          seen.back() += " " + name + "=" + value;
+    }
+    const auto found = answers.find(key);
+    if (found != answers.end()) return found->second;
+    if (managing)
+      return {.status = 404,
+              .body = R"({"error":{"code":"PV-HST-010","message":"there is no such hub"}})"};
+    return {.status = 404,
+            .body = R"({"Message":"ErrorCode:DeviceNotFound;there is no such device",)"
+                    R"("ExceptionMessage":"Tracking ID:AB-TimeStamp:T"})"};
+  }
+  Outcome run(std::vector<const char*> arguments) {
+    Outcome outcome;
+    Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
+                    .err = [&](std::string_view text) { outcome.err += text; }};
+    seen.clear();
+    arguments.insert(arguments.begin(), "hub");
+    outcome.code = run_program(arguments, streams);
+    return outcome;
+  }
+
+  TestCa ca;
+  std::map<std::string, TestResponse> answers;
+  Seen seen;
+  LoopbackServer server;
+  std::filesystem::path folder;
+};
+
+TEST_F(HubVerbs, MakeAHubForTheOnlyTenant) {
+  answers["GET /api/v1/tenants"] = {.body = R"({"tenants":[{"id":"acme"}]})"};
+  answers["POST /api/v1/hubs"] = {.status = 201, .body = R"({"name":"plant-1"})"};
+  EXPECT_EQ(run({"create", "plant-1", "--host-alias", "127.0.0.1", "--host-alias", "localhost",
+                 "--fault-injection", "true"})
+                .code,
+            0);
+  EXPECT_EQ(seen.back(), R"(POST /api/v1/hubs {"name":"plant-1","tenant":"acme","settings":)"
+                         R"({"fault_injection":true,"host_aliases":["127.0.0.1","localhost"]}})");
+  answers["GET /api/v1/tenants"] = {.body = R"({"tenants":[{"id":"acme"},{"id":"b"}]})"};
+  EXPECT_EQ(run({"create", "plant-1"}).code, 2);
+  EXPECT_EQ(run({"create", "plant-1", "--tenant", "b"}).code, 0);
+}
+
+TEST_F(HubVerbs, ChangeAndRemoveAHub) {
+  answers["PATCH /api/v1/hubs/plant-1"] = {.body = R"({"name":"plant-1"})"};
+  answers["DELETE /api/v1/hubs/plant-1"] = {.status = 204};
+  EXPECT_EQ(run({"update", "plant-1", "--retention-hours", "72"}).code, 0);
+  EXPECT_EQ(seen, Seen{R"(PATCH /api/v1/hubs/plant-1 {"settings":{"retention_hours":72}})"});
+  EXPECT_EQ(run({"update", "plant-1"}).code, 2) << "nothing to change";
+  EXPECT_EQ(run({"delete", "plant-1"}).out, "removed\n");
+  EXPECT_EQ(run({"delete", "nobody"}).code, 3);
+}
+
+TEST_F(HubVerbs, TheOnlyHubNeedsNoName) {
+  answers["GET /api/v1/hubs"] = {.body = R"({"hubs":[{"name":"plant-1"},{"name":"tenant-acme"}]})"};
+  EXPECT_EQ(run({"show"}).code, 0);
+  EXPECT_EQ(seen.back(), "GET /api/v1/hubs/plant-1");
+  EXPECT_EQ(run({"device-identity", "show", "-d", "thermo"}).code, 0);
+  answers["GET /api/v1/hubs"] = {.body = R"({"hubs":[{"name":"a"},{"name":"b"}]})"};
+  const Outcome outcome = run({"show"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("PV-CLI-011"), std::string::npos);
+}
+
+TEST_F(HubVerbs, ConnectionStringsOfPoliciesDevicesAndModules) {
+  EXPECT_EQ(run({"connection-string", "show", "plant-1"}).out,
+            "HostName=plant-1.localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=b3c=\n");
+  EXPECT_EQ(run({"connection-string", "show", "-n", "plant-1", "--policy", "service", "--key",
+                 "secondary"})
+                .out,
+            "HostName=plant-1.localhost;SharedAccessKeyName=service;SharedAccessKey=czI=\n");
+  EXPECT_EQ(run({"connection-string", "show", "plant-1", "--policy", "none"}).code, 2);
+  EXPECT_EQ(run({"connection-string", "show", "plant-1", "--device", "thermo"}).out,
+            "HostName=plant-1.localhost;DeviceId=thermo;SharedAccessKey=cDE=\n");
+  answers["GET /devices/thermo/modules/m"] = {
+      .body = R"({"deviceId":"thermo","moduleId":"m","authentication":{"type":"selfSigned"}})"};
+  EXPECT_EQ(run({"connection-string", "show", "plant-1", "-d", "thermo", "-m", "m"}).out,
+            "HostName=plant-1.localhost;DeviceId=thermo;ModuleId=m;x509=true\n");
+  answers["GET /api/v1/hubs/plant-1"] = {
+      .body = R"({"host_name":"x","settings":{"host_aliases":["127.0.0.1"]}})"};
+  EXPECT_EQ(run({"connection-string", "show", "plant-1", "-o", "json"}).out,
+            "{\"connectionString\":\"HostName=127.0.0.1;SharedAccessKeyName=iothubowner;"
+            "SharedAccessKey=b3c=\"}\n")
+      << "an alias is what its owner can resolve";
+}
+
+TEST_F(HubVerbs, MakeIdentitiesOfEachKind) {
+  answers["PUT /devices/a%2Fb"] = {.body = kDevice};
+  answers["PUT /devices/thermo"] = {.body = kDevice};
+  answers["PUT /devices/thermo/modules/m"] = {.body = kDevice};
+  EXPECT_EQ(run({"device-identity", "create", "-n", "plant-1", "-d", "a/b"}).code, 0);
+  EXPECT_EQ(seen, Seen{R"(PUT /devices/a%2Fb {"deviceId":"a/b"})"});
+  const auto create = [&](std::vector<const char*> more) {
+    more.insert(more.begin(), {"device-identity", "create", "-n", "plant-1", "-d", "thermo"});
+    return run(std::move(more));
+  };
+  create({"--status", "disabled", "--star", "lost", "--ee"});
+  EXPECT_EQ(seen, Seen{R"(PUT /devices/thermo {"deviceId":"thermo","status":"disabled",)"
+                       R"("statusReason":"lost","capabilities":{"iotEdge":true}})"});
+  create({"--am", "x509_ca"});
+  EXPECT_EQ(seen, Seen{R"(PUT /devices/thermo {"deviceId":"thermo","authentication":)"
+                       R"({"type":"certificateAuthority"}})"});
+  create({"--ptp", "AB", "--stp", "CD"});
+  EXPECT_EQ(
+      seen,
+      Seen{R"(PUT /devices/thermo {"deviceId":"thermo","authentication":{"type":"selfSigned",)"
+           R"("x509Thumbprint":{"primaryThumbprint":"AB","secondaryThumbprint":"CD"}}})"});
+  create({"--pk", "a2V5"});
+  EXPECT_EQ(seen, Seen{R"(PUT /devices/thermo {"deviceId":"thermo","authentication":{"type":"sas",)"
+                       R"("symmetricKey":{"primaryKey":"a2V5"}}})"});
+  EXPECT_EQ(create({"--am", "x509_thumbprint"}).code, 2);
+  EXPECT_EQ(create({"--am", "x509_ca", "--pk", "a2V5"}).code, 2);
+  EXPECT_EQ(create({"--pk", "a2V5", "--ptp", "AB"}).code, 2);
+  EXPECT_EQ(create({"--am", "password"}).code, 2);
+  run({"module-identity", "create", "-n", "plant-1", "-d", "thermo", "-m", "m"});
+  EXPECT_EQ(seen, Seen{R"(PUT /devices/thermo/modules/m {"deviceId":"thermo","moduleId":"m"})"});
+}
+
+TEST_F(HubVerbs, AnUpdateWritesBackWhatItRead) {
+  answers["PUT /devices/thermo"] = {.body = kDevice};
+  const Outcome outcome =
+      run({"device-identity", "update", "-n", "plant-1", "-d", "thermo", "--status", "disabled"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_NE(seen[1].find(R"("status":"disabled")"), std::string::npos);
+  EXPECT_NE(seen[1].find(R"("primaryKey":"cDE=")"), std::string::npos) << "keys stay";
+  EXPECT_TRUE(seen[1].ends_with(R"( if-match="AA==")")) << seen[1];
+  EXPECT_EQ(
+      run({"device-identity", "update", "-n", "plant-1", "-d", "thermo", "--status", "enabled"})
+          .code,
+      2)
+      << "nothing would change";
+}
+
+TEST_F(HubVerbs, ErrorsOfTheHubHaveTheirExitCodes) {
+  const Outcome missing = run({"device-identity", "show", "-n", "plant-1", "-d", "nobody"});
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_NE(missing.err.find("DeviceNotFound: there is no such device"), std::string::npos);
+  EXPECT_EQ(run({"device-identity", "show", "-n", "other", "-d", "thermo"}).code, 3);
+  const std::pair<int, int> codes[] = {{401, 4}, {409, 6}, {412, 6}, {429, 1}, {504, 1}};
+  for (const auto& [status, code] : codes) {
+    answers["GET /devices/thermo"] = {.status = status, .body = "{}"};
+    EXPECT_EQ(run({"device-identity", "show", "-n", "plant-1", "-d", "thermo"}).code, code);
+  }
+  say_token(0);
+  const Outcome closed = run({"device-identity", "show", "-n", "plant-1", "-d", "thermo"});
+  EXPECT_EQ(closed.code, 1);
+  EXPECT_NE(closed.err.find("PV-CLI-010"), std::string::npos);
+}
+
+TEST_F(HubVerbs, TwinsMethodsAndMessages) {
+  answers["PATCH /twins/thermo"] = {.body = "{}"};
+  answers["PUT /twins/thermo/modules/m"] = {.body = "{}"};
+  answers["POST /twins/thermo/methods"] = {.body = R"({"status":200,"payload":{"ok":true}})"};
+  answers["POST /devices/thermo/messages/devicebound"] = {.status = 204};
+  answers["DELETE /devices/thermo/commands"] = {.body = R"({"totalMessagesPurged":3})"};
+  run({"device-twin", "update", "-n", "plant-1", "-d", "thermo", "--tags", R"({"floor":1})",
+       "--desired", R"({"a":null})"});
+  EXPECT_EQ(seen, Seen{R"(PATCH /twins/thermo {"tags":{"floor":1},"properties":)"
+                       R"({"desired":{"a":null}}} if-match=*)"});
+  run({"module-twin", "update", "-n", "plant-1", "-d", "thermo", "-m", "m", "--replace", "--tags",
+       "{}", "-e", "AA"});
+  EXPECT_EQ(seen, Seen{R"(PUT /twins/thermo/modules/m {"tags":{}} if-match="AA")"});
+  EXPECT_EQ(run({"device-twin", "update", "-n", "plant-1", "-d", "thermo"}).code, 2);
+  EXPECT_EQ(run({"device-twin", "update", "-n", "plant-1", "-d", "thermo", "--desired", "[]"}).code,
+            2);
+
+  const Outcome called = run({"invoke-device-method", "-n", "plant-1", "-d", "thermo", "--mn",
+                              "reboot", "--mp", "5", "--timeout", "7"});
+  EXPECT_EQ(seen, Seen{R"(POST /twins/thermo/methods {"methodName":"reboot","payload":5,)"
+                       R"("responseTimeoutInSeconds":7,"connectTimeoutInSeconds":0})"});
+  EXPECT_NE(called.out.find(R"({"ok":true})"), std::string::npos);
+
+  EXPECT_EQ(run({"c2d-message", "send", "-n", "plant-1", "-d", "thermo", "--data", "hi", "-p",
+                 "colour=red;n=a=b", "--ack", "full", "--mid", "1"})
+                .out,
+            "sent\n");
+  EXPECT_EQ(seen, Seen{"POST /devices/thermo/messages/devicebound hi iothub-ack=full "
+                       "iothub-app-colour=red iothub-app-n=a=b iothub-messageid=1"});
+  EXPECT_EQ(run({"c2d-message", "send", "-n", "plant-1", "-d", "thermo", "-p", "colour"}).code, 2);
+  EXPECT_EQ(run({"c2d-message", "purge", "-n", "plant-1", "-d", "thermo"}).out,
+            "messages removed: 3\n");
+}
+
+TEST_F(HubVerbs, MonitorsUntilTheCount) {
+  answers["GET /api/v1/hubs/plant-1/telemetry?from=5&limit=2&wait_ms=30000"] = {
+      .body = R"({"items":[{"time":"T","device":"a","body":1}],"next_offset":9})"};
+  answers["GET /api/v1/hubs/plant-1/telemetry?from=9&limit=1&wait_ms=30000"] = {
+      .body = R"({"items":[{"time":"T","device":"b","body":2}],"next_offset":10})"};
+  EXPECT_EQ(run({"monitor-events", "-n", "plant-1", "--from", "5", "--count", "2"}).out,
+            "T  a  1\nT  b  2\n");
+}
+
+TEST_F(HubVerbs, CertificatesGoUpAsTheirFiles) {
+  std::ofstream(folder / "ca.pem") << "PEM";
+  const std::string path = folder / "ca.pem";
+  answers["POST /api/v1/hubs/plant-1/certificates"] = {.status = 201, .body = "{}"};
+  answers["POST /api/v1/hubs/plant-1/certificates/root/verification-code"] = {
+      .body = R"({"name":"root","verification_code":"C0DE","verified":false})"};
+  answers["POST /api/v1/hubs/plant-1/certificates/root/verify"] = {.body = "{}"};
+  answers["DELETE /api/v1/hubs/plant-1/certificates/root"] = {.status = 204};
+  run({"certificate", "create", "-n", "plant-1", "--name", "root", "-p", path.c_str()});
+  EXPECT_EQ(seen,
+            Seen{R"(POST /api/v1/hubs/plant-1/certificates {"name":"root","certificate":"PEM"})"});
+  EXPECT_NE(run({"certificate", "generate-verification-code", "-n", "plant-1", "--name", "root"})
+                .out.find("C0DE"),
+            std::string::npos);
+  run({"certificate", "verify", "-n", "plant-1", "--name", "root", "-p", path.c_str()});
+  EXPECT_EQ(seen,
+            Seen{R"(POST /api/v1/hubs/plant-1/certificates/root/verify {"certificate":"PEM"})"});
+  EXPECT_EQ(run({"certificate", "delete", "-n", "plant-1", "--name", "root"}).out, "removed\n");
+  EXPECT_EQ(run({"certificate", "create", "-n", "plant-1", "--name", "x", "-p", "/none"}).code, 1);
+}
+
+TEST_F(HubVerbs, EveryVerbHasHelpWithAnExample) {
+  for (const std::vector<const char*>& verb :
+       std::vector<std::vector<const char*>>{{"create"},
+                                             {"list"},
+                                             {"show"},
+                                             {"update"},
+                                             {"delete"},
+                                             {"connection-string", "show"},
+                                             {"generate-sas-token"},
+                                             {"device-identity", "create"},
+                                             {"module-identity", "list"},
+                                             {"device-twin", "update"},
+                                             {"module-twin", "show"},
+                                             {"invoke-device-method"},
+                                             {"invoke-module-method"},
+                                             {"c2d-message", "send"},
+                                             {"c2d-message", "purge"},
+                                             {"monitor-events"},
+                                             {"certificate", "verify"}}) {
+    auto words = verb;
+    words.push_back("--help");
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_NE(outcome.out.find("Examples:\n  pavise hub "), std::string::npos) << outcome.out;
+  }
+}
+
+}  // namespace
+}  // namespace pavise::cli

@@ -1,0 +1,21 @@
+// Answers about hubs as text for people: of the management API, and of a hub's own REST interface.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <string>
+
+namespace pavise::cli::view {
+
+std::string hubs(const boost::json::value& answer, bool colour);
+std::string hub(const boost::json::value& answer, bool colour);
+std::string hub_certificates(const boost::json::value& answer, bool colour);
+std::string hub_certificate(const boost::json::value& answer, bool colour);
+std::string hub_event(const boost::json::value& item, bool colour);  // one line
+
+std::string identities(const boost::json::value& answer, bool colour);  // devices or modules
+std::string identity(const boost::json::value& answer, bool colour);
+std::string hub_twin(const boost::json::value& answer, bool colour);
+std::string method_result(const boost::json::value& answer, bool colour);
+std::string purged(const boost::json::value& answer, bool colour);
+
+}  // namespace pavise::cli::view

@@ -1,0 +1,76 @@
+#include "cli/view/hub_views.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+namespace pavise::cli::view {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kHub =
+    R"({"name":"plant-1","tenant":"acme","host_name":"plant-1.iot.example","of_tenant":false,)"
+    R"("created":"2026-11-25T00:00:00Z","etag":"x","devices":3,"modules":1,"connected":2,)"
+    R"("settings":{"partition_count":4,"retention_hours":24,"message_ttl_s":3600,)"
+    R"("delivery_count_max":10,"disable_device_sas":true,"fault_injection":false,)"
+    R"("host_aliases":["127.0.0.1","localhost"]}})";
+
+TEST(HubViews, Hubs) {
+  EXPECT_EQ(hubs(json::parse(std::string(R"({"hubs":[)") + kHub + "]}"), false),
+            "HUB      TENANT  HOST NAME            ALIASES               CREATED\n"
+            "plant-1  acme    plant-1.iot.example  127.0.0.1, localhost  2026-11-25T00:00:00Z\n"
+            "1 hub\n");
+}
+
+TEST(HubViews, OneHub) {
+  const std::string text = hub(json::parse(kHub), false);
+  for (const char* part : {"3, 2 connected", "127.0.0.1, localhost", "refused", "24 h"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+TEST(HubViews, AnIdentityShowsNoKeys) {
+  const json::value device = json::parse(
+      R"({"deviceId":"thermo","status":"enabled","authentication":{"type":"sas","symmetricKey":)"
+      R"({"primaryKey":"c2VjcmV0"}},"connectionState":"Connected","cloudToDeviceMessageCount":2})");
+  const std::string text = identity(device, false);
+  EXPECT_EQ(text.find("c2VjcmV0"), std::string::npos);
+  EXPECT_NE(text.find("Connected"), std::string::npos);
+  EXPECT_EQ(identities(json::array{device}, false),
+            "DEVICE  MODULE  STATUS   AUTHENTICATION  CONNECTION  WAITING\n"
+            "thermo  -       enabled  sas             Connected   2\n"
+            "1 identity\n");
+  EXPECT_NE(identities(json::array{}, false).find("0 identities"), std::string::npos);
+}
+
+TEST(HubViews, ATwinLeavesItsMetadataOut) {
+  const std::string text = hub_twin(
+      json::parse(R"({"deviceId":"thermo","etag":"A","tags":{"floor":1},"properties":{"desired":)"
+                  R"({"a":1,"$metadata":{"$lastUpdated":"x"},"$version":3},)"
+                  R"("reported":{"$version":1}}})"),
+      false);
+  EXPECT_NE(text.find("desired, version 3"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"({"a":1})"), std::string::npos) << text;
+  EXPECT_EQ(text.find("$metadata"), std::string::npos) << text;
+}
+
+TEST(HubViews, AnEventIsOneLine) {
+  EXPECT_EQ(hub_event(json::parse(R"({"time":"T","device":"thermo","module":"m","body":{"t":0.5},)"
+                                  R"("properties":{"colour":"red\u001b[2J"}})"),
+                      false),
+            "T  thermo/m  {\"t\":0.5}  {\"colour\":\"red\\u001b[2J\"}\n");
+  EXPECT_EQ(hub_event(json::parse(R"({"time":"T","device":"d","body_base64":"AA=="})"), false),
+            "T  d  AA== (base64)\n");
+}
+
+TEST(HubViews, AnAnswerOfAnotherShapeShowsDashes) {
+  for (const char* text : {"null", "[]", "{}", "7", R"({"hubs":3})"}) {
+    const json::value answer = json::parse(text);
+    for (const auto view : {&hubs, &hub, &hub_certificates, &hub_certificate, &hub_event,
+                            &identities, &identity, &hub_twin, &method_result, &purged})
+      EXPECT_FALSE(view(answer, false).empty());
+  }
+}
+
+}  // namespace
+}  // namespace pavise::cli::view

@@ -1,0 +1,329 @@
+"""./run --hub and every `pavise hub` verb against it, with MQTT clients beside: mosquitto's, and one that answers methods.
+
+PAVISE_PROGRAMS: folder with the programs (default build/release/bin)."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+
+from sim.walk.house import alive
+from tests.hub_alone.mqtt import Client
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = pathlib.Path(os.environ.get("PAVISE_PROGRAMS", ROOT / "build/release/bin"))
+START_TIMEOUT_S = 60
+DEVICE = "device-1"
+
+
+def fields(connection_string):
+    return dict(part.split("=", 1) for part in connection_string.split(";"))
+
+
+def sas_token(connection_string, seconds=3600):
+    """As the official SDKs make it: sr, sig, se; with a policy also skn."""
+    given = fields(connection_string)
+    audience = given["HostName"]
+    if "DeviceId" in given:
+        audience += "/devices/" + urllib.parse.quote(given["DeviceId"], safe="")
+    resource = urllib.parse.quote(audience, safe="")
+    expiry = str(int(time.time()) + seconds)
+    key = base64.b64decode(given["SharedAccessKey"])
+    signature = base64.b64encode(hmac.new(key, f"{resource}\n{expiry}".encode(), hashlib.sha256).digest())
+    token = f"SharedAccessSignature sr={resource}&sig={urllib.parse.quote(signature, safe='')}&se={expiry}"
+    policy = given.get("SharedAccessKeyName")
+    return token + (f"&skn={policy}" if policy else "")
+
+
+class RunningHub:
+    """`./run --hub` with free ports. Its state is in `folder`, which the caller owns."""
+
+    def __init__(self, folder, *words):
+        self.folder = pathlib.Path(folder)
+        self.report = self.folder / "hub.json"
+        self.report.unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sim.hub", "--state", self.folder / "state", "--mqtt-port", "0", "--amqp-port", "0",
+             "--https-port", "0", "--json", self.report, *words],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "PAVISE_PROGRAMS": str(PROGRAMS), "PYTHONUNBUFFERED": "1"})
+        self.facts = {}
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.report.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"the hub did not start:\n{self.process.communicate()[0]}")
+            time.sleep(0.05)
+        self.facts = json.loads(self.report.read_text(encoding="utf-8"))
+        if not self.facts["ok"]:
+            raise AssertionError(f"a step failed:\n{self.process.communicate()[0]}")
+        return self
+
+    def stop(self):
+        """Ctrl-C; returns what it printed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        out = self.process.communicate(timeout=30)[0]
+        return self.process.returncode, out
+
+    def environment(self):
+        return {**os.environ, "PAVISE_CONTEXT": self.facts["context"], "NO_COLOR": "1"}
+
+    def try_cli(self, *words):
+        return subprocess.run([PROGRAMS / "pavise", *map(str, words)], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, env=self.environment())
+
+    def cli(self, *words):
+        done = self.try_cli(*words)
+        if done.returncode != 0:
+            raise AssertionError(f"pavise {words}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def hub(self, *words):
+        return json.loads(self.cli("hub", *words, "-o", "json"))
+
+    def mosquitto(self, program, device, connection_string, *words):
+        host = fields(connection_string)["HostName"]
+        return subprocess.Popen(
+            [program, "-h", "127.0.0.1", "-p", str(self.facts["ports"]["mqtt"]), "--cafile", self.facts["ca_file"],
+             "-i", device, "-u", f"{host}/{device}/?api-version=2021-04-12", "-P", sas_token(connection_string), "-q", "1",
+             *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def client(self, device, connection_string, password=None):
+        host = fields(connection_string)["HostName"]
+        return Client(self.facts["ports"]["mqtt"], self.facts["ca_file"], device,
+                      f"{host}/{device}/?api-version=2021-04-12", password or sas_token(connection_string))
+
+
+class HubAloneTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="pavise-hub-alone-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.house = RunningHub(cls.folder)
+        cls.addClassCleanup(cls.house.stop)
+        cls.house.wait_until_ready()
+        cls.device_string = cls.house.facts["connection_strings"]["device"]
+
+    def hub(self, *words):
+        return self.house.hub(*words)
+
+    def assert_refused(self, code, *words):
+        done = self.house.try_cli("hub", *words)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stderr
+
+    def test_it_says_what_clients_need(self):
+        facts = self.house.facts
+        self.assertTrue(facts["ok"])
+        for port in facts["ports"].values():
+            socket.create_connection(("127.0.0.1", port), timeout=10).close()
+        self.assertEqual(fields(self.device_string)["HostName"], "127.0.0.1")
+        self.assertEqual(fields(self.device_string)["DeviceId"], DEVICE)
+        self.assertEqual(fields(facts["connection_strings"]["iothubowner"])["SharedAccessKeyName"], "iothubowner")
+        self.assertIn("BEGIN CERTIFICATE", pathlib.Path(facts["ca_file"]).read_text(encoding="utf-8"))
+        self.assertEqual(set(facts["trust"]), {"Node.js", "Python", "C", "C#", "Java"})
+        self.assertEqual(self.house.report.stat().st_mode & 0o077, 0, "it holds keys")
+
+    def test_telemetry_of_mosquitto_arrives_with_its_properties(self):
+        before = json.loads(self.house.cli("status", "-o", "json"))["telemetry_next_offset"]
+        sent = self.house.mosquitto("mosquitto_pub", DEVICE, self.device_string, "-t",
+                                    f"devices/{DEVICE}/messages/events/%24.ct=application%2Fjson&colour=red", "-m",
+                                    '{"t":21.5}')
+        self.assertEqual(sent.wait(20), 0, sent.stdout.read())
+        sent.stdout.close()
+        event = json.loads(self.house.cli("hub", "monitor-events", "-d", DEVICE, "--from", before, "--count", "1",
+                                          "--timeout", "20", "-o", "json"))
+        self.assertEqual(event["body"], {"t": 21.5})
+        self.assertEqual(event["properties"], {"colour": "red"})
+        self.assertEqual(event["system_properties"]["content-type"], "application/json")
+        self.assertEqual(event["system_properties"]["iothub-connection-device-id"], DEVICE)
+        self.assertEqual(event["system_properties"]["iothub-connection-auth-method"], "sas")
+        self.assertIn('{"t":21.5}', self.house.cli("hub", "monitor-events", "--from", before, "--count", "1"))
+
+    def test_a_wrong_key_is_refused(self):
+        wrong = self.device_string.replace(fields(self.device_string)["SharedAccessKey"],
+                                           base64.b64encode(bytes(32)).decode())
+        client = self.house.client(DEVICE, self.device_string, sas_token(wrong))
+        self.assertEqual(client.refused, 5)
+        client.close()
+
+    def test_a_method_is_answered(self):
+        self.hub("device-identity", "create", "-d", "caller")
+        string = self.hub("connection-string", "show", "--device", "caller")["connectionString"]
+        offline = self.assert_refused(3, "invoke-device-method", "-d", "caller", "--method-name", "add")
+        self.assertIn("DeviceNotOnline", offline)
+        device = self.house.client("caller", string)
+        self.addCleanup(device.close)
+        self.assertEqual(device.refused, 0)
+        device.subscribe("$iothub/methods/POST/#")
+
+        def answer():
+            topic, payload = device.next_message()
+            request = topic.rsplit("$rid=", 1)[1]
+            numbers = json.loads(payload)
+            device.publish(f"$iothub/methods/res/201/?$rid={request}", json.dumps({"sum": sum(numbers)}).encode())
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        result = self.hub("invoke-device-method", "-d", "caller", "--method-name", "add", "--method-payload", "[1,2,4]")
+        answering.join(20)
+        self.assertEqual(result, {"status": 201, "payload": {"sum": 7}})
+        self.assertEqual(self.hub("device-identity", "show", "-d", "caller")["connectionState"], "Connected")
+
+    def test_a_message_to_a_device_waits_for_mosquitto(self):
+        self.hub("device-identity", "create", "-d", "sleeper")
+        string = self.hub("connection-string", "show", "--device", "sleeper")["connectionString"]
+        for number in range(2):
+            self.hub("c2d-message", "send", "-d", "sleeper", "--data", f"hello {number}", "-p", "colour=red", "--ack", "full",
+                     "--message-id", f"m{number}")
+        self.assertEqual(self.hub("device-identity", "show", "-d", "sleeper")["cloudToDeviceMessageCount"], 2)
+        listener = self.house.mosquitto("mosquitto_sub", "sleeper", string, "-t", "devices/sleeper/messages/devicebound/#",
+                                        "-C", "2", "-v")
+        out = listener.communicate(timeout=20)[0]
+        self.assertEqual(listener.returncode, 0, out)
+        first, second = out.strip().splitlines()
+        topic, body = first.split(" ", 1)
+        self.assertEqual(body, "hello 0")
+        self.assertTrue(second.endswith("hello 1"))
+        bag = urllib.parse.parse_qs(topic.split("/devicebound/", 1)[1])
+        self.assertEqual(bag["colour"], ["red"])
+        self.assertEqual(bag["$.mid"], ["m0"])
+        self.assertEqual(bag["$.to"], ["/devices/sleeper/messages/devicebound"])
+        self.hub("c2d-message", "send", "-d", "sleeper", "--data", "never seen")
+        # mosquitto_sub acknowledged both before it left.
+        self.assertEqual(self.hub("c2d-message", "purge", "-d", "sleeper")["totalMessagesPurged"], 1)
+        self.assert_refused(3, "c2d-message", "send", "-d", "nobody", "--data", "x")
+
+    def test_identities_are_made_changed_and_removed(self):
+        thumbprint = "AB" * 20
+        made = self.hub("device-identity", "create", "-d", "thumb", "--auth-method", "x509_thumbprint",
+                        "--primary-thumbprint", thumbprint)
+        self.assertEqual(made["authentication"]["type"], "selfSigned")
+        self.assertEqual(self.hub("connection-string", "show", "-d", "thumb")["connectionString"],
+                         "HostName=127.0.0.1;DeviceId=thumb;x509=true")
+        self.assert_refused(6, "device-identity", "create", "-d", "thumb")
+        changed = self.hub("device-identity", "update", "-d", "thumb", "--status", "disabled", "--status-reason", "lost")
+        self.assertEqual((changed["status"], changed["statusReason"]), ("disabled", "lost"))
+        self.assertEqual(changed["authentication"]["x509Thumbprint"]["primaryThumbprint"], thumbprint)
+        self.assert_refused(6, "device-identity", "update", "-d", "thumb", "--status", "enabled", "--etag", made["etag"])
+        self.assertIn("thumb", [each["deviceId"] for each in self.hub("device-identity", "list")])
+        self.hub("module-identity", "create", "-d", "thumb", "-m", "reader")
+        self.assertEqual([each["moduleId"] for each in self.hub("module-identity", "list", "-d", "thumb")], ["reader"])
+        self.hub("module-identity", "update", "-d", "thumb", "-m", "reader", "--auth-method", "x509_ca")
+        self.assertEqual(self.hub("module-identity", "show", "-d", "thumb", "-m", "reader")["authentication"]["type"],
+                         "certificateAuthority")
+        self.hub("module-identity", "delete", "-d", "thumb", "-m", "reader")
+        self.hub("device-identity", "delete", "-d", "thumb")
+        self.assert_refused(3, "device-identity", "show", "-d", "thumb")
+
+    def test_twins_are_changed(self):
+        self.hub("device-identity", "create", "-d", "twin")
+        self.hub("device-twin", "update", "-d", "twin", "--tags", '{"floor":1}', "--desired", '{"interval":{"s":10}}')
+        self.hub("device-twin", "update", "-d", "twin", "--desired", '{"interval":{"s":null,"m":2}}')
+        twin = self.hub("device-twin", "show", "-d", "twin")
+        self.assertEqual(twin["tags"], {"floor": 1})
+        self.assertEqual(twin["properties"]["desired"]["interval"], {"m": 2})
+        self.assertEqual(twin["properties"]["desired"]["$version"], 3)
+        self.assertIn("desired, version 3", self.house.cli("hub", "device-twin", "show", "-d", "twin"))
+
+    def test_hubs_are_made_changed_and_removed(self):
+        made = self.hub("create", "plant-2", "--partition-count", "2")
+        self.assertEqual(made["host_name"], "plant-2.localhost")
+        self.assertEqual(made["tenant"], "home")
+        self.assertIn("PV-API-017", self.assert_refused(1, "create", "tenant-home"))
+        self.hub("device-identity", "create", "-n", "plant-2", "-d", "only-here")
+        self.assert_refused(3, "device-identity", "show", "-n", self.house.facts["hub"], "-d", "only-here")
+        self.assertEqual(self.hub("update", "plant-2", "--disable-device-sas", "true")["settings"]["disable_device_sas"],
+                         True)
+        self.assertEqual(self.hub("show", "plant-2")["devices"], 1)
+        self.assertEqual(len([hub for hub in self.hub("list")["hubs"] if not hub["of_tenant"]]), 2)
+        token = self.hub("generate-sas-token", "-n", "plant-2", "--policy", "service", "--duration", "60")
+        self.assertTrue(token["token"].startswith("SharedAccessSignature sr=plant-2.localhost"))
+        self.hub("delete", "plant-2")
+        self.assert_refused(3, "show", "plant-2")
+        actions = [entry["action"] for entry in json.loads(self.house.cli("audit", "-o", "json"))["entries"]]
+        for action in ("hub.create", "hub.update", "hub.delete", "hub.token"):
+            self.assertIn(action, actions)
+
+    def test_a_ca_counts_after_the_proof(self):
+        folder = pathlib.Path(self.folder)
+
+        def openssl(*words):
+            subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+        def leaf(name, common_name):
+            openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    f"/CN={common_name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
+            openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key",
+                    "-CAcreateserial", "-days", "2", "-out", folder / f"{name}.pem")
+
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                "/CN=Plant CA", "-keyout", folder / "ca.key", "-out", folder / "ca.pem")
+        self.hub("device-identity", "create", "-d", "by-ca", "--auth-method", "x509_ca")
+        self.hub("certificate", "create", "--name", "root", "--path", folder / "ca.pem")
+        leaf("by-ca", "by-ca")
+        publish = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.house.facts["ports"]["mqtt"]), "--cafile",
+                   self.house.facts["ca_file"], "--cert", folder / "by-ca.pem", "--key", folder / "by-ca.key", "-i", "by-ca",
+                   "-u", "127.0.0.1/by-ca/?api-version=2021-04-12", "-q", "1", "-t", "devices/by-ca/messages/events/", "-m",
+                   "{}"]
+        self.assertNotEqual(subprocess.run(publish, check=False, capture_output=True).returncode, 0, "not verified yet")
+        code = self.hub("certificate", "generate-verification-code", "--name", "root")["verification_code"]
+        self.assertIn("PV-CAP-006",
+                      self.assert_refused(6, "certificate", "verify", "--name", "root", "--path", folder / "by-ca.pem"))
+        leaf("proof", code)
+        self.assertTrue(self.hub("certificate", "verify", "--name", "root", "--path", folder / "proof.pem")["verified"])
+        subprocess.run(publish, check=True, capture_output=True)
+        self.hub("certificate", "delete", "--name", "root")
+        self.assertEqual(self.hub("certificate", "list")["certificates"], [])
+
+
+class StartAndStopTest(unittest.TestCase):
+    def test_ctrl_c_stops_everything_and_the_state_comes_back(self):
+        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
+            house = RunningHub(folder).wait_until_ready()
+            first = house.facts
+            server = int((pathlib.Path(folder) / "state/server.pid").read_text(encoding="utf-8"))
+            code, out = house.stop()
+            self.assertEqual(code, 0, out)
+            for part in ("NODE_EXTRA_CA_CERTS=", first["connection_strings"]["device"], "Stopping"):
+                self.assertIn(part, out)
+            self.assertFalse(alive(server))
+            again = RunningHub(folder, "--once", "--host", "iot.example.com").wait_until_ready()
+            out = again.process.communicate(timeout=30)[0]
+            self.assertEqual(again.process.returncode, 0, out)
+            self.assertIn("Every step held.", out)
+            self.assertIn("reused", out)
+            strings = again.facts["connection_strings"]
+            self.assertEqual(fields(strings["device"])["HostName"], "iot.example.com")
+            self.assertEqual(fields(strings["device"])["SharedAccessKey"],
+                             fields(first["connection_strings"]["device"])["SharedAccessKey"])
+
+    def test_a_port_in_use_is_named(self):
+        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
+            house = RunningHub(folder).wait_until_ready()
+            self.addCleanup(house.stop)
+            port = house.facts["ports"]["mqtt"]
+            with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as other:
+                second = RunningHub(other, "--mqtt-port", str(port), "--once")
+                out = second.process.communicate(timeout=60)[0]
+                self.assertEqual(second.process.returncode, 1, out)
+                self.assertIn(f"port {port} of 127.0.0.1", out)
+                self.assertIn("--mqtt-port 0", out)
+
+
+if __name__ == "__main__":
+    unittest.main()
