@@ -142,10 +142,12 @@ def main(words):
         if arguments.json:
             write_json(arguments.json, steps, facts)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the orderly stop
         status = 0 if facts and not arguments.once else 130
         print("\nStopping what was started here", flush=True)
     finally:
+        # However it came to its end: a (second) Ctrl-C must not cut the orderly stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if house.started_server:
             house.stop_server()
     return status

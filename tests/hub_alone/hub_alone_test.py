@@ -313,16 +313,17 @@ class StartAndStopTest(unittest.TestCase):
                              fields(first["connection_strings"]["device"])["SharedAccessKey"])
 
     def test_a_port_in_use_is_named(self):
-        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
-            house = RunningHub(folder).wait_until_ready()
-            self.addCleanup(house.stop)
-            port = house.facts["ports"]["mqtt"]
-            with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as other:
-                second = RunningHub(other, "--mqtt-port", str(port), "--once")
-                out = second.process.communicate(timeout=60)[0]
-                self.assertEqual(second.process.returncode, 1, out)
-                self.assertIn(f"port {port} of 127.0.0.1", out)
-                self.assertIn("--mqtt-port 0", out)
+        # Entered first, so that the hub stops before its folder goes.
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
+        other = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
+        house = RunningHub(folder)
+        self.addCleanup(house.stop)
+        port = house.wait_until_ready().facts["ports"]["mqtt"]
+        second = RunningHub(other, "--mqtt-port", str(port), "--once")
+        out = second.process.communicate(timeout=60)[0]
+        self.assertEqual(second.process.returncode, 1, out)
+        self.assertIn(f"port {port} of 127.0.0.1", out)
+        self.assertIn("--mqtt-port 0", out)
 
 
 if __name__ == "__main__":
