@@ -4,7 +4,7 @@
 - Every relative link in a Markdown file points at something that exists.
 - Every error code in the sources has exactly one definition and one row in docs/errors.md, which
   `tools/checks/docs.py --write` generates from the sources.
-- Every test that a document names as `test: Suite.Name` or `test: file.py::name` exists.
+- Every test that a document names as `test: Suite.Name`, `test: file.py::name` or `test: file.test.mjs::title` exists.
 """
 import pathlib
 import re
@@ -17,7 +17,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 ERROR_INFO = re.compile(
     r'ErrorInfo\s+k\w+\s*\{\s*"(PV-[A-Z]{3}-\d{3})"\s*,\s*(?:\w+::)*Retry::(\w+)\s*,\s*'
     r'((?:"(?:[^"\\]|\\.)*"\s*)+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\}')
-NAMED_TEST = re.compile(r"`test: (\w+\.\w+(?:::\w+)?)`")
+NAMED_TEST = re.compile(r"`test: (\w+\.\w+(?:::\w+)?|\w+\.test\.mjs::[^`]+)`")
+NODE_TEST = re.compile(r"\btest\((['`])(.+?)\1,")
 GTEST = re.compile(r"^\s*(?:TEST|TEST_F|TEST_P|TYPED_TEST|TYPED_TEST_P)\(\s*(\w+),\s*(\w+)\s*\)", re.M)
 
 
@@ -79,6 +80,9 @@ def missing_tests():
     for name in tracked("tests/*.py", "*/tests/*.py"):
         for test in re.findall(r"def (test_\w+)", (ROOT / name).read_text()):
             known.add(f"{pathlib.PurePosixPath(name).name}::{test}")
+    for name in tracked("*.test.mjs"):
+        for _, title in NODE_TEST.findall((ROOT / name).read_text()):
+            known.add(f"{pathlib.PurePosixPath(name).name}::{title}")
     for name in tracked("*.md"):
         for test in NAMED_TEST.findall((ROOT / name).read_text()):
             if test not in known:
