@@ -198,7 +198,9 @@ TEST_F(HubGatekeeperTest, DisabledIdentitiesAndSettings) {
 TEST_F(HubGatekeeperTest, TheHubIsNamedInTheProtocolOrElseBySni) {
   put(id("dev"), AuthKind::sas, kPrimary);
   const std::string text = token("plant-1.test/devices/dev");
-  EXPECT_EQ(outcome({.host = {}, .device = "dev", .sas_token = text}, {.server_name = "plant-1.test"}), "in");
+  EXPECT_EQ(
+      outcome({.host = {}, .device = "dev", .sas_token = text}, {.server_name = "plant-1.test"}),
+      "in");
   EXPECT_EQ(outcome({.host = {}, .device = "dev", .sas_token = text}, {}), code(kUnknownHost));
   EXPECT_EQ(by_token("dev", text, {}, "plant-2.test"), code(kUnknownHost));
   EXPECT_EQ(by_token("dev", token("service.test/devices/dev"), {}, "service.test"),

@@ -15,9 +15,10 @@ std::string data_directory(const std::string& state_directory);
 std::string signer_keys_directory(const std::string& state_directory);
 
 // Makes the data directory (0700), moves files of the earlier layout (all in the state directory)
-// into it, removes the ports of a server that was killed, and makes the links under which tools find service-ca.pem and ports.json. Before the
-// sandbox closes, with the state directory locked. Interrupted, it goes on at the next start.
-// kStateUnusable: also when a file lies in both places. Blocks on disk.
+// into it, removes the ports of a server that was killed, and makes the links under which tools
+// find service-ca.pem and ports.json. Before the sandbox closes, with the state directory locked.
+// Interrupted, it goes on at the next start. kStateUnusable: also when a file lies in both places.
+// Blocks on disk.
 Status prepare_state(const std::string& state_directory);
 
 }  // namespace pavise::server

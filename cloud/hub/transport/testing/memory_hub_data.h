@@ -72,8 +72,7 @@ class MemoryHubData final : public HubData {
     }
     done(Status{});
   }
-  void send_message(const iothub::HubName& hub, MessageToDevice message,
-                    Done<void> done) override {
+  void send_message(const iothub::HubName& hub, MessageToDevice message, Done<void> done) override {
     enqueue(*iothub::Identity::make(hub, message.device, message.module_id),
             as_text(message.payload));
     done(Status{});
