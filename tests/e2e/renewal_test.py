@@ -83,7 +83,7 @@ class RenewalTest(unittest.TestCase):
         house.stop_server()
         house.server_names.append("10.0.2.200")
         house.start_server()
-        self.assertLess(begin_of(house.server_dir / "service-ca.pem"), begin_of(house.server_dir / "tls.pem"))
+        self.assertLess(begin_of(house.server_dir / "service-ca.pem"), begin_of(house.server_dir / "data" / "tls.pem"))
         make_device(house, self.walk.vendor, self.walk.keys, folder, self.state / "image")
         house.cli("device", "claim", folder / "voucher.txt", "--tenant", TENANT)
         device = vdev.Device(folder)

@@ -301,5 +301,5 @@ class House:
 def copy_state(source, target):
     """The server's state as it stands, without sockets."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, ignore=lambda folder, names: [
+    shutil.copytree(source, target, symlinks=True, ignore=lambda folder, names: [
         name for name in names if pathlib.Path(folder, name).is_socket()])
