@@ -80,7 +80,8 @@ Status check_chain(std::span<const Bytes> chain_der, std::span<const Bytes> trus
   for (const Bytes& der : chain_der.subspan(1)) {
     X509Ptr further = parse(der);
     if (further == nullptr) return kUnreadableCertificate;
-    if (sk_X509_push(between.get(), further.get()) > 0) (void)further.release();
+    if (sk_X509_push(between.get(), further.get()) <= 0) return kUnreadableCertificate;
+    [[maybe_unused]] const X509* owned_by_stack = further.release();
   }
   const StorePtr store(X509_STORE_new());
   for (const Bytes& der : trusted_der) {

@@ -334,11 +334,12 @@ Result<CaCertificateRecord> SqliteTransaction::add_ca_certificate(
   if (!is_plain_text(record.subject, kCertificateSizeMax)) return Error(kBadCertificate, "subject");
   if (!is_nonce(record.nonce)) return Error(kBadCertificate, "nonce");
   PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(hub));
-  const std::string print = *thumbprint(to_hex(crypto::sha256(record.certificate)));
+  const auto print = thumbprint(to_hex(crypto::sha256(record.certificate)));
+  if (!print) return Error(kBadCertificate, "certificate");
   PAVISE_TRY_ASSIGN(const auto there,
                     number("SELECT 1 FROM ca_certificates WHERE hub = ?1 AND (name = ?2 OR "
                            "thumbprint = ?3)",
-                           hub_id, record.name, print));
+                           hub_id, record.name, *print));
   if (there) return Error(kCertificateExists, record.name);
   PAVISE_TRY_ASSIGN(const auto rows,
                     number("SELECT count(*) FROM ca_certificates WHERE hub = ?1", hub_id));
@@ -349,7 +350,7 @@ Result<CaCertificateRecord> SqliteTransaction::add_ca_certificate(
       change("INSERT INTO ca_certificates (hub, name, certificate, subject, thumbprint, not_after, "
              "verified, nonce, created, updated, etag) "
              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
-             hub_id, record.name, record.certificate, record.subject, print, record.not_after_ms,
+             hub_id, record.name, record.certificate, record.subject, *print, record.not_after_ms,
              record.verified, record.nonce, clock_.now_ms(), etag));
   PAVISE_TRY(note_hub(hub));
   return ca_certificate(hub, record.name);

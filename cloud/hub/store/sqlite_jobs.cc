@@ -176,6 +176,7 @@ Result<std::vector<JobRecord>> SqliteTransaction::jobs(const iothub::HubName& hu
                              filter.status ? static_cast<int>(*filter.status) : 0,
                              std::min(page.limit, kPageSizeMax)));
   std::vector<JobRecord> out;
+  out.reserve(rows.size());
   for (DueJob& each : rows) out.push_back(std::move(each.job));
   return out;
 }
@@ -211,7 +212,8 @@ Status SqliteTransaction::update_job(const iothub::HubName& hub, const JobRecord
   PAVISE_TRY(check_job(given));
   PAVISE_TRY_ASSIGN(const std::int64_t found, job_number(hub, given.id));
   PAVISE_TRY_ASSIGN(const auto status, number("SELECT status FROM jobs WHERE number = ?1", found));
-  const auto before = static_cast<JobStatus>(status.value_or(0));
+  if (!status) return damaged("a job");
+  const auto before = static_cast<JobStatus>(*status);
   if (is_final(before) && before != given.status) return bad_job("the job has ended");
   PAVISE_TRY(
       change("UPDATE jobs SET status = ?2, start = ?3, ended = ?4, failure_reason = ?5, "

@@ -25,7 +25,8 @@ class Hubs : public ::testing::Test {
  protected:
   Hubs() { house_.add_tenant(acme_); }
 
-  Said create(std::string_view name, std::string_view settings = "{}", std::string token = {}) {
+  Said create(std::string_view name, std::string_view settings = "{}",
+              const std::string& token = {}) {
     return house_.call("POST", "/hubs", token.empty() ? house_.admin : token,
                        R"({"tenant":"acme","name":")" + std::string(name) + R"(","settings":)" +
                            std::string(settings) + "}");
@@ -199,11 +200,16 @@ TEST_F(Hubs, TokensAreOfOnePolicyAndEnd) {
   ASSERT_TRUE(token);
   EXPECT_EQ(token->policy(), "service");
   EXPECT_EQ(token->expiry(), house_.clock.now_s() + 60);
-  const auto hub = house_.hub_store->index().hub(*iothub::HubName::parse("plant-1"));
-  EXPECT_TRUE(
-      token->check_signature(hub->policy("service")->primary_key, {}, sas::KeyForm::decoded));
-  EXPECT_FALSE(
-      token->check_signature(hub->policy("iothubowner")->primary_key, {}, sas::KeyForm::decoded));
+  const auto name = iothub::HubName::parse("plant-1");
+  ASSERT_TRUE(name);
+  ASSERT_TRUE(house_.hub_store);
+  const auto hub = house_.hub_store->index().hub(*name);
+  ASSERT_TRUE(hub);
+  const auto* service = hub->policy("service");
+  const auto* owner = hub->policy("iothubowner");
+  ASSERT_TRUE(service != nullptr && owner != nullptr);
+  EXPECT_TRUE(token->check_signature(service->primary_key, {}, sas::KeyForm::decoded));
+  EXPECT_FALSE(token->check_signature(owner->primary_key, {}, sas::KeyForm::decoded));
   EXPECT_THAT(audit().front(), HasSubstr("hub.token plant-1 service until 20"));
   EXPECT_THAT(house_.log.lines,
               ::testing::Not(HasSubstr(std::string(said.json.at("token").as_string()))));
