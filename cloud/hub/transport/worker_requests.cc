@@ -1,0 +1,156 @@
+// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its batches.
+#include <algorithm>
+
+#include "cloud/hub/transport/worker.h"
+
+namespace pavise::hub {
+
+LockOwner Worker::lock_owner(const Connection& connection) const {
+  // Never used twice while the process lives, and never 0.
+  return (std::uint64_t{connection.self.worker + 1} << 56U) |
+         (std::uint64_t{connection.self.slot} << 32U) | connection.self.generation;
+}
+
+Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
+  // Asked on every connection, resumed or not: rights may have gone since the last one.
+  auto principal = shared_.gatekeeper.authenticate(
+      claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
+  if (!principal) counters_.not_admitted.add();
+  return principal;
+}
+
+void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
+  const iothub::Identity& identity = *principal.identity;
+  const bool known = std::ranges::find(from.attached, identity, &Connection::Attached::identity) !=
+                     from.attached.end();
+  const auto replaced = shared_.table.attach(
+      identity, from.self, channels, {shared_.clock.now_ms(), principal.certificate_serial});
+  if (replaced)
+    shared_.inboxes[replaced->worker]->post(
+        ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
+  if (!known) {
+    from.attached.push_back({identity, principal.tenant});
+    if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
+  }
+  if ((channels & static_cast<Channels>(Channel::methods)) != 0)
+    shared_.methods.on_listening(identity, from.self);
+}
+
+void Worker::detach(Connection& from, const iothub::Identity& identity, Channels channels) {
+  shared_.table.detach(identity, from.self, channels);
+}
+
+template <class Event, class T>
+std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token token) {
+  return [inbox = shared_.inboxes[number_].get(), ref = from.self, token](Result<T> result) {
+    inbox->post(ForSession{ref, Event{token, std::move(result)}});
+  };
+}
+
+void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
+                      Token token) {
+  shared_.data.twin(identity, std::move(request),
+                    answer_with<TwinAnswered, TwinReply>(from, token));
+}
+
+void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {
+  counters_.methods.add();
+  shared_.methods.answer(call, from.self, std::move(reply));
+}
+
+void Worker::next_message(Connection& from, const iothub::Identity& identity, Token token) {
+  from.holds_locks = true;
+  shared_.data.next_message(identity, lock_owner(from),
+                            answer_with<MessageOffered, std::optional<DeviceMessage>>(from, token));
+}
+
+void Worker::settle_message(Connection& from, const iothub::Identity& identity,
+                            const std::string& lock_token, Settlement settlement, Token token) {
+  if (settlement == Settlement::complete) counters_.messages_sent.add();
+  shared_.data.settle_message(identity, lock_token, settlement,
+                              answer_with<MessageSettled, void>(from, token));
+}
+
+void Worker::send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
+                          Token token) {
+  shared_.data.send_message(hub, std::move(message), answer_with<MessageSent, void>(from, token));
+}
+
+void Worker::next_service_message(Connection& from, const iothub::HubName& hub, ServiceQueue queue,
+                                  Token token) {
+  from.holds_locks = true;
+  from.waits_for_service_messages = true;
+  shared_.data.next_service_message(
+      hub, queue, lock_owner(from),
+      answer_with<ServiceMessageOffered, std::optional<ServiceMessage>>(from, token));
+}
+
+void Worker::settle_service_message(Connection& from, const iothub::HubName& hub,
+                                    ServiceQueue queue, const std::string& lock_token,
+                                    Settlement settlement, Token token) {
+  shared_.data.settle_service_message(hub, queue, lock_token, settlement,
+                                      answer_with<MessageSettled, void>(from, token));
+}
+
+PartitionKey Worker::partition_key(const iothub::HubName& hub, unsigned partition) const {
+  return {hub, partition, shared_.data.facts(hub).partition_count};
+}
+
+void Worker::describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,
+                                Token token) {
+  shared_.events.describe(partition_key(hub, partition),
+                          answer_with<PartitionDescribed, PartitionInfo>(from, token));
+}
+
+void Worker::find_offset(Connection& from, const iothub::HubName& hub, unsigned partition,
+                         UnixMillis at_or_after, Token token) {
+  shared_.events.find(partition_key(hub, partition), at_or_after,
+                      answer_with<OffsetFound, std::uint64_t>(from, token));
+}
+
+void Worker::read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
+                         Token token) {
+  // Before the read begins: what becomes durable after it is told, even if the page missed it.
+  if (!from.waits_for_events) {
+    from.waits_for_events = true;
+    event_readers_.push_back(from.self);
+  }
+  shared_.events.read(partition_key(hub, query.partition), query,
+                      answer_with<EventsRead, EventPage>(from, token));
+}
+
+bool Worker::claim_partition(Connection& from, const iothub::HubName& hub,
+                             const std::string& consumer_group, unsigned partition,
+                             std::optional<std::int64_t> epoch, Token reader) {
+  from.claims_partitions = true;
+  const auto outcome =
+      shared_.claims.claim(hub, consumer_group, partition, epoch, {from.self, reader});
+  for (const auto& displaced : outcome.displaced)
+    shared_.inboxes[displaced.owner.worker]->post(
+        ForSession{displaced.owner, ReaderDisplaced{displaced.token}});
+  return outcome.granted;
+}
+
+void Worker::release_partition(Connection& from, const iothub::HubName& hub,
+                               const std::string& consumer_group, unsigned partition,
+                               Token reader) {
+  shared_.claims.release(hub, consumer_group, partition, {from.self, reader});
+}
+
+void Worker::serve(Connection& from, HttpRequest request, Token token) {
+  request.peer_chain = from.tls.peer_chain();
+  request.server_name = from.tls.server_name();
+  Inbox* inbox = shared_.inboxes[number_].get();
+  shared_.options.http->serve(
+      std::move(request), [inbox, ref = from.self, token](HttpResponse response) {
+        inbox->post(ForSession{ref, HttpAnswered{token, std::move(response)}});
+      });
+}
+
+bool Worker::take_body_room(std::size_t bytes) {
+  if (http_bodies_bytes_ + bytes > kHttpBodiesBytesMax) return false;
+  http_bodies_bytes_ += bytes;
+  return true;
+}
+
+}  // namespace pavise::hub
