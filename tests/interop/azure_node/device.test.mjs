@@ -35,6 +35,15 @@ for (const [name, transport] of [['MQTT', Mqtt], ['MQTT in WebSockets', MqttWs],
       const { responseBody: seen } = await registry.getTwin(device.deviceId);
       assert.equal(seen.properties.reported.firmware, '1.2');
       assert.equal(seen.connectionState, 'Connected');
+      // `on` subscribes without telling when that is done: a first change is repeated until it is heard, then each one has to arrive.
+      let listens = false;
+      twin.on('properties.desired.round', () => { listens = true; });
+      let round = 0;
+      await until(async () => {
+        round += 1;
+        await seen.update({ properties: { desired: { round } } });
+        return listens;
+      }, 'the device listens');
       const changed = once(twin, 'properties.desired.interval');
       await seen.update({ properties: { desired: { interval: 7 } } });
       const [value] = await changed;

@@ -1,5 +1,6 @@
 // What every test needs: the hub's connection strings, and clients of the official SDKs that trust our CA and are
 // otherwise used as a program of anybody's would use them.
+import { after } from 'node:test';
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
@@ -41,11 +42,16 @@ export async function newDevice(prefix, more = {}) {
   return { deviceId, key, connectionString: `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key}` };
 }
 
+// What a failed test leaves open would keep its file from ending.
+const opened = [];
+after(() => Promise.allSettled(opened.map((client) => client.close())));
+
 export async function openDevice(device, transport = Mqtt) {
   const client = DeviceClient.fromConnectionString(device.connectionString, transport);
   // The HTTP transport has no option `ca` (NODE_EXTRA_CA_CERTS does it) and never calls back without `http` options.
   if (transport !== Http) await client.setOptions({ ca });
   await client.open();
+  opened.push(client);
   return client;
 }
 
