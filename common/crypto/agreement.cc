@@ -16,12 +16,12 @@ namespace pavise::crypto {
 namespace {
 
 using internal::fail;
-using Number = internal::Owned<BIGNUM, BN_clear_free>;
-using EvpKey = internal::Owned<EVP_PKEY, EVP_PKEY_free>;
-using EvpContext = internal::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
-using MdContext = internal::Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
-using ParamBuilder = internal::Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using Params = internal::Owned<OSSL_PARAM, OSSL_PARAM_free>;
+using Number = Owned<BIGNUM, BN_clear_free>;
+using EvpKey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using EvpContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using MdContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 
 constexpr std::size_t kSpkiBytesMax = 2048;
 

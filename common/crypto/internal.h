@@ -3,23 +3,11 @@
 
 #include <openssl/err.h>
 
-#include <memory>
-
 #include "common/base/bytes.h"
 #include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::crypto::internal {
-
-// Turns an OpenSSL free function into a unique_ptr deleter.
-template <auto kFree>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-template <class T, auto kFree>
-using Owned = std::unique_ptr<T, Deleter<kFree>>;
 
 // A failed call leaves entries in OpenSSL's per-thread error queue, where the next SSL_get_error()
 // of an innocent connection on this thread would find them. So every failure path empties it.

@@ -23,11 +23,11 @@ using internal::fail;
 void free_key(EC_KEY* key) {
   EC_KEY_free(key);
 }
-using EcKey = internal::Owned<EC_KEY, free_key>;
-using EcPoint = internal::Owned<EC_POINT, EC_POINT_free>;
-using EcdsaSig = internal::Owned<ECDSA_SIG, ECDSA_SIG_free>;
-using EvpKey = internal::Owned<EVP_PKEY, EVP_PKEY_free>;
-using Bio = internal::Owned<BIO, BIO_free_all>;
+using EcKey = Owned<EC_KEY, free_key>;
+using EcPoint = Owned<EC_POINT, EC_POINT_free>;
+using EcdsaSig = Owned<ECDSA_SIG, ECDSA_SIG_free>;
+using EvpKey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Bio = Owned<BIO, BIO_free_all>;
 
 constexpr std::size_t kPointBytes = 65;
 constexpr std::byte kUncompressed{0x04};

@@ -10,11 +10,11 @@ namespace pavise::crypto {
 namespace {
 
 using internal::fail;
-using Number = internal::Owned<BIGNUM, BN_free>;
-using EvpKey = internal::Owned<EVP_PKEY, EVP_PKEY_free>;
-using EvpContext = internal::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
-using ParamBuilder = internal::Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using Params = internal::Owned<OSSL_PARAM, OSSL_PARAM_free>;
+using Number = Owned<BIGNUM, BN_free>;
+using EvpKey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using EvpContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 
 // EKs are RSA-2048 to RSA-4096; smaller ones are not worth encrypting to.
 constexpr std::size_t kModulusBytesMin = 256;

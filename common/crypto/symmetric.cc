@@ -18,7 +18,7 @@ namespace pavise::crypto {
 namespace {
 
 using internal::fail;
-using CipherContext = internal::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
+using CipherContext = Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
 constexpr std::size_t kBlockBytes = 64;  // of SHA-256
 

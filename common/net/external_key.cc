@@ -58,6 +58,7 @@ const EC_KEY_METHOD* method() {
   return made;
 }
 
+// A type of its own: the free function is deprecated, and here that is allowed.
 struct EcKeyFree {
   void operator()(EC_KEY* key) const { EC_KEY_free(key); }
 };
@@ -74,7 +75,7 @@ Result<ExternalKey> make_external_key(const X509* certificate, DigestSigner sign
   const std::unique_ptr<EC_KEY, EcKeyFree> key(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
   auto holder =
       std::make_unique<Holder>(Holder{std::move(sign), std::make_shared<std::optional<Error>>()});
-  ExternalKey out{EvpPkeyPtr(EVP_PKEY_new()), holder->last_error};
+  ExternalKey out{.key{EVP_PKEY_new()}, .last_error = holder->last_error};
   // set_method clears what an earlier method attached, so it comes first.
   if (key == nullptr || out.key == nullptr || method() == nullptr ||
       EC_KEY_set_method(key.get(), method()) != 1 ||

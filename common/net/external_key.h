@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::net {
 
@@ -18,14 +19,9 @@ namespace pavise::net {
 // the handshake, may block; the handshake's deadline does not interrupt it.
 using DigestSigner = std::function<Result<Bytes>(const Digest256&)>;
 
-struct EvpPkeyFree {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, EvpPkeyFree>;
-
 // Keeps the signer's own error, which OpenSSL cannot carry.
 struct ExternalKey {
-  EvpPkeyPtr key;
+  crypto::Owned<EVP_PKEY, EVP_PKEY_free> key;
   std::shared_ptr<std::optional<Error>> last_error;
 };
 

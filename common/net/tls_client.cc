@@ -14,18 +14,10 @@
 namespace pavise::net {
 namespace {
 
-template <auto kFree>
-struct Freer {
-  template <class T>
-  void operator()(T* thing) const {
-    kFree(thing);
-  }
-};
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<&SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, Freer<&SSL_free>>;
-using X509Ptr = std::unique_ptr<X509, Freer<&X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Freer<&BIO_free>>;
-using SessionPtr = std::unique_ptr<SSL_SESSION, Freer<&SSL_SESSION_free>>;
+using ContextPtr = crypto::Owned<SSL_CTX, SSL_CTX_free>;
+using SslPtr = crypto::Owned<SSL, SSL_free>;
+using BioPtr = crypto::Owned<BIO, BIO_free>;
+using SessionPtr = crypto::Owned<SSL_SESSION, SSL_SESSION_free>;
 
 bool is_address(const std::string& name) {
   in6_addr scratch{};
@@ -42,18 +34,12 @@ std::string utc_text(UnixSeconds at) {
   return text;
 }
 
-std::string stack_text() {
-  const unsigned long code = ERR_peek_last_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason == nullptr ? "no reason given" : reason;
-}
-
 // One or more certificates and nothing that cannot be read.
-Result<std::vector<X509Ptr>> read_trust_anchors(const std::string& pem) {
+Result<std::vector<crypto::OwnedX509>> read_trust_anchors(const std::string& pem) {
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::vector<X509Ptr> out;
+  std::vector<crypto::OwnedX509> out;
   while (bio != nullptr) {
-    X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    crypto::OwnedX509 certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) break;
     out.push_back(std::move(certificate));
   }
@@ -68,17 +54,12 @@ Result<std::vector<X509Ptr>> read_trust_anchors(const std::string& pem) {
 }
 
 Status add_trust_anchors(SSL_CTX* context, const std::string& pem) {
-  PAVISE_TRY_ASSIGN(const std::vector<X509Ptr> anchors, read_trust_anchors(pem));
+  PAVISE_TRY_ASSIGN(const std::vector<crypto::OwnedX509> anchors, read_trust_anchors(pem));
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
-  for (const X509Ptr& anchor : anchors)
-    if (X509_STORE_add_cert(store, anchor.get()) != 1) return Error(kBadOptions, stack_text());
+  for (const crypto::OwnedX509& anchor : anchors)
+    if (X509_STORE_add_cert(store, anchor.get()) != 1)
+      return Error(kBadOptions, crypto::last_openssl_reason());
   return {};
-}
-
-std::optional<UnixSeconds> unix_time(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return timegm(&parts);
 }
 
 // Called for each fault of the chain, and once for each certificate without one.
@@ -96,8 +77,8 @@ std::optional<ChainValidity> validity_of(const SSL* ssl) {
                     std::numeric_limits<UnixSeconds>::max()};
   for (int i = 0; i < count; ++i) {
     const X509* const certificate = sk_X509_value(chain, i);
-    const auto begin = unix_time(X509_get0_notBefore(certificate));
-    const auto end = unix_time(X509_get0_notAfter(certificate));
+    const auto begin = crypto::unix_time(X509_get0_notBefore(certificate));
+    const auto end = crypto::unix_time(X509_get0_notAfter(certificate));
     if (!begin || !end) return std::nullopt;
     out.not_before = std::max(out.not_before, *begin);
     out.not_after = std::min(out.not_after, *end);
@@ -105,17 +86,10 @@ std::optional<ChainValidity> validity_of(const SSL* ssl) {
   return out;
 }
 
-X509Ptr read_der(ByteView der) {
-  const unsigned char* at = as_uchar(der);
-  X509Ptr out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (out != nullptr && at != as_uchar(der) + der.size()) out.reset();
-  return out;
-}
-
 Result<ExternalKey> use_identity(SSL_CTX* context, const ClientIdentity& identity) {
-  X509Ptr leaf;
+  crypto::OwnedX509 leaf;
   for (std::size_t i = 0; i < identity.chain_der.size(); ++i) {
-    const X509Ptr certificate = read_der(identity.chain_der[i]);
+    const crypto::OwnedX509 certificate = crypto::read_certificate(identity.chain_der[i]);
     const bool used = certificate != nullptr &&
                       (i == 0 ? SSL_CTX_use_certificate(context, certificate.get())
                               : SSL_CTX_add1_chain_cert(context, certificate.get())) == 1;
@@ -134,10 +108,10 @@ Result<ExternalKey> use_identity(SSL_CTX* context, const ClientIdentity& identit
 }  // namespace
 
 Result<UnixSeconds> trust_anchors_begin(const std::string& pem) {
-  PAVISE_TRY_ASSIGN(const std::vector<X509Ptr> anchors, read_trust_anchors(pem));
+  PAVISE_TRY_ASSIGN(const std::vector<crypto::OwnedX509> anchors, read_trust_anchors(pem));
   UnixSeconds first = std::numeric_limits<UnixSeconds>::max();
-  for (const X509Ptr& anchor : anchors) {
-    const auto begin = unix_time(X509_get0_notBefore(anchor.get()));
+  for (const crypto::OwnedX509& anchor : anchors) {
+    const auto begin = crypto::unix_time(X509_get0_notBefore(anchor.get()));
     if (!begin) return Error(kBadOptions, "the CA file holds a certificate without a beginning");
     first = std::min(first, *begin);
   }
@@ -188,7 +162,7 @@ int TlsClient::Impl::on_new_session(SSL* ssl, SSL_SESSION* session) {
 Status TlsClient::Impl::set_up(const std::string& name, const TlsOptions& options) {
   server_name = name;
   context.reset(SSL_CTX_new(TLS_client_method()));
-  if (context == nullptr) return Error(kBadOptions, stack_text());
+  if (context == nullptr) return Error(kBadOptions, crypto::last_openssl_reason());
   SSL_CTX* const ctx = context.get();
   SSL_CTX_set_min_proto_version(ctx, options.allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -203,7 +177,7 @@ Status TlsClient::Impl::set_up(const std::string& name, const TlsOptions& option
   }
   ssl.reset(SSL_new(ctx));
   if (ssl == nullptr || SSL_set_fd(ssl.get(), socket.get()) != 1)
-    return Error(kBadOptions, stack_text());
+    return Error(kBadOptions, crypto::last_openssl_reason());
   SSL_set_app_data(ssl.get(), this);
   PAVISE_TRY(set_up_verification(options));
   if (options.resume != nullptr && options.resume->server_name() == name)
@@ -263,11 +237,11 @@ Error TlsClient::Impl::failure(const ErrorInfo& otherwise) {
       case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
       case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
       case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-        return {kClientRejected, stack_text()};
+        return {kClientRejected, crypto::last_openssl_reason()};
       case SSL_R_UNEXPECTED_EOF_WHILE_READING:
         return {kClosed, "without saying so"};
       default:
-        return {otherwise, stack_text()};
+        return {otherwise, crypto::last_openssl_reason()};
     }
   }
   if (errno != 0) return {otherwise, std::strerror(errno)};

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 #include "protocol/x509/certificate.h"
 #include "protocol/x509/certificate_request.h"
 #include "protocol/x509/certificate_template.h"
@@ -15,23 +16,11 @@ namespace {
 
 using crypto::P256PrivateKey;
 
-template <auto free_function>
-struct Free {
-  void operator()(auto* object) const { free_function(object); }
-};
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
-using RequestPtr = std::unique_ptr<X509_REQ, Free<X509_REQ_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using RequestPtr = crypto::Owned<X509_REQ, X509_REQ_free>;
+using KeyPtr = crypto::Owned<EVP_PKEY, EVP_PKEY_free>;
 
 constexpr Validity kValidity{1'790'000'000, 1'790'086'400};
 const std::string kDevice(64, 'd');
-
-X509Ptr openssl_parse(const Bytes& der) {
-  const unsigned char* at = as_uchar(ByteView(der));
-  X509Ptr out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (out && at != as_uchar(ByteView(der)) + der.size()) out.reset();
-  return out;
-}
 
 Bytes sign(const Bytes& tbs, const P256PrivateKey& key) {
   return assemble_signed(tbs, crypto::ecdsa_to_der(*key.sign_digest(crypto::sha256(tbs))));
@@ -65,15 +54,15 @@ class Chain : public testing::Test {
 
   // OpenSSL's verdict on a leaf under this chain.
   int verify(const Bytes& leaf, int purpose) const {
-    const X509Ptr root = openssl_parse(root_);
-    const X509Ptr issuing = openssl_parse(issuing_);
-    const X509Ptr end = openssl_parse(leaf);
+    const crypto::OwnedX509 root = crypto::read_certificate(root_);
+    const crypto::OwnedX509 issuing = crypto::read_certificate(issuing_);
+    const crypto::OwnedX509 end = crypto::read_certificate(leaf);
     if (!root || !issuing || !end) return -1;
-    const std::unique_ptr<X509_STORE, Free<X509_STORE_free>> store(X509_STORE_new());
+    const crypto::Owned<X509_STORE, X509_STORE_free> store(X509_STORE_new());
     X509_STORE_add_cert(store.get(), root.get());
     STACK_OF(X509)* others = sk_X509_new_null();
     sk_X509_push(others, issuing.get());
-    const std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+    const crypto::Owned<X509_STORE_CTX, X509_STORE_CTX_free> context(X509_STORE_CTX_new());
     X509_STORE_CTX_init(context.get(), store.get(), end.get(), others);
     X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
     X509_VERIFY_PARAM_set_time(parameters, kValidity.not_before + 60);
@@ -119,7 +108,7 @@ TEST_F(Chain, ServerNamesAndAddressesAreFoundByOpenSsl) {
                    {.organization = "", .common_name = "hub"}, names, addresses, key.public_key()),
            issuing_key_);
   EXPECT_EQ(verify(der, X509_PURPOSE_SSL_SERVER), X509_V_OK);
-  const X509Ptr parsed = openssl_parse(der);
+  const crypto::OwnedX509 parsed = crypto::read_certificate(der);
   EXPECT_EQ(X509_check_host(parsed.get(), "hub.example", 0, 0, nullptr), 1);
   EXPECT_EQ(X509_check_host(parsed.get(), "hub", 0, 0, nullptr), 0);
   EXPECT_EQ(X509_check_ip_asc(parsed.get(), "127.0.0.1", 0), 1);

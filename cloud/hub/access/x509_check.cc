@@ -2,62 +2,36 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include <ctime>
-#include <memory>
-
 #include "cloud/hub/access/errors.h"
+#include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::hub {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using StorePtr = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
-using ContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
+using StorePtr = crypto::Owned<X509_STORE, X509_STORE_free>;
+using ContextPtr = crypto::Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 
 void free_stack(STACK_OF(X509) * stack) {
   sk_X509_pop_free(stack, X509_free);
 }
-using StackPtr = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
-
-X509Ptr parse(ByteView der) {
-  const unsigned char* at = as_uchar(der);
-  X509Ptr out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (out == nullptr || at != as_uchar(der) + der.size()) {
-    ERR_clear_error();
-    return nullptr;
-  }
-  return out;
-}
-
-std::optional<UnixMillis> unix_ms(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return UnixMillis{timegm(&parts)} * 1000;
-}
+using StackPtr = crypto::Owned<STACK_OF(X509), free_stack>;
 
 }  // namespace
 
 Result<LeafFacts> leaf_facts(ByteView leaf_der) {
-  const X509Ptr leaf = parse(leaf_der);
+  const crypto::OwnedX509 leaf = crypto::read_certificate(leaf_der);
   if (leaf == nullptr) return kUnreadableCertificate;
   LeafFacts out;
-  const auto not_before = unix_ms(X509_get0_notBefore(leaf.get()));
-  const auto not_after = unix_ms(X509_get0_notAfter(leaf.get()));
+  const auto not_before = crypto::unix_time(X509_get0_notBefore(leaf.get()));
+  const auto not_after = crypto::unix_time(X509_get0_notAfter(leaf.get()));
   if (!not_before || !not_after) return kUnreadableCertificate;
-  out.not_before_ms = *not_before;
-  out.not_after_ms = *not_after;
+  out.not_before_ms = *not_before * 1000;
+  out.not_after_ms = *not_after * 1000;
   const X509_NAME* subject = X509_get_subject_name(leaf.get());
   int last = -1;
   for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) last = at;
@@ -74,18 +48,18 @@ Result<LeafFacts> leaf_facts(ByteView leaf_der) {
 Status check_chain(std::span<const Bytes> chain_der, std::span<const Bytes> trusted_der,
                    UnixMillis now_ms) {
   if (chain_der.empty()) return kUnreadableCertificate;
-  const X509Ptr leaf = parse(chain_der.front());
+  const crypto::OwnedX509 leaf = crypto::read_certificate(chain_der.front());
   if (leaf == nullptr) return kUnreadableCertificate;
   const StackPtr between(sk_X509_new_null());
   for (const Bytes& der : chain_der.subspan(1)) {
-    X509Ptr further = parse(der);
+    crypto::OwnedX509 further = crypto::read_certificate(der);
     if (further == nullptr) return kUnreadableCertificate;
     if (sk_X509_push(between.get(), further.get()) <= 0) return kUnreadableCertificate;
     [[maybe_unused]] const X509* owned_by_stack = further.release();
   }
   const StorePtr store(X509_STORE_new());
   for (const Bytes& der : trusted_der) {
-    const X509Ptr trusted = parse(der);
+    const crypto::OwnedX509 trusted = crypto::read_certificate(der);
     if (trusted != nullptr) X509_STORE_add_cert(store.get(), trusted.get());
   }
   const ContextPtr context(X509_STORE_CTX_new());
@@ -107,15 +81,8 @@ Status check_chain(std::span<const Bytes> chain_der, std::span<const Bytes> trus
 }
 
 bool has_thumbprint(ByteView leaf_der, ByteView thumbprint) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  if (thumbprint.size() == SHA_DIGEST_LENGTH) {
-    SHA1(as_uchar(leaf_der), leaf_der.size(), digest);
-  } else if (thumbprint.size() == SHA256_DIGEST_LENGTH) {
-    SHA256(as_uchar(leaf_der), leaf_der.size(), digest);
-  } else {
-    return false;
-  }
-  return CRYPTO_memcmp(digest, thumbprint.data(), thumbprint.size()) == 0;
+  return crypto::constant_time_equal(crypto::sha256(leaf_der), thumbprint) ||
+         crypto::constant_time_equal(crypto::sha1(leaf_der), thumbprint);
 }
 
 }  // namespace pavise::hub

@@ -6,51 +6,34 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <ctime>
-#include <memory>
 #include <optional>
 
 #include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::hub {
 namespace {
 
 constexpr int kSecurityBitsMin = 112;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using BioPtr = crypto::Owned<BIO, BIO_free_all>;
 
-X509Ptr parse(ByteView der) {
-  if (der.empty() || der.size() > kCaCertificateSizeMax) return nullptr;
-  const unsigned char* at = as_uchar(der);
-  X509Ptr out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+crypto::OwnedX509 parse(ByteView der) {
+  if (der.size() > kCaCertificateSizeMax) return nullptr;
+  crypto::OwnedX509 out = crypto::read_certificate(der);
   // X509_get_extension_flags() parses the extensions; one that is malformed spoils the whole.
-  if (out == nullptr || at != as_uchar(der) + der.size() ||
-      (X509_get_extension_flags(out.get()) & EXFLAG_INVALID) != 0) {
+  if (out != nullptr && (X509_get_extension_flags(out.get()) & EXFLAG_INVALID) != 0) {
     ERR_clear_error();
     return nullptr;
   }
   return out;
 }
 
-std::optional<UnixMillis> unix_ms(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return UnixMillis{timegm(&parts)} * 1000;
-}
-
 Status check_time(const X509* certificate, UnixMillis now_ms) {
-  const auto not_before = unix_ms(X509_get0_notBefore(certificate));
-  const auto not_after = unix_ms(X509_get0_notAfter(certificate));
+  const auto not_before = crypto::unix_time(X509_get0_notBefore(certificate));
+  const auto not_after = crypto::unix_time(X509_get0_notAfter(certificate));
   if (!not_before || !not_after) return kNotACertificate;
-  if (now_ms < *not_before || now_ms >= *not_after) return kCaNotValidNow;
+  if (now_ms < *not_before * 1000 || now_ms >= *not_after * 1000) return kCaNotValidNow;
   return {};
 }
 
@@ -89,7 +72,7 @@ std::optional<std::string> common_name(const X509* certificate) {
 }  // namespace
 
 Result<CaFacts> read_ca_certificate(ByteView der, UnixMillis now_ms) {
-  const X509Ptr ca = parse(der);
+  const crypto::OwnedX509 ca = parse(der);
   if (ca == nullptr) return kNotACertificate;
   const std::uint32_t flags = X509_get_extension_flags(ca.get());
   // Version 1 certificates, and others without the extension, say nothing of being a CA.
@@ -102,7 +85,7 @@ Result<CaFacts> read_ca_certificate(ByteView der, UnixMillis now_ms) {
   }
   if (EVP_PKEY_get_security_bits(key) < kSecurityBitsMin) return kCaTooWeak;
   PAVISE_TRY(check_time(ca.get(), now_ms));
-  return CaFacts{subject_of(ca.get()), *unix_ms(X509_get0_notAfter(ca.get()))};
+  return CaFacts{subject_of(ca.get()), *crypto::unix_time(X509_get0_notAfter(ca.get())) * 1000};
 }
 
 Result<std::string> new_verification_code() {
@@ -117,8 +100,8 @@ Result<std::string> new_verification_code() {
 Status check_possession(ByteView ca_der, ByteView proof_der, std::string_view code,
                         UnixMillis now_ms) {
   if (code.empty()) return kNoVerificationCode;
-  const X509Ptr ca = parse(ca_der);
-  const X509Ptr proof = parse(proof_der);
+  const crypto::OwnedX509 ca = parse(ca_der);
+  const crypto::OwnedX509 proof = parse(proof_der);
   if (ca == nullptr || proof == nullptr) return kNotACertificate;
   if (common_name(proof.get()) != code) return kOtherCode;
   PAVISE_TRY(check_time(ca.get(), now_ms));

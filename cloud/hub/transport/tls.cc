@@ -8,26 +8,13 @@
 #include <ctime>
 
 #include "cloud/hub/session/close_reasons.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::hub {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-
-std::string last_openssl_error() {
-  const unsigned long code = ERR_peek_last_error();
-  const char* reason = ERR_reason_error_string(code);
-  return reason == nullptr ? "no detail" : reason;
-}
+using BioPtr = crypto::Owned<BIO, BIO_free_all>;
+using KeyPtr = crypto::Owned<EVP_PKEY, EVP_PKEY_free>;
 
 // SSL_get_error() wants an empty queue. It nearly always is, and seeing that costs a tenth of what
 // clearing does.
@@ -37,7 +24,7 @@ void forget_old_errors() {
 
 Error start_error(std::string_view doing) {
   std::string detail(doing);
-  detail.append(": ").append(last_openssl_error());
+  detail.append(": ").append(crypto::last_openssl_reason());
   return {kHubStartFailed, std::move(detail)};
 }
 
@@ -105,7 +92,7 @@ Status use_certificates(SSL_CTX* context, const std::string& pem) {
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   bool first = true;
   for (;;) {
-    const X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    const crypto::OwnedX509 certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) break;
     const auto used = first ? static_cast<long>(SSL_CTX_use_certificate(context, certificate.get()))
                             : SSL_CTX_add1_chain_cert(context, certificate.get());
@@ -229,7 +216,7 @@ TlsStream::Step TlsStream::fail(int outcome) {
   if (error == SSL_ERROR_ZERO_RETURN) {
     failure_ = "the client ended TLS";
   } else {
-    failure_ = last_openssl_error();
+    failure_ = crypto::last_openssl_reason();
     const long verified = SSL_get_verify_result(ssl_.get());
     if (verified != X509_V_OK)
       failure_.append(", ").append(X509_verify_cert_error_string(verified));

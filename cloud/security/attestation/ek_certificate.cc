@@ -13,28 +13,22 @@
 #include <optional>
 
 #include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::attestation {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
-using Usages = std::unique_ptr<EXTENDED_KEY_USAGE, Deleter<EXTENDED_KEY_USAGE_free>>;
+using Certificate = crypto::OwnedX509;
+using Store = crypto::Owned<X509_STORE, X509_STORE_free>;
+using StoreContext = crypto::Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
+using Bio = crypto::Owned<BIO, BIO_free_all>;
+using Names = crypto::Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
+using Usages = crypto::Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
 
 void free_stack(STACK_OF(X509) * stack) {
   sk_X509_free(stack);  // the certificates belong to somebody else
 }
-using BorrowedStack = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
+using BorrowedStack = crypto::Owned<STACK_OF(X509), free_stack>;
 
 constexpr std::string_view kUsageEk = "2.23.133.8.1";
 constexpr std::string_view kManufacturer = "2.23.133.2.1";
@@ -64,14 +58,9 @@ std::string one_line(const X509_NAME* name) {
   return clean({data, static_cast<std::size_t>(size)});
 }
 
-// Exactly one certificate, nothing after it.
 Certificate parse_der(ByteView der) {
-  if (der.empty() || der.size() > kEkCertificateBytesMax) return nullptr;
-  const unsigned char* at = as_uchar(der);
-  Certificate out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  ERR_clear_error();
-  if (at != as_uchar(der) + der.size()) return nullptr;
-  return out;
+  if (der.size() > kEkCertificateBytesMax) return nullptr;
+  return crypto::read_certificate(der);
 }
 
 bool has_tpm_attribute(const GENERAL_NAME* name, std::string_view oid) {

@@ -10,24 +10,18 @@
 #include <openssl/x509v3.h>
 
 #include "common/crypto/crypto.h"
+#include "common/crypto/openssl.h"
 
 namespace pavise::root_of_trust {
 namespace {
 
 constexpr long kLifetimeSeconds = 10L * 365 * 24 * 3600;
 
-template <auto function>
-struct Deleter {
-  template <class T>
-  void operator()(T* pointer) const {
-    function(pointer);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Conf = std::unique_ptr<CONF, Deleter<NCONF_free>>;
+using Key = crypto::Owned<EVP_PKEY, EVP_PKEY_free>;
+using KeyContext = crypto::Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using Certificate = crypto::Owned<X509, X509_free>;
+using Bio = crypto::Owned<BIO, BIO_free_all>;
+using Conf = crypto::Owned<CONF, NCONF_free>;
 
 // OpenSSL drops what stands before the first dot of a name's line, hence the "n.".
 constexpr const char* kExtensions =

@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "common/crypto/openssl.h"
 #include "device/root_of_trust/tpm2/operations.h"
 #include "protocol/tpm/public_area.h"
 
@@ -16,10 +17,6 @@ constexpr std::size_t kEkCertificateBytesMax = 4096;
 // In this order, so that a TPM with several has one identity. A device that has RSA keeps it.
 constexpr std::array kEkCertificateIndices = {kEkCertificateIndex, kEkCertificateIndexP256,
                                               kEkCertificateIndexP384};
-
-struct X509Free {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
 
 Result<tpm::PublicArea> key_of(const X509* certificate) {
   unsigned char* raw = nullptr;
@@ -92,8 +89,7 @@ Result<Identity> read_identity(Context& context) {
   PAVISE_TRY_ASSIGN(const Bytes raw, read_ek_certificate(context));
   const unsigned char* cursor = as_uchar(raw);
   const unsigned char* const begin = cursor;
-  const std::unique_ptr<X509, X509Free> certificate(
-      d2i_X509(nullptr, &cursor, static_cast<long>(raw.size())));
+  const crypto::OwnedX509 certificate(d2i_X509(nullptr, &cursor, static_cast<long>(raw.size())));
   if (!certificate) return Error(kNoEkCertificate, "not X.509");
   PAVISE_TRY_ASSIGN(const tpm::PublicArea ek, key_of(certificate.get()));
   Bytes ek_public = ek.encode();

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "cloud/security/signer/keys/file_key_store.h"
+#include "common/crypto/openssl.h"
 #include "protocol/x509/certificate.h"
 
 namespace pavise::security::signer {
@@ -59,22 +60,12 @@ class InterruptedStore final : public KeyStore {
   bool kill_;
 };
 
-struct X509Deleter {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-using OpensslCertificate = std::unique_ptr<X509, X509Deleter>;
-
-OpensslCertificate openssl(ByteView der) {
-  const unsigned char* at = as_uchar(der);
-  return OpensslCertificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-}
-
 // OpenSSL's own judgement of leaf ← issuing ← root.
 std::string verify_chain(ByteView leaf, const AuthorityCertificates& ca, int purpose) {
   X509_STORE* store = X509_STORE_new();
-  const auto root = openssl(ca.root);
-  const auto issuing = openssl(ca.issuing);
-  const auto end = openssl(leaf);
+  const auto root = crypto::read_certificate(ca.root);
+  const auto issuing = crypto::read_certificate(ca.issuing);
+  const auto end = crypto::read_certificate(leaf);
   X509_STORE_add_cert(store, root.get());
   STACK_OF(X509)* chain = sk_X509_new_null();
   if (issuing) sk_X509_push(chain, issuing.get());
@@ -230,7 +221,7 @@ TEST_F(SignerCoreTest, ServerCertificate) {
   const auto made = core_->make_server_certificate({{"pavise.example"}, {"127.0.0.1", "::1"}, xy_});
   ASSERT_TRUE(made) << made.error().message();
   EXPECT_EQ(verify_chain(made->leaf, {made->root, {}}, X509_PURPOSE_SSL_SERVER), "ok");
-  const auto leaf_certificate = openssl(made->leaf);
+  const auto leaf_certificate = crypto::read_certificate(made->leaf);
   EXPECT_EQ(X509_check_host(leaf_certificate.get(), "pavise.example", 0, 0, nullptr), 1);
   EXPECT_EQ(X509_check_ip_asc(leaf_certificate.get(), "::1", 0), 1);
   open();
