@@ -210,8 +210,20 @@ Result<MethodTopic> parse_method_topic(std::string_view topic) {
 
 std::string identity_root(std::string_view device, std::string_view module_id) {
   std::string out(kDevices);
-  out.append(device).append("/");
-  if (!module_id.empty()) out.append(kModules).append(module_id).append("/");
+  const auto add = [&](std::string_view id) {
+    for (const char c : id) {
+      // Wildcards are legal in ids; a PUBLISH must not have them ([MQTT-3.3.2-2]).
+      if (c == '+' || c == '#')
+        out.append(percent_encode({&c, 1}));
+      else
+        out.push_back(c);
+    }
+    out.append("/");
+  };
+  add(device);
+  if (module_id.empty()) return out;
+  out.append(kModules);
+  add(module_id);
   return out;
 }
 

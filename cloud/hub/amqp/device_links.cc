@@ -187,7 +187,8 @@ Result<AmqpSession::Unacked> AmqpSession::store(Device& device, amqp::MessageRec
 
 // Also feedback and file notifications of a service's link.
 void AmqpSession::ask_for_message(Link& link) {
-  if (link.asked || link.locks.size() >= AmqpLimits::kLocksMax || !can_send(link)) return;
+  if (blocked_ || link.asked || link.locks.size() >= AmqpLimits::kLocksMax || !can_send(link))
+    return;
   const auto token = ask({.kind = Request::Kind::message, .link = link.id});
   if (!token) return;
   link.asked = true;
@@ -212,6 +213,11 @@ void AmqpSession::settle_lock(Link& link, const std::string& lock_token, Settlem
                                         lock_token, settlement, token);
 }
 
+void AmqpSession::ask_again_after(const Error& why) {
+  if (why.retry() == Retry::later)
+    ask_again_ms_ = std::min(ask_again_ms_, now_.steady_ms + kAskAgainMs);
+}
+
 void AmqpSession::hear(MessageWaiting& event) {
   Device* device = device_of(event.identity);
   if (device == nullptr) return;
@@ -223,6 +229,7 @@ void AmqpSession::hear(MessageOffered& event) {
   if (!request) return;
   Link* link = find(request->link);
   const bool offered = event.message && *event.message;
+  if (!event.message) ask_again_after(event.message.error());
   // Without its link a message stays locked until the lock ends.
   if (link == nullptr) return;
   link->asked = false;

@@ -114,6 +114,7 @@ void AmqpSession::hear(ServiceMessageOffered& event) {
   Link* link = request ? find(request->link) : nullptr;
   if (link == nullptr) return;
   link->asked = false;
+  if (!event.message) ask_again_after(event.message.error());
   if (!event.message || !*event.message) return engine_.nothing_to_send(link->id);
   const ServiceMessage& message = **event.message;
   if (!engine_.can_send(link->id))

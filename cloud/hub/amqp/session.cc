@@ -90,6 +90,10 @@ void AmqpSession::on_time(SessionNow now, Bytes& out) {
   if (closed_) return;
   now_ = now;
   if (now.steady_ms >= opened_by_ms_) end(opened_ ? kNobodyYet : kConnectTimeout);
+  if (now.steady_ms >= ask_again_ms_) {
+    ask_again_ms_ = INT64_MAX;
+    serve_all();
+  }
   expire();
   finish(out);
 }
@@ -138,9 +142,14 @@ void AmqpSession::set_output_blocked(bool blocked, Bytes& out) {
   if (closed_) return;
   blocked_ = blocked;
   if (blocked) return;
-  for (const auto& [id, link] : links_)
-    if (link.reader) unserved_.insert(id);
+  serve_all();
   finish(out);
+}
+
+// Links on which something may have waited.
+void AmqpSession::serve_all() {
+  for (const auto& [id, link] : links_)
+    if (!link.client_sends) unserved_.insert(id);
 }
 
 void AmqpSession::close(Error reason, Bytes& out) {
@@ -184,7 +193,7 @@ void AmqpSession::pump() {
 }
 
 void AmqpSession::set_deadline() {
-  deadline_ms_ = std::min(opened_by_ms_, engine_.deadline_ms());
+  deadline_ms_ = std::min({opened_by_ms_, ask_again_ms_, engine_.deadline_ms()});
   if (earliest_expiry_ms_ != INT64_MAX)
     deadline_ms_ = std::min(deadline_ms_, now_.steady_ms + (earliest_expiry_ms_ - now_.wall_ms));
 }

@@ -176,6 +176,8 @@ class AmqpSession final : public ProtocolSession {
                    std::optional<std::uint64_t> version, std::string_view body);
   void take_method_answer(Link& link, amqp::Message& answer);
   void ask_for_message(Link& link);
+  void ask_again_after(const Error& why);
+  void serve_all();
   Device* device_of(const iothub::Identity& identity);
   void close_device(Device& device, const Error& why);
   void settle_lock(Link& link, const std::string& lock_token, Settlement settlement);
@@ -229,6 +231,7 @@ class AmqpSession final : public ProtocolSession {
   bool opened_ = false;
   bool established_ = false;
   bool blocked_ = false;
+  std::int64_t ask_again_ms_ = INT64_MAX;  // the store was too busy to say whether a message waits
 };
 
 }  // namespace pavise::hub

@@ -214,8 +214,16 @@ const std::optional<Error>& HttpSession::closed() const {
   return inner_ && !closed_ ? inner_->closed() : closed_;
 }
 
+// One answer waits at a time: the next call is read when the client has taken the last answer.
 bool HttpSession::wants_input() const {
-  return inner_ ? inner_->wants_input() : state_ == State::reading;
+  return inner_ ? inner_->wants_input() : state_ == State::reading && !blocked_;
+}
+
+void HttpSession::set_output_blocked(bool blocked, Bytes& out) {
+  if (closed_) return;
+  blocked_ = blocked;
+  if (inner_)
+    inner_step([&](Bytes& inner_out) { inner_->set_output_blocked(blocked, inner_out); }, out);
 }
 
 std::int64_t HttpSession::deadline_ms() const {

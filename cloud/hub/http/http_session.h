@@ -45,6 +45,7 @@ class HttpSession final : public ProtocolSession {
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override;
   bool wants_input() const override;
+  void set_output_blocked(bool blocked, Bytes& out) override;
   std::int64_t deadline_ms() const override;
   bool established() const override;
 
@@ -73,7 +74,8 @@ class HttpSession final : public ProtocolSession {
   std::string body_;
   std::size_t body_room_ = 0;
   bool keep_alive_ = true;
-  bool served_ = false;  // a call was answered as authorised
+  bool blocked_ = false;  // the client does not read what it was sent
+  bool served_ = false;   // a call was answered as authorised
   Token token_ = 0;
   std::int64_t deadline_ms_;
   std::optional<Error> closed_;

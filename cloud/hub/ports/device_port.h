@@ -19,6 +19,10 @@ enum class Channel : std::uint8_t { telemetry = 1, messages = 2, methods = 4, tw
 using Channels = std::uint8_t;
 inline constexpr Channels kAllChannels = 15;
 
+// After an answer that says "later", a session asks again for a waiting message after so long:
+// nobody else would tell it.
+inline constexpr std::int64_t kAskAgainMs = 1'000;
+
 // A cloud-to-device message on its way to a device.
 struct DeviceMessage {
   std::string lock_token;  // UUID text; names this delivery

@@ -81,5 +81,8 @@ inline constexpr ErrorInfo kTokenEnded{"PV-HUB-026", Retry::later,
 inline constexpr ErrorInfo kDeviceNotListening{
     "PV-HUB-027", Retry::later, "the device is not connected, or does not listen for methods",
     "Try again when it is online; its program must register a method handler."};
+inline constexpr ErrorInfo kNotForMqtt{
+    "PV-HUB-032", Retry::never, "what a service sent to the device does not fit an MQTT packet",
+    "Shorten the method's name, or send it over AMQP."};
 
 }  // namespace pavise::hub

@@ -24,6 +24,7 @@ void Session::on_event(SessionEvent& event, SessionNow now, Bytes& out) {
   if (closed_ || !client_) return;
   last_wall_ms_ = now.wall_ms;
   std::visit(EventHandler{*this, out}, event);
+  if (ask_again_) deadline_ms_ = std::min(deadline_ms_, now.steady_ms + kAskAgainMs);
 }
 
 void Session::hear(ChannelLost& event, Bytes&) {
@@ -107,9 +108,15 @@ void Session::take_method_response(const iothub::MethodResponseTopic& topic, Byt
 
 // --- Messages ------------------------------------------------------------------------------------
 
+void Session::set_output_blocked(bool blocked, Bytes&) {
+  if (closed_ || !client_) return;
+  output_blocked_ = blocked;
+  ask_for_message();
+}
+
 void Session::ask_for_message() {
-  if (asked_for_message_ || in_flight_.size() >= kMessagesInFlightMax ||
-      !is_subscribed(iothub::Subscription::messages))
+  if (closed_ || asked_for_message_ || output_blocked_ ||
+      in_flight_.size() >= kMessagesInFlightMax || !is_subscribed(iothub::Subscription::messages))
     return;
   asked_for_message_ = true;
   port_.next_message(client_->identity(), next_token_++);
@@ -121,9 +128,12 @@ void Session::hear(MessageWaiting&, Bytes&) {
 
 void Session::hear(MessageOffered& event, Bytes& out) {
   asked_for_message_ = false;
-  // Without a message: MessageWaiting will say when there is one. After an error, too: the store
-  // has said why, and the device must not be asked to do anything about it.
-  if (!event.message || !*event.message) return;
+  // The store has said why; the device must not be asked to do anything about it.
+  if (!event.message) {
+    ask_again_ = event.message.error().retry() == Retry::later;
+    return;
+  }
+  if (!*event.message) return;  // MessageWaiting will say when there is one
   DeviceMessage& message = **event.message;
   if (!is_subscribed(iothub::Subscription::messages))
     return port_.settle_message(client_->identity(), message.lock_token, Settlement::abandon,
@@ -140,17 +150,19 @@ void Session::send_message(const DeviceMessage& message, Bytes& out) {
           : own_root,
       message.properties);
   mqtt::Publish publish{.topic = topic, .payload = message.payload};
-  if ((subscriptions_ & kMessagesAtLeastOnce) == 0) {
-    send(publish, out);
-    return port_.settle_message(client_->identity(), message.lock_token, Settlement::complete,
-                                next_token_++);
+  const bool at_least_once = (subscriptions_ & kMessagesAtLeastOnce) != 0;
+  if (at_least_once) {
+    publish.qos = mqtt::QoS::at_least_once;
+    publish.packet_id = next_packet_id_;
+    publish.dup = message.delivery_count > 0;
   }
-  publish.qos = mqtt::QoS::at_least_once;
-  publish.packet_id = next_packet_id_;
-  publish.dup = message.delivery_count > 0;
+  // A service chose the properties, which may be more than a topic holds: nothing to try again.
+  const bool sent = mqtt::encode(publish, out).has_value();
+  if (!sent || !at_least_once)
+    return port_.settle_message(client_->identity(), message.lock_token,
+                                sent ? Settlement::complete : Settlement::reject, next_token_++);
   next_packet_id_ = next_packet_id_ == UINT16_MAX ? 1 : next_packet_id_ + 1;
   in_flight_.push_back({publish.packet_id, message.lock_token});
-  send(publish, out);
 }
 
 // PUBACK completes the message (reference A4).

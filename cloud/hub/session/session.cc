@@ -259,7 +259,10 @@ void Session::handle_subscribe(const mqtt::Subscribe& subscribe, Bytes& out) {
     answer.codes.push_back(granted);
     subscriptions_ |= known->kinds;
     if (!iothub::has(known->kinds, iothub::Subscription::messages)) continue;
-    client_->message_root = known->root;
+    // "devices/+/…" is how a device named "+" may write it, but no name for a message.
+    client_->message_root = known->root.find_first_of("+#") == std::string_view::npos
+                                ? std::string(known->root)
+                                : std::string();
     subscriptions_ &= static_cast<SubscriptionSet>(~kMessagesAtLeastOnce);
     if (granted == 1) subscriptions_ |= kMessagesAtLeastOnce;
   }
@@ -309,7 +312,8 @@ bool Session::is_subscribed(iothub::Subscription subscription) const {
 
 void Session::send(const mqtt::Packet& packet, Bytes& out) {
   const Status encoded = mqtt::encode(packet, out);
-  PAVISE_CHECK(encoded.has_value());  // built from parts that were checked on the way in
+  // Services choose names and properties; what does not fit MQTT costs this session, not the hub.
+  if (!encoded) end(Error(kNotForMqtt, encoded.error().message()));
 }
 
 void Session::set_deadline(SessionNow now) {
@@ -317,6 +321,7 @@ void Session::set_deadline(SessionNow now) {
   if (client_)
     deadline_ms_ =
         std::min(deadline_ms_, now.steady_ms + client_->principal.expires_ms - now.wall_ms);
+  if (ask_again_) deadline_ms_ = std::min(deadline_ms_, now.steady_ms + kAskAgainMs);
 }
 
 void Session::on_time(SessionNow now, Bytes&) {
@@ -327,6 +332,7 @@ void Session::on_time(SessionNow now, Bytes&) {
     return end(client_->principal.method == AuthMethod::sas ? kTokenEnded : kCertificateEnded);
   if (now.steady_ms >= last_packet_ms_ + keep_alive_ms_)
     return end(client_ ? kKeepAliveTimeout : kConnectTimeout);
+  if (std::exchange(ask_again_, false)) ask_for_message();
   set_deadline(now);
 }
 

@@ -50,6 +50,7 @@ class Session final : public ProtocolSession {
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override { return closed_; }
   bool wants_input() const override;
+  void set_output_blocked(bool blocked, Bytes& out) override;
   std::int64_t deadline_ms() const override { return deadline_ms_; }
   bool established() const override { return client_ != nullptr; }
 
@@ -135,6 +136,8 @@ class Session final : public ProtocolSession {
   SubscriptionSet subscriptions_ = 0;
   bool clean_session_ = true;
   bool asked_for_message_ = false;
+  bool ask_again_ = false;       // the store was too busy to say whether a message waits
+  bool output_blocked_ = false;  // the client does not read what it was sent
 };
 
 }  // namespace pavise::hub

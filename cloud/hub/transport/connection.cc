@@ -112,7 +112,7 @@ bool Connection::send(ByteView ciphertext) {
       }
     }
   }
-  if (outbound_.size() + ciphertext.size() > kOutboundBytesMax) return false;
+  if (!outbound_.empty() && outbound_.size() + ciphertext.size() > kOutboundBytesMax) return false;
   pavise::append(outbound_, ciphertext);
   return true;
 }

@@ -122,9 +122,10 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   TlsStream tls;
   std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on
   std::vector<Attached> attached;
-  std::string peer;              // its address, if somebody wants to know
-  Bytes stash;                   // ciphertext that arrived while reading is paused
-  Bytes farewell;                // what the session says when it is ended
+  std::vector<iothub::HubName> policies_of;  // hubs of which a policy let it in
+  std::string peer;                          // its address, if somebody wants to know
+  Bytes stash;                               // ciphertext that arrived while reading is paused
+  Bytes farewell;                            // what the session says when it is ended
   std::optional<Error> ended;    // set once: the worker closes it at the end of the turn
   std::int64_t timer_ms = 0;     // when the worker's timer for it goes off
   std::uint64_t last_batch = 0;  // newest batch of records that holds one of its own

@@ -87,7 +87,10 @@ Status Hub::Core::start() {
     log_failed_ = true;
     keeper_wakes_.notify_all();
   });
-  log_failed_ = log_.failure().has_value();
+  {
+    const std::lock_guard lock(keeper_mutex_);
+    log_failed_ = log_failed_ || log_.failure().has_value();
+  }
   keeper_ = std::thread([this] { keep(); });
   for (const auto& worker : workers_) worker->start();
   return {};

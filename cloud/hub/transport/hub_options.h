@@ -13,7 +13,9 @@
 
 namespace pavise::hub {
 
-// Ciphertext that waits because the client does not read; beyond it the connection is closed.
+// Ciphertext that waits because the client does not read, besides the one piece that found nothing
+// waiting: sessions bound a piece, and hold back the next while the client does not read. Beyond it
+// the connection is closed.
 inline constexpr std::size_t kOutboundBytesMax = 256UL * 1024;
 // Bodies of HTTP requests on their way, of all connections of one thread.
 inline constexpr std::size_t kHttpBodiesBytesMax = 64UL * 1024 * 1024;

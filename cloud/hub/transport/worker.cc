@@ -83,8 +83,11 @@ SessionNow Worker::now() const {
 
 void Worker::run() {
   while (!stopping_) turn();
-  for (const auto& connection : connections_)
-    if (connection) end(*connection, kServerStopping);
+  for (const auto& connection : connections_) {
+    if (!connection) continue;
+    end(*connection, kServerStopping);
+    deliver(*connection);
+  }
   hand_batch_to_log();  // wills
   bury();
 }
@@ -118,6 +121,8 @@ void Worker::turn() {
   resume_accepting_if_due();
   bury();
   hand_batch_to_log();
+  // What a session writes goes out before another one's step, or it would reach the other's client.
+  PAVISE_CHECK(plain_out_.empty());
 }
 
 // --- Accepting ---------------------------------------------------------------------------------
@@ -317,7 +322,7 @@ void Worker::note_blocked(Connection& connection) {
   if (connection.blocked == connection.has_outbound()) return;
   connection.blocked = connection.has_outbound();
   connection.session->set_output_blocked(connection.blocked, plain_out_);
-  if (!plain_out_.empty()) deliver(connection);
+  after_step(connection);
 }
 
 void Worker::watch(Connection& connection) {
@@ -371,6 +376,18 @@ void Worker::report(const std::function<void(const HubEvent&)>& listener,
   listener(event);
 }
 
+// What follows each step of a session that did not begin with bytes from its client.
+void Worker::after_step(Connection& connection) {
+  note_established(connection);
+  if (connection.session->closed()) {
+    end(connection, *connection.session->closed());
+  } else {
+    resume_reading(connection);
+    set_timer(connection);
+  }
+  deliver(connection);
+}
+
 // --- Messages ----------------------------------------------------------------------------------
 
 Connection* Worker::find(ConnectionRef ref) {
@@ -383,15 +400,17 @@ Connection* Worker::find(ConnectionRef ref) {
 // Rare, so a walk over all connections does; an index by device would cost every one of them.
 void Worker::handle(EndOfRights& message) {
   const RightsChanged& change = *message.change;
+  const bool whole_hub = change.device.empty() && change.hub.has_value();
   const auto concerned = [&](const Connection::Attached& one) {
-    const bool whole_hub = change.device.empty() && change.hub.has_value();
     return (whole_hub || one.identity.device() == change.device) &&
            (!change.hub || one.identity.hub() == *change.hub) &&
            (!change.module_id || one.identity.module_id() == *change.module_id);
   };
   for (const auto& connection : connections_) {
     if (connection == nullptr || connection->ended) continue;
-    if (std::ranges::none_of(connection->attached, concerned)) continue;
+    const bool by_policy = whole_hub && std::ranges::find(connection->policies_of, *change.hub) !=
+                                            connection->policies_of.end();
+    if (!by_policy && std::ranges::none_of(connection->attached, concerned)) continue;
     end(*connection, change.reason);
     deliver(*connection);
   }
@@ -403,16 +422,8 @@ void Worker::handle(ForSession& message) {
 }
 
 void Worker::tell(Connection& connection, SessionEvent event) {
-  ProtocolSession& session = *connection.session;
-  session.on_event(event, now(), plain_out_);
-  note_established(connection);
-  if (session.closed()) {
-    end(connection, *session.closed());
-  } else {
-    resume_reading(connection);
-    set_timer(connection);
-  }
-  deliver(connection);
+  connection.session->on_event(event, now(), plain_out_);
+  after_step(connection);
 }
 
 void Worker::handle(ServiceQueueFilled& message) {
@@ -471,8 +482,7 @@ void Worker::fail_commit(const Commit& commit) {
     Connection* connection = find(ref);
     if (connection == nullptr) continue;
     connection->session->on_not_stored(commit.number_begin, commit.number_end, plain_out_);
-    if (connection->session->closed()) end(*connection, *connection->session->closed());
-    deliver(*connection);
+    after_step(*connection);
   }
 }
 
@@ -484,8 +494,7 @@ void Worker::handle(LogProgress& progress) {
       Connection* connection = find(ref);
       if (connection == nullptr) continue;
       connection->session->on_durable(commit.number_end, plain_out_);
-      resume_reading(*connection);
-      deliver(*connection);
+      after_step(*connection);
     }
   }
   if (!progress.error) return wake_event_readers();
@@ -516,11 +525,9 @@ void Worker::run_timers() {
     connection->timer_ms = 0;
     if (connection->session) {
       connection->session->on_time(at, plain_out_);
-      if (connection->session->closed()) end(*connection, *connection->session->closed());
+      after_step(*connection);
     } else if (at.steady_ms >= connection->deadline_ms()) {
       end(*connection, Error(kConnectTimeout, "during the TLS handshake"));
-    }
-    if (connection->ended) {
       deliver(*connection);
     } else {
       set_timer(*connection);

@@ -138,6 +138,7 @@ class Worker final : public ConnectionHost {
   void handle(StopWorker& message);
 
   void tell(Connection& connection, SessionEvent event);
+  void after_step(Connection& connection);
   void wake_event_readers();
   PartitionKey partition_key(const iothub::HubName& hub, unsigned partition) const;
   // Hands the answer to a session's request, if the session is still there.

@@ -1,4 +1,5 @@
-// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its batches.
+// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its
+// batches.
 #include <algorithm>
 
 #include "cloud/hub/transport/worker.h"
@@ -15,7 +16,12 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   // Asked on every connection, resumed or not: rights may have gone since the last one.
   auto principal = shared_.gatekeeper.authenticate(
       claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
-  if (!principal) counters_.not_admitted.add();
+  if (!principal) {
+    counters_.not_admitted.add();
+  } else if (!principal->policy.empty() &&
+             std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end()) {
+    from.policies_of.push_back(principal->hub);
+  }
   return principal;
 }
 
