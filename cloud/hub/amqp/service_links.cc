@@ -275,6 +275,7 @@ void AmqpSession::serve_reader(Link& link) {
   reader.info.reset();
   if (!can_send(link)) return;
   if (reader.at_end) return engine_.nothing_to_send(link.id);
+  reader.arrived = false;
   if (const auto token = ask_hub(Request::Kind::read))
     services_port_.read_events(hub, {.partition = partition, .from = *reader.next}, *token);
 }
@@ -297,7 +298,8 @@ void AmqpSession::hear(EventsRead& event) {
   reader.asked = false;
   if (!event.page) return close_link(link->id, event.page.error());
   reader.next = event.page->next;
-  reader.at_end = event.page->at_end;
+  // Who was told while its page was read is not told again of the same records.
+  reader.at_end = event.page->at_end && !reader.arrived;
   for (Record& record : event.page->records) reader.page.push_back(std::move(record));
   serve_reader(*link);
 }
@@ -306,6 +308,7 @@ void AmqpSession::hear(EventsArrived&) {
   for (auto& [id, link] : links_) {
     if (!link.reader) continue;
     link.reader->at_end = false;
+    link.reader->arrived = true;
     unserved_.insert(id);
   }
 }

@@ -273,6 +273,37 @@ TEST_F(AmqpServiceTest, ReadsOnUntilTheEndAndAgainWhenMoreArrives) {
   EXPECT_EQ(hub_.reads[3].first.from, 51U);
 }
 
+// The commit's word overtakes the page that was read before it.
+TEST_F(AmqpServiceTest, EventsThatArriveDuringAReadAreReadNext) {
+  ClientLink& link = reader("");
+  hear(EventsArrived{});
+  EXPECT_EQ(hub_.reads.size(), 1U);
+  answer_read({}, 5, true);
+  ASSERT_EQ(hub_.reads.size(), 2U);
+  EXPECT_EQ(hub_.reads[1].first.from, 5U);
+  answer_read({record(5)}, 6, true);
+  EXPECT_EQ(link.received.size(), 1U);
+  EXPECT_EQ(hub_.reads.size(), 2U) << "the end is the end again";
+  hear(EventsArrived{});
+  EXPECT_EQ(hub_.reads.size(), 3U);
+}
+
+// One word wakes all readers of a connection, whatever each of them waits for.
+TEST_F(AmqpServiceTest, EventsThatArriveWhileAllReadersReadWakeThemAll) {
+  reader("");
+  reader("");
+  ASSERT_EQ(hub_.reads.size(), 2U);
+  hear(EventsArrived{});
+  const auto reads = hub_.reads;
+  for (const auto& [query, token] : reads) hear(EventsRead{token, EventPage{{}, 5, true}});
+  ASSERT_EQ(hub_.reads.size(), 4U);
+  hear(EventsRead{hub_.reads[2].second, EventPage{{}, 6, true}});
+  hear(EventsArrived{});  // one waits, one reads
+  ASSERT_EQ(hub_.reads.size(), 5U);
+  hear(EventsRead{hub_.reads[3].second, EventPage{{}, 6, true}});
+  EXPECT_EQ(hub_.reads.size(), 6U);
+}
+
 TEST_F(AmqpServiceTest, CreditHoldsReadingBack) {
   ClientLink& link = reader("", 2);
   answer_read({record(0), record(1), record(2)}, 3, false);

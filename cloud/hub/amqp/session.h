@@ -87,8 +87,9 @@ class AmqpSession final : public ProtocolSession {
     std::optional<std::uint64_t> next = {};  // nullopt: the start is not known yet
     Token token = 0;                         // of claim_partition()
     bool wants_metrics = false;
-    bool asked = false;   // the hub works on something for it
-    bool at_end = false;  // nothing more is there; EventsArrived will come
+    bool asked = false;    // the hub works on something for it
+    bool at_end = false;   // nothing more is there; EventsArrived will come
+    bool arrived = false;  // EventsArrived came after the last read began: it may have missed some
     std::deque<Record> page = {};
     std::optional<PartitionInfo> info = {};
   };
