@@ -53,10 +53,19 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
       !same_name(link.address.entity, principal->hub.text()))
     return refuse(link.id, kUnknownAddress);
   ends_at(principal->expires_ms);
+  link.hub_created_ms = services_port_.created_ms(principal->hub);
   link.service = *std::move(principal);
   if (link.address.kind == Address::Kind::event_partition)
     return attach_reader(std::move(link), event);
   accept(std::move(link), AmqpLimits::kRequestCredit);
+}
+
+// Whoever may use a hub may not use a later one of the same name: that may be another tenant's.
+bool AmqpSession::close_if_hub_is_gone(const Link& link) {
+  if (!link.service || services_port_.created_ms(link.service->hub) == link.hub_created_ms)
+    return false;
+  close_link(link.id, kUnknownAddress);
+  return true;
 }
 
 // Events are read at the Event Hubs-compatible address, which is ours again (reference D3).
@@ -77,6 +86,7 @@ void AmqpSession::redirect(const Link& link, const Principal& principal) {
 
 void AmqpSession::take_service_message(Link& link, amqp::MessageReceived& event,
                                        amqp::Message& message) {
+  if (close_if_hub_is_gone(link)) return;
   auto mapped = to_device_message(message);
   const auto token =
       mapped ? ask({.kind = Request::Kind::send, .link = link.id, .delivery = event.delivery})
@@ -131,6 +141,7 @@ void AmqpSession::hear(ServiceMessageOffered& event) {
 // --- Management of the event endpoint ------------------------------------------------------------
 
 void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
+  if (close_if_hub_is_gone(link)) return;
   const auto text = [&](std::string_view name) -> std::string {
     const Value* value = amqp::find(request.application_properties, name);
     if (value == nullptr) return {};
@@ -242,7 +253,7 @@ void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
 // Sends what was read, and reads on while there is credit. At most one page is held.
 void AmqpSession::serve_reader(Link& link) {
   Reader& reader = *link.reader;
-  if (reader.asked) return;
+  if (reader.asked || close_if_hub_is_gone(link)) return;
   const iothub::HubName& hub = link.service->hub;
   const unsigned partition = link.address.partition;
   const auto ask_hub = [&](Request::Kind kind) {

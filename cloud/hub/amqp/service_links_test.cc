@@ -421,6 +421,31 @@ TEST_F(AmqpServiceTest, AFailedReadClosesTheLink) {
   EXPECT_EQ(link.failure->condition, "com.microsoft:timeout");
 }
 
+// Its links were granted for the hub that is gone.
+TEST_F(AmqpServiceTest, NothingIsDoneInALaterHubOfTheSameName) {
+  ClientLink& read = reader("");
+  ClientLink& feedback = receive_link("/messages/serviceBound/feedback", 0);
+  ClientLink& messages = send_link("/messages/devicebound");
+  ClientLink& management = send_link("plant-1/$management");
+  ASSERT_EQ(hub_.reads.size(), 1U);
+  ++hub_.created;
+  answer_read({}, 1, false);
+  EXPECT_EQ(read.failure->condition, "amqp:not-found");
+  EXPECT_EQ(hub_.reads.size(), 1U);
+  client_.flow(feedback, 5);
+  exchange();
+  EXPECT_EQ(feedback.failure->condition, "amqp:not-found");
+  EXPECT_TRUE(hub_.asked.empty());
+  amqp::Message message = data("x");
+  message.properties.to = "/devices/d/messages/devicebound";
+  send(messages, message);
+  EXPECT_EQ(messages.failure->condition, "amqp:not-found");
+  EXPECT_TRUE(hub_.sent.empty());
+  send(management, data("x"));
+  EXPECT_EQ(management.failure->condition, "amqp:not-found");
+  EXPECT_EQ(closed(), "open");
+}
+
 // As @azure/event-hubs does it: a token for each address, signed for the event endpoint.
 TEST_F(AmqpSessionTest, EventHubTokensOpenEventAddressesOnly) {
   open();

@@ -477,6 +477,7 @@ void AmqpSession::serve(Link& link) {
     case Address::Kind::device_messages:
     case Address::Kind::feedback:
     case Address::Kind::file_notifications:
+      if (close_if_hub_is_gone(link)) return;
       return ask_for_message(link);
     case Address::Kind::event_partition:
       return serve_reader(link);

@@ -100,8 +100,9 @@ class AmqpSession final : public ProtocolSession {
     std::string own_address = {};  // the client's terminus: where answers go
     Device* device = nullptr;
     std::optional<Principal> service = {};
-    std::deque<Bytes> queue = {};  // encoded, waiting for credit
-    bool asked = false;            // for a message
+    UnixMillis hub_created_ms = 0;  // of a service's: another hub may get that one's name
+    std::deque<Bytes> queue = {};   // encoded, waiting for credit
+    bool asked = false;             // for a message
     std::unordered_map<amqp::DeliveryId, std::string> locks = {};
     std::unique_ptr<Reader> reader = {};
   };
@@ -190,6 +191,7 @@ class AmqpSession final : public ProtocolSession {
 
   // service_links.cc
   void attach_service(Link link, const amqp::LinkOpened& event);
+  bool close_if_hub_is_gone(const Link& link);
   void attach_reader(Link link, const amqp::LinkOpened& event);
   void redirect(const Link& link, const Principal& principal);
   void take_service_message(Link& link, amqp::MessageReceived& event, amqp::Message& message);

@@ -5,6 +5,15 @@
 #include "cloud/hub/events/partition.h"
 
 namespace pavise::hub {
+namespace {
+
+bool holds(const PartitionKey& key, const Record& record) {
+  return record.hub == key.hub.text() && record.tenant == key.tenant &&
+         record.time_ms >= key.created_ms &&
+         partition_of(record.device, key.partition_count) == key.partition;
+}
+
+}  // namespace
 
 EventReader::EventReader(SegmentLog& log, unsigned threads) : log_(log) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -73,9 +82,7 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
     for (Record& record : records) {
       page.next = record.offset + 1;
       ++scanned;
-      if (record.hub != key.hub.text() ||
-          partition_of(record.device, key.partition_count) != key.partition)
-        continue;
+      if (!holds(key, record)) continue;
       bytes += record.payload.size() + record.properties.size();
       page.records.push_back(std::move(record));
       if (page.records.size() >= query.records_max || bytes >= query.bytes_max) return page;
@@ -95,15 +102,16 @@ Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
     if (records.empty()) break;
     for (const Record& record : records) {
       walked_to_ = record.offset + 1;
-      tails_[record.hub][record.device] = {record.offset, record.time_ms};
+      tails_[{record.tenant, record.hub}][record.device] = {record.offset, record.time_ms};
     }
   }
   out.next_offset = walked_to_;
-  const auto hub = tails_.find(key.hub.text());
+  const auto hub = tails_.find({key.tenant, key.hub.text()});
   if (hub == tails_.end()) return out;
   for (const auto& [device, tail] : hub->second) {
     if (partition_of(device, key.partition_count) != key.partition) continue;
     if (tail.last_offset < out.first_offset) continue;  // no longer kept
+    if (tail.last_ms < key.created_ms) continue;        // of an earlier hub
     if (!out.empty && tail.last_offset <= out.last_offset) continue;
     out.empty = false;
     out.last_offset = tail.last_offset;

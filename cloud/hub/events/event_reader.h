@@ -25,8 +25,12 @@ inline constexpr ErrorInfo kPartitionUnknown{
 inline constexpr ErrorInfo kEventReadsBusy{
     "PV-HEV-002", Retry::later, "too many reads of events wait", "Read again in a second."};
 
+// Records outlive their hub, and its name may be somebody else's by now: a hub is told from an
+// earlier one of its name by its tenant and by when it was made.
 struct PartitionKey {
   iothub::HubName hub;
+  std::string tenant;  // empty: of nobody, so it has no records
+  UnixMillis created_ms = 0;
   unsigned partition = 0;
   unsigned partition_count = 1;
 };
@@ -70,7 +74,8 @@ class EventReader {
   bool stopping_ = false;
 
   std::mutex tails_mutex_;  // guards the following; held during a walk, so that one walks for all
-  std::map<std::string, std::map<std::string, Tail>> tails_;  // by hub, then device
+  using HubOfTenant = std::pair<std::string, std::string>;    // tenant, hub
+  std::map<HubOfTenant, std::map<std::string, Tail>> tails_;  // then by device
   std::uint64_t walked_to_ = 0;
   std::vector<std::thread> threads_;
 };

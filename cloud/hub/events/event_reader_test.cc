@@ -14,10 +14,11 @@ const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
 
 class EventReaderTest : public ::testing::Test {
  protected:
-  void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1") {
+  void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1",
+              std::string_view tenant = "acme") {
     RecordBatch batch;
     ASSERT_TRUE(batch.add({.time_ms = time_ms,
-                           .tenant = "acme",
+                           .tenant = tenant,
                            .device = device,
                            .payload = as_bytes(device),
                            .hub = hub}));
@@ -31,20 +32,21 @@ class EventReaderTest : public ::testing::Test {
   }
   Result<EventPage> read(unsigned partition, EventQuery query = {}, unsigned count = 4) {
     return wait_for<EventPage>([&](EventReader::Done<EventPage> done) {
-      reader_.read({kHub, partition, count}, query, std::move(done));
+      reader_.read({kHub, "acme", created_ms_, partition, count}, query, std::move(done));
     });
   }
   Result<PartitionInfo> describe(unsigned partition, unsigned count = 4) {
     return wait_for<PartitionInfo>([&](EventReader::Done<PartitionInfo> done) {
-      reader_.describe({kHub, partition, count}, std::move(done));
+      reader_.describe({kHub, "acme", created_ms_, partition, count}, std::move(done));
     });
   }
   std::uint64_t find(UnixMillis time_ms) {
     return *wait_for<std::uint64_t>([&](EventReader::Done<std::uint64_t> done) {
-      reader_.find({kHub, 0, 1}, time_ms, std::move(done));
+      reader_.find({kHub, "acme", created_ms_, 0, 1}, time_ms, std::move(done));
     });
   }
 
+  UnixMillis created_ms_ = 0;  // of the hub
   SystemClock clock_;
   std::unique_ptr<SegmentLog> log_ = *SegmentLog::open(
       std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
@@ -103,6 +105,28 @@ TEST_F(EventReaderTest, DescribesPartitionsAndFollowsTheLog) {
   const unsigned own = partition_of("dev", 4);
   EXPECT_FALSE(describe(own)->empty);
   EXPECT_TRUE(describe((own + 1) % 4)->empty);
+}
+
+TEST_F(EventReaderTest, AHubOfADeletedOnesNameReadsNothingOfThatOne) {
+  append("dev", 100, "plant-1", "evil");
+  append("dev", 900, "plant-1", "evil");
+  append("dev", 200);
+  created_ms_ = 500;
+  EXPECT_TRUE(read(0, {}, 1)->records.empty());
+  EXPECT_EQ(read(0, {}, 1)->next, 3U);
+  EXPECT_TRUE(describe(0, 1)->empty);
+  append("dev", 500);
+  append("dev", 600, "plant-1", "evil");
+  const auto page = read(0, {}, 1);
+  ASSERT_EQ(page->records.size(), 1U);
+  EXPECT_EQ(page->records[0].offset, 3U);
+  const auto info = describe(0, 1);
+  EXPECT_FALSE(info->empty);
+  EXPECT_EQ(info->last_offset, 3U);
+  EXPECT_EQ(info->last_enqueued_ms, 500);
+  EXPECT_LE(info->first_offset, info->last_offset);
+  created_ms_ = 501;
+  EXPECT_TRUE(describe(0, 1)->empty);
 }
 
 TEST_F(EventReaderTest, FindsTheOffsetOfATime) {

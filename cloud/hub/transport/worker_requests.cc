@@ -1,4 +1,5 @@
-// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its batches.
+// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its
+// batches.
 #include <algorithm>
 
 #include "cloud/hub/transport/worker.h"
@@ -93,7 +94,8 @@ void Worker::settle_service_message(Connection& from, const iothub::HubName& hub
 }
 
 PartitionKey Worker::partition_key(const iothub::HubName& hub, unsigned partition) const {
-  return {hub, partition, shared_.data.facts(hub).partition_count};
+  const HubData::HubFacts facts = shared_.data.facts(hub);
+  return {hub, facts.tenant, facts.created_ms, partition, facts.partition_count};
 }
 
 void Worker::describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,

@@ -94,7 +94,7 @@ class FakeHub : public DevicePort, public ServicePort {
     settled.push_back({name_of(queue), lock_token, settlement});
   }
   unsigned partition_count(const iothub::HubName&) override { return 2; }
-  UnixMillis created_ms(const iothub::HubName&) override { return 1'600'000'000'000; }
+  UnixMillis created_ms(const iothub::HubName&) override { return created; }
   void describe_partition(const iothub::HubName&, unsigned partition, Token token) override {
     described.emplace_back(partition, token);
   }
@@ -135,6 +135,7 @@ class FakeHub : public DevicePort, public ServicePort {
   std::set<std::string, std::less<>> certificates;
   std::optional<Error> refuse_append;
   bool allow_claims = true;
+  UnixMillis created = 1'600'000'000'000;
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;
