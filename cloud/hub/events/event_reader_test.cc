@@ -15,12 +15,12 @@ const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
 class EventReaderTest : public ::testing::Test {
  protected:
   void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1",
-              std::string_view tenant = "acme") {
+              std::string_view tenant = "acme", std::string_view payload = "payload") {
     RecordBatch batch;
     ASSERT_TRUE(batch.add({.time_ms = time_ms,
                            .tenant = tenant,
                            .device = device,
-                           .payload = as_bytes(device),
+                           .payload = as_bytes(payload),
                            .hub = hub}));
     ASSERT_TRUE(log_->append_and_wait(batch));
   }
@@ -127,6 +127,55 @@ TEST_F(EventReaderTest, AHubOfADeletedOnesNameReadsNothingOfThatOne) {
   EXPECT_LE(info->first_offset, info->last_offset);
   created_ms_ = 501;
   EXPECT_TRUE(describe(0, 1)->empty);
+}
+
+TEST_F(EventReaderTest, APageLooksAtNoMoreBytesThanItsTurnAllows) {
+  constexpr std::size_t kPayload = 256UL * 1024;
+  constexpr std::size_t kFull = kEventsScannedBytesMax / kPayload;
+  const std::string payload(kPayload, 'x');
+  for (std::size_t i = 0; i + 1 < kFull; ++i) append("dev", 1, "plant-2", "acme", payload);
+  append("dev", 1, "plant-2", "acme", payload.substr(1));
+  EXPECT_TRUE(read(0)->at_end) << "one byte below";
+  append("dev", 1, "plant-2", "acme", "x");
+  append("dev", 1, "plant-1", "acme");
+  const auto page = read(0, {}, 1);
+  EXPECT_TRUE(page->records.empty());
+  EXPECT_FALSE(page->at_end);
+  EXPECT_EQ(page->next, kFull + 1) << "it moves on";
+  const auto rest = read(0, {.from = page->next}, 1);
+  EXPECT_EQ(rest->records.size(), 1U);
+}
+
+// The walk over the whole log that a description may need.
+TEST_F(EventReaderTest, ALongWalkLetsOthersTakeTheirTurn) {
+  for (std::size_t n = 0; n < 3; ++n) {
+    RecordBatch batch;
+    for (std::size_t i = 0; i < ReadBudget{}.records_max; ++i)
+      ASSERT_TRUE(batch.add({.time_ms = 1, .tenant = "acme", .device = "dev", .hub = "plant-1"}));
+    ASSERT_TRUE(log_->append_and_wait(batch));
+  }
+  EventReader reader(*log_, 1);
+  const PartitionKey key{kHub, "acme", 0, 0, 1};
+  std::promise<void> busy;
+  reader.find(key, 0, [&](const auto&) { busy.get_future().wait(); });
+  std::string order;
+  std::promise<PartitionInfo> described;
+  reader.describe(key, [&](Result<PartitionInfo> info) {
+    order += "describe ";
+    described.set_value(*info);
+  });
+  reader.read(key, {.records_max = 1}, [&](const auto&) { order += "read "; });
+  reader.find(key, 0, [&](const auto&) { order += "find "; });
+  busy.set_value();
+  const PartitionInfo info = described.get_future().get();
+  EXPECT_EQ(order, "read find describe ");
+  EXPECT_EQ(info.last_offset, 3 * ReadBudget{}.records_max - 1);
+}
+
+TEST_F(EventReaderTest, DescribesOnlyPartitionsThatCanBe) {
+  EXPECT_TRUE(describe(kPartitionsMax - 1, kPartitionsMax));
+  EXPECT_TRUE(describe(0, kPartitionsMax + 1).error().is(kPartitionUnknown));
+  EXPECT_TRUE(describe(4).error().is(kPartitionUnknown));
 }
 
 TEST_F(EventReaderTest, FindsTheOffsetOfATime) {

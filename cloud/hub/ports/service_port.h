@@ -30,6 +30,7 @@ struct ServiceMessage {
 enum class ServiceQueue { feedback, file_notifications };
 
 // Telemetry is read by partition (a hash of the device id) and position in the log.
+inline constexpr unsigned kPartitionsMax = 32;  // of one hub
 struct PartitionInfo {
   std::uint64_t first_offset = 0;  // oldest that is kept
   std::uint64_t next_offset = 0;   // where the next record will stand, or later
