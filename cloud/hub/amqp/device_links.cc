@@ -93,8 +93,7 @@ void AmqpSession::attach_device(Link link) {
   auto principal = credentials_.device(link.address.device, link.address.module_id);
   if (!principal) return refuse(link.id, principal.error());
   if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
-  established_ = true;
-  opened_by_ms_ = INT64_MAX;
+  establish();
   const iothub::Identity identity = *principal->identity;
   ends_at(principal->expires_ms);
   auto [found, is_new] = devices_.try_emplace(identity.client_id(), Device{*principal, {}});

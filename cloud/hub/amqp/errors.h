@@ -63,4 +63,8 @@ inline constexpr ErrorInfo kBadValue{"PV-AMQ-077", Retry::never,
                                      "an application property is not a simple value",
                                      "Use text, numbers or booleans as property values."};
 
+inline constexpr ErrorInfo kTooManyCbsLinks{"PV-AMQ-078", Retry::never,
+                                            "a connection has more links to $cbs than the limit",
+                                            "Put all tokens over one pair of links."};
+
 }  // namespace pavise::hub

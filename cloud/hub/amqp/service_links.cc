@@ -45,8 +45,7 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
   auto principal = credentials_.service(link.address);
   if (!principal) return refuse(link.id, principal.error());
   if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
-  established_ = true;
-  opened_by_ms_ = INT64_MAX;
+  establish();
   if (link.address.kind == Address::Kind::event_redirect) return redirect(link, *principal);
   // The entity's name is the hub's.
   if (link.address.of_events() && !link.address.entity.empty() &&

@@ -20,6 +20,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kNoCredentials, HubErrorCode::iot_hub_unauthorized},
     {&kBadTokenRequest, HubErrorCode::argument_invalid},
     {&kTooManyTokens, HubErrorCode::iot_hub_max_cbs_token_exceeded},
+    {&kTooManyCbsLinks, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kGrantEnded, HubErrorCode::iot_hub_unauthorized},
     {&kLinkStolen, HubErrorCode::link_creation_conflict},
     {&kSuperseded, HubErrorCode::link_creation_conflict},
@@ -222,7 +223,7 @@ void AmqpSession::take(amqp::SaslStarted& event) {
   if (password_at == std::string_view::npos) return engine_.sasl_done(false);
   const std::string_view user = response.substr(user_at + 1, password_at - user_at - 1);
   const auto principal = credentials_.plain(event.host, user, response.substr(password_at + 1));
-  established_ = principal.has_value();
+  if (principal) establish();
   engine_.sasl_done(established_);
   if (!principal) end(principal.error(), false);
 }
@@ -252,14 +253,13 @@ void AmqpSession::take(amqp::LinkOpened& event) {
             .address = *address,
             .client_sends = event.client_sends,
             .own_address = event.client_sends ? event.source : event.target};
-  if (address->kind == Address::Kind::cbs)
-    return accept(std::move(link), AmqpLimits::kRequestCredit);
+  if (address->kind == Address::Kind::cbs) return attach_cbs(std::move(link));
   if (address->of_device()) return attach_device(std::move(link));
   attach_service(std::move(link), event);
 }
 
-void AmqpSession::accept(Link link, unsigned credit) {
-  engine_.accept(link.id, credit);
+void AmqpSession::accept(Link link, unsigned credit, std::size_t message_size_max) {
+  engine_.accept(link.id, credit, message_size_max);
   const amqp::LinkId id = link.id;
   links_.emplace(id, std::move(link));
 }
@@ -388,6 +388,21 @@ void AmqpSession::ends_at(UnixMillis expires_ms) {
 
 // --- $cbs ----------------------------------------------------------------------------------------
 
+void AmqpSession::attach_cbs(Link link) {
+  const auto is_cbs = [](const auto& entry) {
+    return entry.second.address.kind == Address::Kind::cbs;
+  };
+  if (std::ranges::count_if(links_, is_cbs) >= std::ptrdiff_t{AmqpLimits::kCbsLinksMax})
+    return refuse(link.id, kTooManyCbsLinks);
+  accept(std::move(link), AmqpLimits::kRequestCredit, AmqpLimits::kCbsMessageSizeMax);
+}
+
+void AmqpSession::establish() {
+  established_ = true;
+  opened_by_ms_ = INT64_MAX;
+  engine_.admit();
+}
+
 void AmqpSession::put_token(Link& link, amqp::Message& request) {
   const amqp::Map& properties = request.application_properties;
   const auto text = [&](std::string_view name) -> std::string_view {
@@ -406,8 +421,7 @@ void AmqpSession::put_token(Link& link, amqp::Message& request) {
     status = principal.error().is(kTooManyTokens) ? 403 : 401;
     outcome = std::move(principal).error();
   } else {
-    established_ = true;
-    opened_by_ms_ = INT64_MAX;
+    establish();
   }
   const std::string reply_to = request.properties.reply_to.value_or("");
   Link* answers = find_answers(Address::Kind::cbs, reply_to);
@@ -499,6 +513,7 @@ amqp::Condition AmqpSession::condition(const Error& why) {
   const std::string tracking = tracking_id();
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
+  if (why.is(kTooManyCbsLinks)) name = "amqp:resource-limit-exceeded";
   const std::string words =
       is_about_credentials(why) ? "the client is not authorized" : std::string(why.info().what);
   return {std::move(name),

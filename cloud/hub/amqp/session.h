@@ -32,8 +32,11 @@ struct AmqpLimits {
   static constexpr unsigned kRequestCredit = 32;
   static constexpr std::size_t kTwinRequestsMax = 8;  // of one device
   static constexpr std::size_t kMethodCallsMax = 64;
-  static constexpr std::size_t kLocksMax = 16;       // messages under way on one link
-  static constexpr std::size_t kQueuedMax = 64;      // answers that wait for credit on one link
+  static constexpr std::size_t kLocksMax = 16;   // messages under way on one link
+  static constexpr std::size_t kQueuedMax = 64;  // answers that wait for credit on one link
+  // Of $cbs, where clients are strangers; official ones have two. A token fits many times.
+  static constexpr std::size_t kCbsLinksMax = 8;
+  static constexpr std::size_t kCbsMessageSizeMax = 16UL * 1024;
   static constexpr unsigned kRefusedMax = 64;        // attaches, then the connection ends
   static constexpr std::size_t kRequestsMax = 2048;  // that the hub has not answered
 };
@@ -145,9 +148,10 @@ class AmqpSession final : public ProtocolSession {
   void take(amqp::MessageReceived& event);
   void take(amqp::MessageSettled& event);
   void take(amqp::ConnectionClosed& event);
+  void establish();  // the client has proved who it is
   void attach_cbs(Link link);
   void put_token(Link& link, amqp::Message& request);
-  void accept(Link link, unsigned credit);
+  void accept(Link link, unsigned credit, std::size_t message_size_max = amqp::kMessageSizeMax);
   void refuse(amqp::LinkId link, const Error& why);
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
