@@ -243,9 +243,15 @@ void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
   reader.wants_metrics = std::ranges::count(event.desired_capabilities, kRuntimeMetric) != 0;
   if (start->by == StartAt::By::beginning) reader.next = 0;
   if (start->by == StartAt::By::offset) reader.next = start->offset;
-  if (!services_port_.claim_partition(hub, link.address.consumer_group, link.address.partition,
-                                      epoch, reader.token))
-    return refuse(link.id, kEpochTooLow);
+  switch (services_port_.claim_partition(hub, link.address.consumer_group, link.address.partition,
+                                         epoch, reader.token)) {
+    case PartitionGrant::granted:
+      break;
+    case PartitionGrant::epoch_reads:
+      return refuse(link.id, kEpochTooLow);
+    case PartitionGrant::too_many_readers:
+      return refuse(link.id, kTooManyReaders);
+  }
   accept(std::move(link), 0);
 }
 

@@ -388,10 +388,16 @@ TEST_F(AmqpServiceTest, EpochsDisplaceReaders) {
   hear(ReaderDisplaced{token});
   EXPECT_EQ(link.failure->condition, "amqp:link:stolen");
   EXPECT_EQ(hub_.released, (std::vector<Token>{token}));
-  hub_.allow_claims = false;
+  hub_.grant = PartitionGrant::epoch_reads;
   ClientLink& late = reader("", 10);
   EXPECT_EQ(hub_.claimed.back(), "$Default/1/none");
   EXPECT_EQ(late.failure->condition, "amqp:link:stolen");
+  EXPECT_EQ(hub_.released.size(), 1U);
+  // What Event Hubs says to one too many; "stolen" would make its client give up for another's
+  // sake.
+  hub_.grant = PartitionGrant::too_many_readers;
+  ClientLink& sixth = reader("", 10);
+  EXPECT_EQ(sixth.failure->condition, "amqp:resource-limit-exceeded");
   EXPECT_EQ(hub_.released.size(), 1U);
 }
 

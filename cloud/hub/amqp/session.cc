@@ -29,6 +29,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kBadFilter, HubErrorCode::argument_invalid},
     {&kNoSuchPartition, HubErrorCode::partition_not_found},
     {&kEpochTooLow, HubErrorCode::link_creation_conflict},
+    {&kTooManyReaders, HubErrorCode::iot_hub_quota_exceeded},
     {&kQueueOverflow, HubErrorCode::throttling_exception},
     {&kBadRequest, HubErrorCode::argument_invalid},
     {&kBadValue, HubErrorCode::argument_invalid},
@@ -513,7 +514,7 @@ amqp::Condition AmqpSession::condition(const Error& why) {
   const std::string tracking = tracking_id();
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
-  if (why.is(kTooManyCbsLinks)) name = "amqp:resource-limit-exceeded";
+  if (why.is(kTooManyCbsLinks) || why.is(kTooManyReaders)) name = "amqp:resource-limit-exceeded";
   const std::string words =
       is_about_credentials(why) ? "the client is not authorized" : std::string(why.info().what);
   return {std::move(name),

@@ -50,6 +50,12 @@ struct EventPage {
   bool at_end = false;     // nothing more is durable now
 };
 
+enum class PartitionGrant {
+  granted,
+  epoch_reads,       // a reader with an epoch, or with a higher one, reads already
+  too_many_readers,  // without an epoch, of one consumer group
+};
+
 class ServicePort {
  public:
   virtual ~ServicePort() = default;
@@ -75,10 +81,10 @@ class ServicePort {
   // Answered by EventsRead: when `at_end` is set, EventsArrived comes once there is more.
   virtual void read_events(const iothub::HubName& hub, const EventQuery& query, Token token) = 0;
   // A reader with an epoch displaces those with a lower one, and those without: they hear
-  // ReaderDisplaced. False: a higher epoch reads already.
-  virtual bool claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
-                               unsigned partition, std::optional<std::int64_t> epoch,
-                               Token reader) = 0;
+  // ReaderDisplaced.
+  virtual PartitionGrant claim_partition(const iothub::HubName& hub,
+                                         const std::string& consumer_group, unsigned partition,
+                                         std::optional<std::int64_t> epoch, Token reader) = 0;
   virtual void release_partition(const iothub::HubName& hub, const std::string& consumer_group,
                                  unsigned partition, Token reader) = 0;
 };

@@ -121,16 +121,16 @@ void Worker::read_events(Connection& from, const iothub::HubName& hub, const Eve
                       answer_with<EventsRead, EventPage>(from, token));
 }
 
-bool Worker::claim_partition(Connection& from, const iothub::HubName& hub,
-                             const std::string& consumer_group, unsigned partition,
-                             std::optional<std::int64_t> epoch, Token reader) {
+PartitionGrant Worker::claim_partition(Connection& from, const iothub::HubName& hub,
+                                       const std::string& consumer_group, unsigned partition,
+                                       std::optional<std::int64_t> epoch, Token reader) {
   from.claims_partitions = true;
   const auto outcome =
       shared_.claims.claim(hub, consumer_group, partition, epoch, {from.self, reader});
   for (const auto& displaced : outcome.displaced)
     shared_.inboxes[displaced.owner.worker]->post(
         ForSession{displaced.owner, ReaderDisplaced{displaced.token}});
-  return outcome.granted;
+  return outcome.grant;
 }
 
 void Worker::release_partition(Connection& from, const iothub::HubName& hub,
