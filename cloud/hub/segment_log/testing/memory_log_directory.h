@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,9 @@ struct DiskFaults {
   bool sync_fails = false;
   bool truncate_fails = false;
   bool create_fails = false;
+  bool remove_fails = false;
+  // Called while a file is truncated, synced or removed: what happens while the disk hangs.
+  std::function<void()> meanwhile = {};
 };
 
 // The state of the disk; survives the directory objects that show it. Thread-safe.
@@ -32,6 +36,14 @@ class MemoryDisk {
   DiskFaults faults;
   std::map<std::string, std::shared_ptr<FileState>> files;
 
+  void hang() {
+    std::function<void()> meanwhile;
+    {
+      const std::lock_guard lock(mutex);
+      meanwhile = faults.meanwhile;
+    }
+    if (meanwhile) meanwhile();
+  }
   void set_faults(const DiskFaults& wanted) {
     const std::lock_guard lock(mutex);
     faults = wanted;
@@ -69,12 +81,14 @@ class MemoryLogFile final : public LogFile {
     return size;
   }
   Status sync() override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->faults.sync_fails) return Error(kLogIoFailed, "injected");
     file_->synced_size = file_->written.size();
     return {};
   }
   Status truncate(std::uint64_t size_bytes) override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->faults.truncate_fails) return Error(kLogIoFailed, "injected");
     file_->written.resize(size_bytes);
@@ -130,7 +144,9 @@ class MemoryLogDirectory final : public LogDirectory {
     return {};
   }
   Status remove(const std::string& name) override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
+    if (disk_->faults.remove_fails) return Error(kLogIoFailed, "injected");
     if (disk_->files.erase(name) == 0) return Error(kLogIoFailed, "no file " + name);
     return {};
   }
