@@ -3,6 +3,7 @@
 
 #include "cloud/hub/amqp/mapping.h"
 #include "cloud/hub/amqp/session.h"
+#include "common/base/ascii.h"
 
 namespace pavise::hub {
 namespace {
@@ -17,11 +18,6 @@ constexpr std::string_view kPartitionType = "com.microsoft:partition";
 
 Value symbol(std::string_view text) {
   return Value(Symbol{std::string(text)});
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 // Which side sends at an address.
@@ -49,7 +45,7 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
   if (link.address.kind == Address::Kind::event_redirect) return redirect(link, *principal);
   // The entity's name is the hub's.
   if (link.address.of_events() && !link.address.entity.empty() &&
-      !same_name(link.address.entity, principal->hub.text()))
+      !equal_folded(link.address.entity, principal->hub.text()))
     return refuse(link.id, kUnknownAddress);
   ends_at(principal->expires_ms);
   link.hub_created_ms = services_port_.created_ms(principal->hub);
@@ -153,9 +149,9 @@ void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
   const std::string type = text("type");
   const unsigned partitions = services_port_.partition_count(hub);
   if (text("operation") != "READ" || (type != kEventHubType && type != kPartitionType))
-    return answer_management(link, correlation, 400, "Bad Request", Value(), reply_to);
-  if (const std::string name = text("name"); !same_name(name, hub.text()))
-    return answer_management(link, correlation, 404, "Not Found", Value(), reply_to);
+    return answer_management(correlation, 400, "Bad Request", Value(), reply_to);
+  if (const std::string name = text("name"); !equal_folded(name, hub.text()))
+    return answer_management(correlation, 404, "Not Found", Value(), reply_to);
   if (type == kEventHubType) {
     amqp::Array ids;
     for (unsigned i = 0; i < partitions; ++i) ids.items.emplace_back(std::to_string(i));
@@ -165,24 +161,23 @@ void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
                    {Value("partition_count"), Value(static_cast<std::int32_t>(partitions))},
                    {Value("partition_ids"), Value(std::move(ids))},
                    {Value("georeplication_factor"), Value(std::int32_t{1})}};
-    return answer_management(link, correlation, 200, "OK", Value(std::move(body)), reply_to);
+    return answer_management(correlation, 200, "OK", Value(std::move(body)), reply_to);
   }
   const auto partition = Address::parse("x/ConsumerGroups/x/Partitions/" + text("partition"));
   if (!partition || partition->partition >= partitions)
-    return answer_management(link, correlation, 404, "Not Found", Value(), reply_to);
+    return answer_management(correlation, 404, "Not Found", Value(), reply_to);
   const auto token = ask({.kind = Request::Kind::partition,
                           .link = link.id,
                           .delivery = partition->partition,
                           .device = reply_to,
                           .correlation = correlation});
-  if (!token) return answer_management(link, correlation, 429, "Busy", Value(), reply_to);
+  if (!token) return answer_management(correlation, 429, "Busy", Value(), reply_to);
   services_port_.describe_partition(hub, partition->partition, *token);
 }
 
-void AmqpSession::answer_management(const Link& requests, const Value& correlation, int status,
+void AmqpSession::answer_management(const Value& correlation, int status,
                                     std::string_view description, Value body,
                                     std::string_view reply_to) {
-  (void)requests;
   Link* link = find_answers(Address::Kind::event_management, reply_to);
   if (link == nullptr) return;
   amqp::Message message;
@@ -204,7 +199,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
   if (link == nullptr) return;
   if (request->kind == Request::Kind::partition) {
     if (!event.info)
-      return answer_management(*link, request->correlation, 503, "Busy", Value(), request->device);
+      return answer_management(request->correlation, 503, "Busy", Value(), request->device);
     const PartitionInfo& info = *event.info;
     const std::int64_t last = info.empty ? -1 : static_cast<std::int64_t>(info.last_offset);
     amqp::Map body{
@@ -216,7 +211,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
         {Value("last_enqueued_offset"), Value(std::to_string(last))},
         {Value("last_enqueued_time_utc"), Value(amqp::Timestamp{info.last_enqueued_ms})},
         {Value("is_partition_empty"), Value(info.empty)}};
-    return answer_management(*link, request->correlation, 200, "OK", Value(std::move(body)),
+    return answer_management(request->correlation, 200, "OK", Value(std::move(body)),
                              request->device);
   }
   Reader& reader = *link->reader;

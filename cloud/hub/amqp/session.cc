@@ -326,7 +326,7 @@ void AmqpSession::take(amqp::MessageReceived& event) {
   engine_.grant(event.link, 1);
   switch (link->address.kind) {
     case Address::Kind::cbs:
-      return put_token(*link, *message);
+      return put_token(*message);
     case Address::Kind::twin:
       return take_twin_request(*link, *message);
     case Address::Kind::methods:
@@ -404,7 +404,7 @@ void AmqpSession::establish() {
   engine_.admit();
 }
 
-void AmqpSession::put_token(Link& link, amqp::Message& request) {
+void AmqpSession::put_token(amqp::Message& request) {
   const amqp::Map& properties = request.application_properties;
   const auto text = [&](std::string_view name) -> std::string_view {
     const amqp::Value* value = amqp::find(properties, name);
@@ -427,7 +427,6 @@ void AmqpSession::put_token(Link& link, amqp::Message& request) {
   const std::string reply_to = request.properties.reply_to.value_or("");
   Link* answers = find_answers(Address::Kind::cbs, reply_to);
   if (answers == nullptr) return;
-  (void)link;
   amqp::Message reply;
   reply.properties.correlation_id = request.properties.message_id;
   if (!reply_to.empty()) reply.properties.to = reply_to;

@@ -150,7 +150,7 @@ class AmqpSession final : public ProtocolSession {
   void take(amqp::ConnectionClosed& event);
   void establish();  // the client has proved who it is
   void attach_cbs(Link link);
-  void put_token(Link& link, amqp::Message& request);
+  void put_token(amqp::Message& request);
   void accept(Link link, unsigned credit, std::size_t message_size_max = amqp::kMessageSizeMax);
   void refuse(amqp::LinkId link, const Error& why);
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
@@ -200,9 +200,8 @@ class AmqpSession final : public ProtocolSession {
   void redirect(const Link& link, const Principal& principal);
   void take_service_message(Link& link, amqp::MessageReceived& event, amqp::Message& message);
   void take_management_request(Link& link, amqp::Message& request);
-  void answer_management(const Link& requests, const amqp::Value& correlation, int status,
-                         std::string_view description, amqp::Value body,
-                         std::string_view reply_to = {});
+  void answer_management(const amqp::Value& correlation, int status, std::string_view description,
+                         amqp::Value body, std::string_view reply_to = {});
   void serve_reader(Link& link);
   void hear(MessageSent& event);
   void hear(ServiceMessageWaiting& event);
