@@ -168,6 +168,19 @@ TEST(Recovery, WhatWasRecoveredSurvivesAPowerCut) {
   }
 }
 
+// As above, but killed before the new segment's name was on the medium: the start writes into it.
+TEST(Recovery, ASegmentsNameIsOnTheMediumBeforeItIsWrittenTo) {
+  const Written written;
+  const auto disk = written.disk->copy();
+  disk->files.begin()->second->name_synced = false;
+  {
+    auto log = *open_on(disk);
+    put(*log, {"seven"});
+  }
+  const auto log = *open_on(disk->after_power_cut(0));
+  EXPECT_EQ(log->durable_end(), 7U);
+}
+
 // A payload that looks like a record must not make a torn tail look like an acknowledged one.
 TEST(Recovery, ARecordInsideAPayloadIsNotBelieved) {
   const Written other;

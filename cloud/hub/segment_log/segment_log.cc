@@ -52,6 +52,8 @@ Status SegmentLog::recover() {
     PAVISE_TRY_ASSIGN(const Offset end, segments_[i - 1]->recover());
     if (end > next_offset_) return Error(kLogCorrupt, "segments overlap");
   }
+  // Whoever was killed may have named a segment and not come to sync that.
+  PAVISE_TRY(directory_->sync());
   durable_end_ = next_offset_;
   pending_first_ = next_offset_;
   return {};

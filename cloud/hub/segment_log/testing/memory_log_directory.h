@@ -30,6 +30,7 @@ class MemoryDisk {
   struct FileState {
     Bytes written;
     std::size_t synced_size = 0;
+    bool name_synced = false;  // the folder was synced since it has its name
   };
 
   std::mutex mutex;
@@ -48,11 +49,13 @@ class MemoryDisk {
     const std::lock_guard lock(mutex);
     faults = wanted;
   }
-  // A power cut: of what was not synced, only `kept_bytes` remain in each file.
+  // A power cut: of what was not synced, only `kept_bytes` remain in each file, and no file whose
+  // name was not synced.
   std::shared_ptr<MemoryDisk> after_power_cut(std::size_t kept_bytes) {
     const std::lock_guard lock(mutex);
     auto out = std::make_shared<MemoryDisk>();
     for (const auto& [name, file] : files) {
+      if (!file->name_synced) continue;
       auto copy = std::make_shared<FileState>(*file);
       copy->written.resize(std::min(copy->written.size(), file->synced_size + kept_bytes));
       copy->synced_size = copy->written.size();
@@ -60,7 +63,12 @@ class MemoryDisk {
     }
     return out;
   }
-  std::shared_ptr<MemoryDisk> copy() { return after_power_cut(SIZE_MAX / 2); }
+  std::shared_ptr<MemoryDisk> copy() {
+    const std::lock_guard lock(mutex);
+    auto out = std::make_shared<MemoryDisk>();
+    for (const auto& [name, file] : files) out->files[name] = std::make_shared<FileState>(*file);
+    return out;
+  }
 };
 
 class MemoryLogFile final : public LogFile {
@@ -140,6 +148,7 @@ class MemoryLogDirectory final : public LogDirectory {
     auto node = disk_->files.extract(from);
     if (node.empty()) return Error(kLogIoFailed, "no file " + from);
     node.key() = to;
+    node.mapped()->name_synced = false;
     disk_->files.insert(std::move(node));
     return {};
   }
@@ -150,7 +159,11 @@ class MemoryLogDirectory final : public LogDirectory {
     if (disk_->files.erase(name) == 0) return Error(kLogIoFailed, "no file " + name);
     return {};
   }
-  Status sync() override { return {}; }
+  Status sync() override {
+    const std::lock_guard lock(disk_->mutex);
+    for (const auto& [name, file] : disk_->files) file->name_synced = true;
+    return {};
+  }
 
  private:
   Result<std::unique_ptr<LogFile>> file_of(std::shared_ptr<MemoryDisk::FileState> state) {
