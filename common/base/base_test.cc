@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/ascii.h"
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -115,6 +116,19 @@ TEST(TimeText, UtcWithMilliseconds) {
   EXPECT_EQ(utc_text(253'402'300'799'999), "9999-12-31T23:59:59.999Z");
   for (const UnixMillis never : {UnixMillis{0}, UnixMillis{-1}, UnixMillis{253'402'300'800'000}})
     EXPECT_EQ(utc_text(never), "0001-01-01T00:00:00Z");
+}
+
+TEST(Ascii, OnlyLettersAreFolded) {
+  for (int c = 0; c < 256; ++c) {
+    const auto plain = static_cast<char>(c);
+    const char expected = c >= 65 && c <= 90 ? static_cast<char>(c + 32) : plain;
+    EXPECT_EQ(ascii_lower(plain), expected) << c;
+  }
+  EXPECT_TRUE(equal_folded("Plant-1.Hub", "pLANT-1.hUB"));
+  EXPECT_TRUE(equal_folded("", ""));
+  EXPECT_FALSE(equal_folded("plant", "plants"));
+  EXPECT_FALSE(equal_folded("[", "{")) << "neighbours of letters";
+  EXPECT_FALSE(equal_folded("\xc3\x84", "\xc3\xa4")) << "not of ASCII";
 }
 
 }  // namespace

@@ -4,14 +4,6 @@
 #include <charconv>
 
 namespace pavise::http1 {
-namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-}  // namespace
-
 int status_of(const Error& error) {
   if (error.is(kTargetTooLong)) return 414;
   if (error.is(kHeadTooLarge)) return 431;
@@ -25,7 +17,7 @@ int status_of(const Error& error) {
 bool is_token(std::string_view text) {
   if (text.empty()) return false;
   return std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
            std::string_view("!#$%&'*+-.^_`|~").contains(c);
   });
 }
@@ -39,12 +31,8 @@ bool is_field_text(std::string_view text) {
 
 std::string lowered(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), lower);
+  std::ranges::transform(out, out.begin(), ascii_lower);
   return out;
-}
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/ascii.h"
 #include "common/base/result.h"
 
 namespace pavise::http1 {
@@ -43,7 +44,7 @@ bool is_token(std::string_view text);
 // No control characters except tab: what a header value may hold.
 bool is_field_text(std::string_view text);
 std::string lowered(std::string_view text);
-bool equal_folded(std::string_view a, std::string_view b);
+using pavise::equal_folded;
 // Without leading and trailing spaces and tabs.
 std::string_view trimmed(std::string_view text);
 // True if a comma-separated list holds the item, without case (Connection, Upgrade).

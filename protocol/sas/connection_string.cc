@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "protocol/iothub/identity.h"
 #include "protocol/sas/key.h"
 #include "protocol/sas/token.h"
@@ -13,18 +14,10 @@ namespace {
 
 constexpr std::string_view kScheme = "sb://";
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_host(std::string_view text) {
   return !text.empty() && text.size() <= kHostNameSizeMax && std::ranges::all_of(text, [](char c) {
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
+    return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
   });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/ascii.h"
 #include "common/crypto/crypto.h"
 #include "protocol/iothub/percent.h"
 
@@ -10,14 +11,6 @@ namespace pavise::sas {
 namespace {
 
 constexpr std::string_view kScheme = "SharedAccessSignature ";
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 Digest256 sign(ByteView key, KeyForm form, std::string_view text) {
   if (form == KeyForm::decoded) return crypto::hmac_sha256(key, as_bytes(text));

@@ -5,6 +5,7 @@
 
 #include "cloud/hub/access/x509_check.h"
 #include "cloud/hub/session/close_reasons.h"
+#include "common/base/ascii.h"
 #include "protocol/sas/token.h"
 
 namespace pavise::hub {
@@ -13,11 +14,6 @@ namespace {
 constexpr auto kDeviceConnect = static_cast<Rights>(Right::device_connect);
 // Tokens may be made for years; this is only so that the arithmetic in milliseconds is safe.
 constexpr UnixSeconds kLatestExpiryS = UnixSeconds{1} << 52;
-
-bool same_host(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 UnixMillis to_millis(UnixSeconds seconds) {
   return std::min(seconds, kLatestExpiryS) * 1000;
@@ -43,7 +39,7 @@ HubGatekeeper::HubGatekeeper(const store::IdentityIndex& index,
     : index_(index), authority_(authority), service_host_(std::move(service_host)), clock_(clock) {}
 
 bool HubGatekeeper::is_service_host(std::string_view host) const {
-  return same_host(host, service_host_);
+  return equal_folded(host, service_host_);
 }
 
 Result<Principal> HubGatekeeper::authenticate(const Claim& claim, const TlsPeer& peer) {

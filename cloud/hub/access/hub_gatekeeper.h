@@ -30,9 +30,6 @@ class HubGatekeeper final : public Gatekeeper {
   void rights_changed(const RightsChanged& change) const;
 
  private:
-  struct Named;  // what the claim names
-
-  Result<Principal> by_certificate(const Claim& claim, const TlsPeer& peer) const;
   Result<Principal> attested(const Claim& claim, const security::AdmittedDevice& device,
                              std::string_view host) const;
   Result<Principal> by_own_certificate(const Claim& claim, const TlsPeer& peer,

@@ -4,18 +4,11 @@
 #include <charconv>
 #include <span>
 
+#include "common/base/ascii.h"
 #include "protocol/iothub/percent.h"
 
 namespace pavise::hub {
 namespace {
-
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-bool same(std::string_view text, std::string_view fixed) {
-  return std::ranges::equal(text, fixed, {}, lower, lower);
-}
 
 // Length of "{scheme}://" at the start; 0: none.
 std::size_t scheme_size(std::string_view text) {
@@ -40,14 +33,14 @@ Result<std::vector<std::string>> split(std::string_view path) {
 using Segments = std::span<const std::string>;
 
 bool are(Segments segments, std::initializer_list<std::string_view> fixed) {
-  return std::ranges::equal(segments, fixed, same);
+  return std::ranges::equal(segments, fixed, equal_folded);
 }
 
 Result<Address> of_device(Segments path) {
   Address out;
   out.device = path[1];
   path = path.subspan(2);
-  if (path.size() > 2 && same(path[0], "modules")) {
+  if (path.size() > 2 && equal_folded(path[0], "modules")) {
     out.module_id = path[1];
     path = path.subspan(2);
   }
@@ -68,11 +61,12 @@ Result<Address> of_device(Segments path) {
 Result<Address> of_events(Segments path) {
   Address out;
   out.entity = path[0];
-  if (path.size() == 2 && same(path[1], "$management")) {
+  if (path.size() == 2 && equal_folded(path[1], "$management")) {
     out.kind = Address::Kind::event_management;
     return out;
   }
-  if (path.size() != 5 || !same(path[1], "consumergroups") || !same(path[3], "partitions"))
+  if (path.size() != 5 || !equal_folded(path[1], "consumergroups") ||
+      !equal_folded(path[3], "partitions"))
     return kUnknownAddress;
   out.kind = Address::Kind::event_partition;
   out.consumer_group = path[2];
@@ -99,7 +93,7 @@ Result<Address> Address::parse(std::string_view text) {
   if (path.empty()) return kUnknownAddress;
   if (are(path, {"$cbs"})) return Address{cbs};
   if (are(path, {"$management"})) return Address{event_management};
-  if (path.size() >= 3 && same(path[0], "devices")) return hub::of_device(path);
+  if (path.size() >= 3 && equal_folded(path[0], "devices")) return hub::of_device(path);
   if (are(path, {"messages", "devicebound"})) return Address{service_messages};
   if (are(path, {"messages", "servicebound", "feedback"})) return Address{feedback};
   if (are(path, {"messages", "servicebound", "filenotifications"}))
@@ -118,7 +112,7 @@ Result<Audience> Audience::parse(std::string_view text) {
   }
   Audience out;
   if (const std::size_t scheme = scheme_size(text); scheme != 0) {
-    out.event_hub = same(text.substr(0, scheme), "sb://");
+    out.event_hub = equal_folded(text.substr(0, scheme), "sb://");
     text.remove_prefix(scheme);
   }
   const std::size_t end = text.find('/');

@@ -6,6 +6,7 @@
 #include "cloud/hub/session/auth_method.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/session/twin_status.h"
+#include "common/base/ascii.h"
 #include "protocol/twin/twin.h"
 
 namespace pavise::hub {
@@ -42,11 +43,6 @@ std::optional<std::uint64_t> call_of(const Value& correlation) {
   for (std::size_t i = 8; i < 16; ++i)
     call = call << 8U | std::to_integer<std::uint64_t>(uuid->bytes[i]);
   return uuid_of(call) == *uuid ? std::optional(call) : std::nullopt;
-}
-
-bool same_text(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 }  // namespace
@@ -93,8 +89,7 @@ void AmqpSession::attach_device(Link link) {
   auto principal = credentials_.device(link.address.device, link.address.module_id);
   if (!principal) return refuse(link.id, principal.error());
   if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
-  established_ = true;
-  opened_by_ms_ = INT64_MAX;
+  establish();
   const iothub::Identity identity = *principal->identity;
   ends_at(principal->expires_ms);
   auto [found, is_new] = devices_.try_emplace(identity.client_id(), Device{*principal, {}});
@@ -297,7 +292,7 @@ void AmqpSession::take_twin_request(Link& link, amqp::Message& request) {
   TwinRequest question;
   if (operation == "GET") {
     question.kind = TwinRequest::Kind::get;
-  } else if (operation == "PATCH" && same_text(resource, kReported)) {
+  } else if (operation == "PATCH" && equal_folded(resource, kReported)) {
     question.kind = TwinRequest::Kind::merge_reported;
     auto body = body_of(request);
     if (!body || body->size() > twin::kPatchTextMax)
@@ -312,7 +307,7 @@ void AmqpSession::take_twin_request(Link& link, amqp::Message& request) {
       question.if_version = static_cast<std::uint64_t>(*number);
     }
   } else if ((operation == "PUT" || operation == "DELETE") &&
-             same_text(resource, kDesiredNotifications)) {
+             equal_folded(resource, kDesiredNotifications)) {
     device.wants_desired = operation == "PUT";
     return answer_twin(device, correlation, 200, std::nullopt, {});
   } else {

@@ -63,4 +63,12 @@ inline constexpr ErrorInfo kBadValue{"PV-AMQ-077", Retry::never,
                                      "an application property is not a simple value",
                                      "Use text, numbers or booleans as property values."};
 
+inline constexpr ErrorInfo kTooManyCbsLinks{"PV-AMQ-078", Retry::never,
+                                            "a connection has more links to $cbs than the limit",
+                                            "Put all tokens over one pair of links."};
+inline constexpr ErrorInfo kTooManyReaders{"PV-AMQ-079", Retry::later,
+                                           "a consumer group has as many readers of the partition "
+                                           "as may be",
+                                           "Close one, or read with another consumer group."};
+
 }  // namespace pavise::hub

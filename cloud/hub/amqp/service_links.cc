@@ -3,6 +3,7 @@
 
 #include "cloud/hub/amqp/mapping.h"
 #include "cloud/hub/amqp/session.h"
+#include "common/base/ascii.h"
 
 namespace pavise::hub {
 namespace {
@@ -17,11 +18,6 @@ constexpr std::string_view kPartitionType = "com.microsoft:partition";
 
 Value symbol(std::string_view text) {
   return Value(Symbol{std::string(text)});
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 // Which side sends at an address.
@@ -45,18 +41,26 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
   auto principal = credentials_.service(link.address);
   if (!principal) return refuse(link.id, principal.error());
   if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
-  established_ = true;
-  opened_by_ms_ = INT64_MAX;
+  establish();
   if (link.address.kind == Address::Kind::event_redirect) return redirect(link, *principal);
   // The entity's name is the hub's.
   if (link.address.of_events() && !link.address.entity.empty() &&
-      !same_name(link.address.entity, principal->hub.text()))
+      !equal_folded(link.address.entity, principal->hub.text()))
     return refuse(link.id, kUnknownAddress);
   ends_at(principal->expires_ms);
+  link.hub_created_ms = services_port_.created_ms(principal->hub);
   link.service = *std::move(principal);
   if (link.address.kind == Address::Kind::event_partition)
     return attach_reader(std::move(link), event);
   accept(std::move(link), AmqpLimits::kRequestCredit);
+}
+
+// Whoever may use a hub may not use a later one of the same name: that may be another tenant's.
+bool AmqpSession::close_if_hub_is_gone(const Link& link) {
+  if (!link.service || services_port_.created_ms(link.service->hub) == link.hub_created_ms)
+    return false;
+  close_link(link.id, kUnknownAddress);
+  return true;
 }
 
 // Events are read at the Event Hubs-compatible address, which is ours again (reference D3).
@@ -77,6 +81,7 @@ void AmqpSession::redirect(const Link& link, const Principal& principal) {
 
 void AmqpSession::take_service_message(Link& link, amqp::MessageReceived& event,
                                        amqp::Message& message) {
+  if (close_if_hub_is_gone(link)) return;
   auto mapped = to_device_message(message);
   const auto token =
       mapped ? ask({.kind = Request::Kind::send, .link = link.id, .delivery = event.delivery})
@@ -132,6 +137,7 @@ void AmqpSession::hear(ServiceMessageOffered& event) {
 // --- Management of the event endpoint ------------------------------------------------------------
 
 void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
+  if (close_if_hub_is_gone(link)) return;
   const auto text = [&](std::string_view name) -> std::string {
     const Value* value = amqp::find(request.application_properties, name);
     if (value == nullptr) return {};
@@ -144,9 +150,9 @@ void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
   const std::string type = text("type");
   const unsigned partitions = services_port_.partition_count(hub);
   if (text("operation") != "READ" || (type != kEventHubType && type != kPartitionType))
-    return answer_management(link, correlation, 400, "Bad Request", Value(), reply_to);
-  if (const std::string name = text("name"); !same_name(name, hub.text()))
-    return answer_management(link, correlation, 404, "Not Found", Value(), reply_to);
+    return answer_management(correlation, 400, "Bad Request", Value(), reply_to);
+  if (const std::string name = text("name"); !equal_folded(name, hub.text()))
+    return answer_management(correlation, 404, "Not Found", Value(), reply_to);
   if (type == kEventHubType) {
     amqp::Array ids;
     for (unsigned i = 0; i < partitions; ++i) ids.items.emplace_back(std::to_string(i));
@@ -156,24 +162,23 @@ void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
                    {Value("partition_count"), Value(static_cast<std::int32_t>(partitions))},
                    {Value("partition_ids"), Value(std::move(ids))},
                    {Value("georeplication_factor"), Value(std::int32_t{1})}};
-    return answer_management(link, correlation, 200, "OK", Value(std::move(body)), reply_to);
+    return answer_management(correlation, 200, "OK", Value(std::move(body)), reply_to);
   }
   const auto partition = Address::parse("x/ConsumerGroups/x/Partitions/" + text("partition"));
   if (!partition || partition->partition >= partitions)
-    return answer_management(link, correlation, 404, "Not Found", Value(), reply_to);
+    return answer_management(correlation, 404, "Not Found", Value(), reply_to);
   const auto token = ask({.kind = Request::Kind::partition,
                           .link = link.id,
                           .delivery = partition->partition,
                           .device = reply_to,
                           .correlation = correlation});
-  if (!token) return answer_management(link, correlation, 429, "Busy", Value(), reply_to);
+  if (!token) return answer_management(correlation, 429, "Busy", Value(), reply_to);
   services_port_.describe_partition(hub, partition->partition, *token);
 }
 
-void AmqpSession::answer_management(const Link& requests, const Value& correlation, int status,
+void AmqpSession::answer_management(const Value& correlation, int status,
                                     std::string_view description, Value body,
                                     std::string_view reply_to) {
-  (void)requests;
   Link* link = find_answers(Address::Kind::event_management, reply_to);
   if (link == nullptr) return;
   amqp::Message message;
@@ -195,7 +200,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
   if (link == nullptr) return;
   if (request->kind == Request::Kind::partition) {
     if (!event.info)
-      return answer_management(*link, request->correlation, 503, "Busy", Value(), request->device);
+      return answer_management(request->correlation, 503, "Busy", Value(), request->device);
     const PartitionInfo& info = *event.info;
     const std::int64_t last = info.empty ? -1 : static_cast<std::int64_t>(info.last_offset);
     amqp::Map body{
@@ -207,7 +212,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
         {Value("last_enqueued_offset"), Value(std::to_string(last))},
         {Value("last_enqueued_time_utc"), Value(amqp::Timestamp{info.last_enqueued_ms})},
         {Value("is_partition_empty"), Value(info.empty)}};
-    return answer_management(*link, request->correlation, 200, "OK", Value(std::move(body)),
+    return answer_management(request->correlation, 200, "OK", Value(std::move(body)),
                              request->device);
   }
   Reader& reader = *link->reader;
@@ -234,16 +239,22 @@ void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
   reader.wants_metrics = std::ranges::count(event.desired_capabilities, kRuntimeMetric) != 0;
   if (start->by == StartAt::By::beginning) reader.next = 0;
   if (start->by == StartAt::By::offset) reader.next = start->offset;
-  if (!services_port_.claim_partition(hub, link.address.consumer_group, link.address.partition,
-                                      epoch, reader.token))
-    return refuse(link.id, kEpochTooLow);
+  switch (services_port_.claim_partition(hub, link.address.consumer_group, link.address.partition,
+                                         epoch, reader.token)) {
+    case PartitionGrant::granted:
+      break;
+    case PartitionGrant::epoch_reads:
+      return refuse(link.id, kEpochTooLow);
+    case PartitionGrant::too_many_readers:
+      return refuse(link.id, kTooManyReaders);
+  }
   accept(std::move(link), 0);
 }
 
 // Sends what was read, and reads on while there is credit. At most one page is held.
 void AmqpSession::serve_reader(Link& link) {
   Reader& reader = *link.reader;
-  if (reader.asked) return;
+  if (reader.asked || close_if_hub_is_gone(link)) return;
   const iothub::HubName& hub = link.service->hub;
   const unsigned partition = link.address.partition;
   const auto ask_hub = [&](Request::Kind kind) {
@@ -276,6 +287,7 @@ void AmqpSession::serve_reader(Link& link) {
   reader.info.reset();
   if (!can_send(link)) return;
   if (reader.at_end) return engine_.nothing_to_send(link.id);
+  reader.arrived = false;
   if (const auto token = ask_hub(Request::Kind::read))
     services_port_.read_events(hub, {.partition = partition, .from = *reader.next}, *token);
 }
@@ -298,7 +310,8 @@ void AmqpSession::hear(EventsRead& event) {
   reader.asked = false;
   if (!event.page) return close_link(link->id, event.page.error());
   reader.next = event.page->next;
-  reader.at_end = event.page->at_end;
+  // Who was told while its page was read is not told again of the same records.
+  reader.at_end = event.page->at_end && !reader.arrived;
   for (Record& record : event.page->records) reader.page.push_back(std::move(record));
   serve_reader(*link);
 }
@@ -307,6 +320,7 @@ void AmqpSession::hear(EventsArrived&) {
   for (auto& [id, link] : links_) {
     if (!link.reader) continue;
     link.reader->at_end = false;
+    link.reader->arrived = true;
     unserved_.insert(id);
   }
 }

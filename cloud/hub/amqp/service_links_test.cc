@@ -273,6 +273,37 @@ TEST_F(AmqpServiceTest, ReadsOnUntilTheEndAndAgainWhenMoreArrives) {
   EXPECT_EQ(hub_.reads[3].first.from, 51U);
 }
 
+// The commit's word overtakes the page that was read before it.
+TEST_F(AmqpServiceTest, EventsThatArriveDuringAReadAreReadNext) {
+  ClientLink& link = reader("");
+  hear(EventsArrived{});
+  EXPECT_EQ(hub_.reads.size(), 1U);
+  answer_read({}, 5, true);
+  ASSERT_EQ(hub_.reads.size(), 2U);
+  EXPECT_EQ(hub_.reads[1].first.from, 5U);
+  answer_read({record(5)}, 6, true);
+  EXPECT_EQ(link.received.size(), 1U);
+  EXPECT_EQ(hub_.reads.size(), 2U) << "the end is the end again";
+  hear(EventsArrived{});
+  EXPECT_EQ(hub_.reads.size(), 3U);
+}
+
+// One word wakes all readers of a connection, whatever each of them waits for.
+TEST_F(AmqpServiceTest, EventsThatArriveWhileAllReadersReadWakeThemAll) {
+  reader("");
+  reader("");
+  ASSERT_EQ(hub_.reads.size(), 2U);
+  hear(EventsArrived{});
+  const auto reads = hub_.reads;
+  for (const auto& [query, token] : reads) hear(EventsRead{token, EventPage{{}, 5, true}});
+  ASSERT_EQ(hub_.reads.size(), 4U);
+  hear(EventsRead{hub_.reads[2].second, EventPage{{}, 6, true}});
+  hear(EventsArrived{});  // one waits, one reads
+  ASSERT_EQ(hub_.reads.size(), 5U);
+  hear(EventsRead{hub_.reads[3].second, EventPage{{}, 6, true}});
+  EXPECT_EQ(hub_.reads.size(), 6U);
+}
+
 TEST_F(AmqpServiceTest, CreditHoldsReadingBack) {
   ClientLink& link = reader("", 2);
   answer_read({record(0), record(1), record(2)}, 3, false);
@@ -357,10 +388,16 @@ TEST_F(AmqpServiceTest, EpochsDisplaceReaders) {
   hear(ReaderDisplaced{token});
   EXPECT_EQ(link.failure->condition, "amqp:link:stolen");
   EXPECT_EQ(hub_.released, (std::vector<Token>{token}));
-  hub_.allow_claims = false;
+  hub_.grant = PartitionGrant::epoch_reads;
   ClientLink& late = reader("", 10);
   EXPECT_EQ(hub_.claimed.back(), "$Default/1/none");
   EXPECT_EQ(late.failure->condition, "amqp:link:stolen");
+  EXPECT_EQ(hub_.released.size(), 1U);
+  // What Event Hubs says to one too many; "stolen" would make its client give up for another's
+  // sake.
+  hub_.grant = PartitionGrant::too_many_readers;
+  ClientLink& sixth = reader("", 10);
+  EXPECT_EQ(sixth.failure->condition, "amqp:resource-limit-exceeded");
   EXPECT_EQ(hub_.released.size(), 1U);
 }
 
@@ -388,6 +425,31 @@ TEST_F(AmqpServiceTest, AFailedReadClosesTheLink) {
   ClientLink& link = reader("");
   hear(EventsRead{hub_.reads.at(0).second, Error(kNotStored)});
   EXPECT_EQ(link.failure->condition, "com.microsoft:timeout");
+}
+
+// Its links were granted for the hub that is gone.
+TEST_F(AmqpServiceTest, NothingIsDoneInALaterHubOfTheSameName) {
+  ClientLink& read = reader("");
+  ClientLink& feedback = receive_link("/messages/serviceBound/feedback", 0);
+  ClientLink& messages = send_link("/messages/devicebound");
+  ClientLink& management = send_link("plant-1/$management");
+  ASSERT_EQ(hub_.reads.size(), 1U);
+  ++hub_.created;
+  answer_read({}, 1, false);
+  EXPECT_EQ(read.failure->condition, "amqp:not-found");
+  EXPECT_EQ(hub_.reads.size(), 1U);
+  client_.flow(feedback, 5);
+  exchange();
+  EXPECT_EQ(feedback.failure->condition, "amqp:not-found");
+  EXPECT_TRUE(hub_.asked.empty());
+  amqp::Message message = data("x");
+  message.properties.to = "/devices/d/messages/devicebound";
+  send(messages, message);
+  EXPECT_EQ(messages.failure->condition, "amqp:not-found");
+  EXPECT_TRUE(hub_.sent.empty());
+  send(management, data("x"));
+  EXPECT_EQ(management.failure->condition, "amqp:not-found");
+  EXPECT_EQ(closed(), "open");
 }
 
 // As @azure/event-hubs does it: a token for each address, signed for the event endpoint.

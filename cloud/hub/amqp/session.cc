@@ -20,6 +20,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kNoCredentials, HubErrorCode::iot_hub_unauthorized},
     {&kBadTokenRequest, HubErrorCode::argument_invalid},
     {&kTooManyTokens, HubErrorCode::iot_hub_max_cbs_token_exceeded},
+    {&kTooManyCbsLinks, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kGrantEnded, HubErrorCode::iot_hub_unauthorized},
     {&kLinkStolen, HubErrorCode::link_creation_conflict},
     {&kSuperseded, HubErrorCode::link_creation_conflict},
@@ -28,6 +29,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kBadFilter, HubErrorCode::argument_invalid},
     {&kNoSuchPartition, HubErrorCode::partition_not_found},
     {&kEpochTooLow, HubErrorCode::link_creation_conflict},
+    {&kTooManyReaders, HubErrorCode::iot_hub_quota_exceeded},
     {&kQueueOverflow, HubErrorCode::throttling_exception},
     {&kBadRequest, HubErrorCode::argument_invalid},
     {&kBadValue, HubErrorCode::argument_invalid},
@@ -231,7 +233,7 @@ void AmqpSession::take(amqp::SaslStarted& event) {
   if (password_at == std::string_view::npos) return engine_.sasl_done(false);
   const std::string_view user = response.substr(user_at + 1, password_at - user_at - 1);
   const auto principal = credentials_.plain(event.host, user, response.substr(password_at + 1));
-  established_ = principal.has_value();
+  if (principal) establish();
   engine_.sasl_done(established_);
   if (!principal) end(principal.error(), false);
 }
@@ -261,14 +263,13 @@ void AmqpSession::take(amqp::LinkOpened& event) {
             .address = *address,
             .client_sends = event.client_sends,
             .own_address = event.client_sends ? event.source : event.target};
-  if (address->kind == Address::Kind::cbs)
-    return accept(std::move(link), AmqpLimits::kRequestCredit);
+  if (address->kind == Address::Kind::cbs) return attach_cbs(std::move(link));
   if (address->of_device()) return attach_device(std::move(link));
   attach_service(std::move(link), event);
 }
 
-void AmqpSession::accept(Link link, unsigned credit) {
-  engine_.accept(link.id, credit);
+void AmqpSession::accept(Link link, unsigned credit, std::size_t message_size_max) {
+  engine_.accept(link.id, credit, message_size_max);
   const amqp::LinkId id = link.id;
   links_.emplace(id, std::move(link));
 }
@@ -334,7 +335,7 @@ void AmqpSession::take(amqp::MessageReceived& event) {
   engine_.grant(event.link, 1);
   switch (link->address.kind) {
     case Address::Kind::cbs:
-      return put_token(*link, *message);
+      return put_token(*message);
     case Address::Kind::twin:
       return take_twin_request(*link, *message);
     case Address::Kind::methods:
@@ -397,7 +398,22 @@ void AmqpSession::ends_at(UnixMillis expires_ms) {
 
 // --- $cbs ----------------------------------------------------------------------------------------
 
-void AmqpSession::put_token(Link& link, amqp::Message& request) {
+void AmqpSession::attach_cbs(Link link) {
+  const auto is_cbs = [](const auto& entry) {
+    return entry.second.address.kind == Address::Kind::cbs;
+  };
+  if (std::ranges::count_if(links_, is_cbs) >= std::ptrdiff_t{AmqpLimits::kCbsLinksMax})
+    return refuse(link.id, kTooManyCbsLinks);
+  accept(std::move(link), AmqpLimits::kRequestCredit, AmqpLimits::kCbsMessageSizeMax);
+}
+
+void AmqpSession::establish() {
+  established_ = true;
+  opened_by_ms_ = INT64_MAX;
+  engine_.admit();
+}
+
+void AmqpSession::put_token(amqp::Message& request) {
   const amqp::Map& properties = request.application_properties;
   const auto text = [&](std::string_view name) -> std::string_view {
     const amqp::Value* value = amqp::find(properties, name);
@@ -415,13 +431,11 @@ void AmqpSession::put_token(Link& link, amqp::Message& request) {
     status = principal.error().is(kTooManyTokens) ? 403 : 401;
     outcome = std::move(principal).error();
   } else {
-    established_ = true;
-    opened_by_ms_ = INT64_MAX;
+    establish();
   }
   const std::string reply_to = request.properties.reply_to.value_or("");
   Link* answers = find_answers(Address::Kind::cbs, reply_to);
   if (answers == nullptr) return;
-  (void)link;
   amqp::Message reply;
   reply.properties.correlation_id = request.properties.message_id;
   if (!reply_to.empty()) reply.properties.to = reply_to;
@@ -486,6 +500,7 @@ void AmqpSession::serve(Link& link) {
     case Address::Kind::device_messages:
     case Address::Kind::feedback:
     case Address::Kind::file_notifications:
+      if (close_if_hub_is_gone(link)) return;
       return ask_for_message(link);
     case Address::Kind::event_partition:
       return serve_reader(link);
@@ -507,6 +522,7 @@ amqp::Condition AmqpSession::condition(const Error& why) {
   const std::string tracking = tracking_id();
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
+  if (why.is(kTooManyCbsLinks) || why.is(kTooManyReaders)) name = "amqp:resource-limit-exceeded";
   const std::string words =
       is_about_credentials(why) ? "the client is not authorized" : std::string(why.info().what);
   return {std::move(name),

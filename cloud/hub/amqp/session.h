@@ -32,8 +32,11 @@ struct AmqpLimits {
   static constexpr unsigned kRequestCredit = 32;
   static constexpr std::size_t kTwinRequestsMax = 8;  // of one device
   static constexpr std::size_t kMethodCallsMax = 64;
-  static constexpr std::size_t kLocksMax = 16;       // messages under way on one link
-  static constexpr std::size_t kQueuedMax = 64;      // answers that wait for credit on one link
+  static constexpr std::size_t kLocksMax = 16;   // messages under way on one link
+  static constexpr std::size_t kQueuedMax = 64;  // answers that wait for credit on one link
+  // Of $cbs, where clients are strangers; official ones have two. A token fits many times.
+  static constexpr std::size_t kCbsLinksMax = 8;
+  static constexpr std::size_t kCbsMessageSizeMax = 16UL * 1024;
   static constexpr unsigned kRefusedMax = 64;        // attaches, then the connection ends
   static constexpr std::size_t kRequestsMax = 2048;  // that the hub has not answered
 };
@@ -87,8 +90,9 @@ class AmqpSession final : public ProtocolSession {
     std::optional<std::uint64_t> next = {};  // nullopt: the start is not known yet
     Token token = 0;                         // of claim_partition()
     bool wants_metrics = false;
-    bool asked = false;   // the hub works on something for it
-    bool at_end = false;  // nothing more is there; EventsArrived will come
+    bool asked = false;    // the hub works on something for it
+    bool at_end = false;   // nothing more is there; EventsArrived will come
+    bool arrived = false;  // EventsArrived came after the last read began: it may have missed some
     std::deque<Record> page = {};
     std::optional<PartitionInfo> info = {};
   };
@@ -99,8 +103,9 @@ class AmqpSession final : public ProtocolSession {
     std::string own_address = {};  // the client's terminus: where answers go
     Device* device = nullptr;
     std::optional<Principal> service = {};
-    std::deque<Bytes> queue = {};  // encoded, waiting for credit
-    bool asked = false;            // for a message
+    UnixMillis hub_created_ms = 0;  // of a service's: another hub may get that one's name
+    std::deque<Bytes> queue = {};   // encoded, waiting for credit
+    bool asked = false;             // for a message
     std::unordered_map<amqp::DeliveryId, std::string> locks = {};
     std::unique_ptr<Reader> reader = {};
   };
@@ -143,9 +148,10 @@ class AmqpSession final : public ProtocolSession {
   void take(amqp::MessageReceived& event);
   void take(amqp::MessageSettled& event);
   void take(amqp::ConnectionClosed& event);
+  void establish();  // the client has proved who it is
   void attach_cbs(Link link);
-  void put_token(Link& link, amqp::Message& request);
-  void accept(Link link, unsigned credit);
+  void put_token(amqp::Message& request);
+  void accept(Link link, unsigned credit, std::size_t message_size_max = amqp::kMessageSizeMax);
   void refuse(amqp::LinkId link, const Error& why);
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
@@ -191,13 +197,13 @@ class AmqpSession final : public ProtocolSession {
 
   // service_links.cc
   void attach_service(Link link, const amqp::LinkOpened& event);
+  bool close_if_hub_is_gone(const Link& link);
   void attach_reader(Link link, const amqp::LinkOpened& event);
   void redirect(const Link& link, const Principal& principal);
   void take_service_message(Link& link, amqp::MessageReceived& event, amqp::Message& message);
   void take_management_request(Link& link, amqp::Message& request);
-  void answer_management(const Link& requests, const amqp::Value& correlation, int status,
-                         std::string_view description, amqp::Value body,
-                         std::string_view reply_to = {});
+  void answer_management(const amqp::Value& correlation, int status, std::string_view description,
+                         amqp::Value body, std::string_view reply_to = {});
   void serve_reader(Link& link);
   void hear(MessageSent& event);
   void hear(ServiceMessageWaiting& event);

@@ -1,4 +1,6 @@
 // Opening a connection, showing who one is, and how it ends.
+#include <fstream>
+
 #include "cloud/hub/amqp/testing/session_fixture.h"
 #include "cloud/hub/session/close_reasons.h"
 
@@ -257,7 +259,7 @@ TEST_F(AmqpSessionTest, RefusalsSayWhyInTheWordsOfTheHub) {
 
 TEST_F(AmqpSessionTest, RefusedAttachesAreCounted) {
   open();
-  for (unsigned i = 0; i < AmqpLimits::kRefusedMax; ++i) send_link("/nowhere");
+  for (unsigned i = 0; i < AmqpLimits::kRefusedMax; ++i) client_.detach(send_link("/nowhere"));
   EXPECT_EQ(closed(), "open");
   send_link("/nowhere");
   EXPECT_EQ(closed(), kTooManyRefused.code);
@@ -365,6 +367,91 @@ TEST_F(AmqpSessionTest, NoiseEndsTheConnection) {
   session_.on_event(event, now_, out_);
   session_.on_time(now_, out_);
   session_.on_durable(9, out_);
+}
+
+// --- Strangers -----------------------------------------------------------------------------------
+
+TEST_F(AmqpSessionTest, FewLinksToCbs) {
+  open();
+  for (std::size_t i = 0; i < AmqpLimits::kCbsLinksMax; ++i)
+    EXPECT_TRUE(send_link("$cbs").attached) << i;
+  ClientLink& more = send_link("$cbs");
+  EXPECT_FALSE(more.attached);
+  EXPECT_EQ(more.failure->condition, "amqp:resource-limit-exceeded");
+  EXPECT_EQ(closed(), "open");
+}
+
+TEST_F(AmqpSessionTest, TokensAreSmallAlsoOnceAClientIsKnown) {
+  be_device();
+  ClientLink& link = send_link("$cbs");
+  EXPECT_EQ(link.max_message_size, AmqpLimits::kCbsMessageSizeMax);
+  client_.send_bytes(link, Bytes(AmqpLimits::kCbsMessageSizeMax));
+  exchange();
+  EXPECT_FALSE(link.detached);
+  client_.send_bytes(link, Bytes(AmqpLimits::kCbsMessageSizeMax + 1));
+  exchange();
+  EXPECT_EQ(link.failure->condition, "amqp:link:message-size-exceeded");
+  EXPECT_EQ(closed(), "open");
+}
+
+TEST_F(AmqpSessionTest, WhoIsKnownHasMoreRoom) {
+  open();
+  for (std::size_t i = 0; i < amqp::kStrangerSessionsMax - 1; ++i) client_.begin();
+  exchange();
+  EXPECT_EQ(closed(), "open");
+  be_device();
+  client_.begin();
+  client_.begin();
+  ClientLink& link = send_link("/devices/dev/messages/events");
+  const Bytes large(2 * amqp::kStrangerBytesMax);
+  amqp::Message message;
+  message.body = amqp::Message::Data{large};
+  send(link, message);
+  EXPECT_EQ(hub_.records.size(), 1U);
+  EXPECT_EQ(closed(), "open");
+}
+
+TEST_F(AmqpSessionTest, AStrangersManySessionsEndIt) {
+  open();
+  for (std::size_t i = 0; i < amqp::kStrangerSessionsMax + 1; ++i) client_.begin();
+  exchange();
+  EXPECT_EQ(closed(), amqp::kTooManySessions.code);
+}
+
+// What official clients and Proton sent, as it was captured: they stay within what strangers have.
+class EverybodysHub final : public FakeHub {
+ public:
+  Result<Principal> authenticate(const Claim& claim) override {
+    Principal out{.hub = *iothub::HubName::parse(kHubName),
+                  .tenant = *TenantId::parse("acme"),
+                  .identity = std::nullopt,
+                  .rights = 15,
+                  .expires_ms = expires_ms};
+    if (claim.device)
+      out.identity = iothub::Identity::make(out.hub, *claim.device, claim.module_id);
+    return out;
+  }
+};
+
+TEST(AmqpCaptures, StayWithinTheLimitsOfStrangers) {
+  for (const char* name : {"node_device", "node_service", "node_events", "proton_plain"}) {
+    std::ifstream file("cloud/hub/amqp/testdata/corpus/session_fuzz/" + std::string(name),
+                       std::ios::binary);
+    const std::string wire{std::istreambuf_iterator<char>(file), {}};
+    ASSERT_GT(wire.size(), 1U) << name;
+    EverybodysHub hub;
+    const SessionNow now{1'000, kStartWallMs};
+    AmqpSession session({.connection_id = "c"}, hub, hub, now);
+    Bytes out;
+    // In pieces, as it came: what the hub grants meanwhile was heard.
+    for (std::size_t at = 1; at < wire.size(); at += 64)
+      session.on_bytes(as_bytes(wire).subspan(at, std::min<std::size_t>(64, wire.size() - at)), now,
+                       out);
+    EXPECT_TRUE(session.established()) << name;
+    if (session.closed()) {
+      EXPECT_TRUE(session.closed()->is(kClientDisconnected)) << session.closed()->message();
+    }
+  }
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ void StoreData::settle_service_message(const iothub::HubName& hub, ServiceQueue 
 HubData::HubFacts StoreData::facts(const iothub::HubName& hub) {
   const auto known = queue_.store().index().hub(hub);
   if (known == nullptr) return {};
-  return {known->hub.settings.partition_count, known->hub.created_ms};
+  return {known->hub.settings.partition_count, known->hub.created_ms, known->hub.tenant.text()};
 }
 
 void StoreData::release_messages(LockOwner owner) {

@@ -197,5 +197,13 @@ TEST_F(StoreDataTest, AFeedbackBatchIsToldWhenItIsDue) {
   EXPECT_TRUE(feedback());
 }
 
+TEST_F(StoreDataTest, FactsSayWhoseHubItIs) {
+  const HubData::HubFacts facts = data_->facts(hub_);
+  EXPECT_EQ(facts.tenant, "acme");
+  EXPECT_EQ(facts.created_ms, clock_.now_ms());
+  run([this](store::HubTransaction& transaction) { return transaction.delete_hub(hub_, {}); });
+  EXPECT_EQ(data_->facts(hub_).tenant, "") << "a hub that is gone has no records";
+}
+
 }  // namespace
 }  // namespace pavise::hub

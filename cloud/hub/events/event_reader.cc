@@ -5,6 +5,15 @@
 #include "cloud/hub/events/partition.h"
 
 namespace pavise::hub {
+namespace {
+
+bool holds(const PartitionKey& key, const Record& record) {
+  return record.hub == key.hub.text() && record.tenant == key.tenant &&
+         record.time_ms >= key.created_ms &&
+         partition_of(record.device, key.partition_count) == key.partition;
+}
+
+}  // namespace
 
 EventReader::EventReader(SegmentLog& log, unsigned threads) : log_(log) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -51,8 +60,35 @@ void EventReader::read(PartitionKey key, EventQuery query, Done<EventPage> done)
 }
 
 void EventReader::describe(PartitionKey key, Done<PartitionInfo> done) {
-  submit<PartitionInfo>([this, key = std::move(key)] { return describe_now(key); },
-                        std::move(done));
+  if (key.partition >= key.partition_count || key.partition_count > kPartitionsMax)
+    return done(kPartitionUnknown);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_ && items_.size() < kEventReadsWaitingMax) {
+      items_.emplace_back([this, key = std::move(key), until = log_.durable_end(),
+                           done = std::move(done)] { describe_by_turns(key, until, done); });
+      work_.notify_one();
+      return;
+    }
+  }
+  done(kEventReadsBusy);
+}
+
+void EventReader::describe_by_turns(const PartitionKey& key, Offset until,
+                                    const Done<PartitionInfo>& done) {
+  const auto walked = walk(until);
+  if (!walked) return done(walked.error());
+  if (*walked) return done(tail_of(key));
+  {
+    // Behind all that waits. It was let in before, so the limit is not asked again.
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      items_.emplace_back([this, key, until, done] { describe_by_turns(key, until, done); });
+      work_.notify_one();
+      return;
+    }
+  }
+  done(kEventReadsBusy);
 }
 
 void EventReader::find(PartitionKey, UnixMillis at_or_after, Done<std::uint64_t> done) {
@@ -64,6 +100,7 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
   EventPage page;
   page.next = std::max<std::uint64_t>(query.from, log_.first_offset());
   std::size_t bytes = 0;
+  std::size_t scanned_bytes = 0;
   for (std::size_t scanned = 0; scanned < kEventsScannedMax;) {
     PAVISE_TRY_ASSIGN(auto records, log_.read(page.next));
     if (records.empty()) {
@@ -73,10 +110,13 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
     for (Record& record : records) {
       page.next = record.offset + 1;
       ++scanned;
-      if (record.hub != key.hub.text() ||
-          partition_of(record.device, key.partition_count) != key.partition)
+      const std::size_t size = record.payload.size() + record.properties.size();
+      scanned_bytes += size;
+      if (!holds(key, record)) {
+        if (scanned_bytes >= kEventsScannedBytesMax) return page;
         continue;
-      bytes += record.payload.size() + record.properties.size();
+      }
+      bytes += size;
       page.records.push_back(std::move(record));
       if (page.records.size() >= query.records_max || bytes >= query.bytes_max) return page;
     }
@@ -84,30 +124,29 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
   return page;
 }
 
-Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
-  if (key.partition >= key.partition_count) return kPartitionUnknown;
-  PartitionInfo out;
-  out.first_offset = log_.first_offset();
+Result<bool> EventReader::walk(Offset until) {
   const std::lock_guard lock(tails_mutex_);
-  walked_to_ = std::max(walked_to_, out.first_offset);
-  for (;;) {
-    PAVISE_TRY_ASSIGN(const auto records, log_.read(walked_to_));
-    if (records.empty()) break;
-    for (const Record& record : records) {
-      walked_to_ = record.offset + 1;
-      tails_[record.hub][record.device] = {record.offset, record.time_ms};
-    }
+  walked_to_ = std::max(walked_to_, log_.first_offset());
+  if (walked_to_ >= until) return true;
+  PAVISE_TRY_ASSIGN(const auto records, log_.read(walked_to_));
+  for (const Record& record : records) {
+    walked_to_ = record.offset + 1;
+    tails_.add(record);
   }
-  out.next_offset = walked_to_;
-  const auto hub = tails_.find(key.hub.text());
-  if (hub == tails_.end()) return out;
-  for (const auto& [device, tail] : hub->second) {
-    if (partition_of(device, key.partition_count) != key.partition) continue;
-    if (tail.last_offset < out.first_offset) continue;  // no longer kept
-    if (!out.empty && tail.last_offset <= out.last_offset) continue;
+  if (records.empty()) walked_to_ = until;
+  return walked_to_ >= until;
+}
+
+PartitionInfo EventReader::tail_of(const PartitionKey& key) {
+  PartitionInfo out;
+  const std::lock_guard lock(tails_mutex_);
+  out.first_offset = log_.first_offset();
+  out.next_offset = std::max(walked_to_, out.first_offset);
+  tails_.forget_before(out.first_offset);
+  if (const auto tail = tails_.find(key)) {
     out.empty = false;
-    out.last_offset = tail.last_offset;
-    out.last_enqueued_ms = tail.last_ms;
+    out.last_offset = tail->last_offset;
+    out.last_enqueued_ms = tail->last_ms;
   }
   return out;
 }

@@ -14,12 +14,13 @@ const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
 
 class EventReaderTest : public ::testing::Test {
  protected:
-  void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1") {
+  void append(const std::string& device, UnixMillis time_ms, std::string_view hub = "plant-1",
+              std::string_view tenant = "acme", std::string_view payload = "payload") {
     RecordBatch batch;
     ASSERT_TRUE(batch.add({.time_ms = time_ms,
-                           .tenant = "acme",
+                           .tenant = tenant,
                            .device = device,
-                           .payload = as_bytes(device),
+                           .payload = as_bytes(payload),
                            .hub = hub}));
     ASSERT_TRUE(log_->append_and_wait(batch));
   }
@@ -31,20 +32,21 @@ class EventReaderTest : public ::testing::Test {
   }
   Result<EventPage> read(unsigned partition, EventQuery query = {}, unsigned count = 4) {
     return wait_for<EventPage>([&](EventReader::Done<EventPage> done) {
-      reader_.read({kHub, partition, count}, query, std::move(done));
+      reader_.read({kHub, "acme", created_ms_, partition, count}, query, std::move(done));
     });
   }
   Result<PartitionInfo> describe(unsigned partition, unsigned count = 4) {
     return wait_for<PartitionInfo>([&](EventReader::Done<PartitionInfo> done) {
-      reader_.describe({kHub, partition, count}, std::move(done));
+      reader_.describe({kHub, "acme", created_ms_, partition, count}, std::move(done));
     });
   }
   std::uint64_t find(UnixMillis time_ms) {
     return *wait_for<std::uint64_t>([&](EventReader::Done<std::uint64_t> done) {
-      reader_.find({kHub, 0, 1}, time_ms, std::move(done));
+      reader_.find({kHub, "acme", created_ms_, 0, 1}, time_ms, std::move(done));
     });
   }
 
+  UnixMillis created_ms_ = 0;  // of the hub
   SystemClock clock_;
   std::unique_ptr<SegmentLog> log_ = *SegmentLog::open(
       std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
@@ -103,6 +105,77 @@ TEST_F(EventReaderTest, DescribesPartitionsAndFollowsTheLog) {
   const unsigned own = partition_of("dev", 4);
   EXPECT_FALSE(describe(own)->empty);
   EXPECT_TRUE(describe((own + 1) % 4)->empty);
+}
+
+TEST_F(EventReaderTest, AHubOfADeletedOnesNameReadsNothingOfThatOne) {
+  append("dev", 100, "plant-1", "evil");
+  append("dev", 900, "plant-1", "evil");
+  append("dev", 200);
+  created_ms_ = 500;
+  EXPECT_TRUE(read(0, {}, 1)->records.empty());
+  EXPECT_EQ(read(0, {}, 1)->next, 3U);
+  EXPECT_TRUE(describe(0, 1)->empty);
+  append("dev", 500);
+  append("dev", 600, "plant-1", "evil");
+  const auto page = read(0, {}, 1);
+  ASSERT_EQ(page->records.size(), 1U);
+  EXPECT_EQ(page->records[0].offset, 3U);
+  const auto info = describe(0, 1);
+  EXPECT_FALSE(info->empty);
+  EXPECT_EQ(info->last_offset, 3U);
+  EXPECT_EQ(info->last_enqueued_ms, 500);
+  EXPECT_LE(info->first_offset, info->last_offset);
+  created_ms_ = 501;
+  EXPECT_TRUE(describe(0, 1)->empty);
+}
+
+TEST_F(EventReaderTest, APageLooksAtNoMoreBytesThanItsTurnAllows) {
+  constexpr std::size_t kPayload = 256UL * 1024;
+  constexpr std::size_t kFull = kEventsScannedBytesMax / kPayload;
+  const std::string payload(kPayload, 'x');
+  for (std::size_t i = 0; i + 1 < kFull; ++i) append("dev", 1, "plant-2", "acme", payload);
+  append("dev", 1, "plant-2", "acme", payload.substr(1));
+  EXPECT_TRUE(read(0)->at_end) << "one byte below";
+  append("dev", 1, "plant-2", "acme", "x");
+  append("dev", 1, "plant-1", "acme");
+  const auto page = read(0, {}, 1);
+  EXPECT_TRUE(page->records.empty());
+  EXPECT_FALSE(page->at_end);
+  EXPECT_EQ(page->next, kFull + 1) << "it moves on";
+  const auto rest = read(0, {.from = page->next}, 1);
+  EXPECT_EQ(rest->records.size(), 1U);
+}
+
+// The walk over the whole log that a description may need.
+TEST_F(EventReaderTest, ALongWalkLetsOthersTakeTheirTurn) {
+  for (std::size_t n = 0; n < 3; ++n) {
+    RecordBatch batch;
+    for (std::size_t i = 0; i < ReadBudget{}.records_max; ++i)
+      ASSERT_TRUE(batch.add({.time_ms = 1, .tenant = "acme", .device = "dev", .hub = "plant-1"}));
+    ASSERT_TRUE(log_->append_and_wait(batch));
+  }
+  EventReader reader(*log_, 1);
+  const PartitionKey key{kHub, "acme", 0, 0, 1};
+  std::promise<void> busy;
+  reader.find(key, 0, [&](const auto&) { busy.get_future().wait(); });
+  std::string order;
+  std::promise<PartitionInfo> described;
+  reader.describe(key, [&](Result<PartitionInfo> info) {
+    order += "describe ";
+    described.set_value(*info);
+  });
+  reader.read(key, {.records_max = 1}, [&](const auto&) { order += "read "; });
+  reader.find(key, 0, [&](const auto&) { order += "find "; });
+  busy.set_value();
+  const PartitionInfo info = described.get_future().get();
+  EXPECT_EQ(order, "read find describe ");
+  EXPECT_EQ(info.last_offset, 3 * ReadBudget{}.records_max - 1);
+}
+
+TEST_F(EventReaderTest, DescribesOnlyPartitionsThatCanBe) {
+  EXPECT_TRUE(describe(kPartitionsMax - 1, kPartitionsMax));
+  EXPECT_TRUE(describe(0, kPartitionsMax + 1).error().is(kPartitionUnknown));
+  EXPECT_TRUE(describe(4).error().is(kPartitionUnknown));
 }
 
 TEST_F(EventReaderTest, FindsTheOffsetOfATime) {

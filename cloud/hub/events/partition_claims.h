@@ -26,7 +26,7 @@ class PartitionClaims {
     bool operator==(const Reader&) const = default;
   };
   struct Outcome {
-    bool granted = false;
+    PartitionGrant grant = PartitionGrant::epoch_reads;
     std::vector<Reader> displaced;  // have to hear of it
   };
 
@@ -38,14 +38,16 @@ class PartitionClaims {
     Entry& entry = entries_[{hub.text(), group, partition}];
     Outcome out;
     if (epoch) {
-      if (entry.epoch && *entry.epoch > *epoch) return out;
+      if (entry.epoch && *entry.epoch > *epoch) return {PartitionGrant::epoch_reads, {}};
       out.displaced = std::move(entry.readers);
       entry.readers.clear();
       entry.epoch = epoch;
-    } else if (entry.epoch || entry.readers.size() >= kReadersPerPartitionMax) {
-      return out;
+    } else if (entry.epoch) {
+      return {PartitionGrant::epoch_reads, {}};
+    } else if (entry.readers.size() >= kReadersPerPartitionMax) {
+      return {PartitionGrant::too_many_readers, {}};
     }
-    out.granted = true;
+    out.grant = PartitionGrant::granted;
     entry.readers.push_back(std::move(reader));
     return out;
   }

@@ -25,27 +25,32 @@ TEST(Partition, IsStableAndSpread) {
 TEST(PartitionClaims, ReadersWithoutEpochShareUpToTheLimit) {
   Claims claims;
   for (std::size_t i = 0; i < kReadersPerPartitionMax; ++i)
-    EXPECT_TRUE(claims.claim(kHub, "g", 0, {}, {static_cast<int>(i), 1}).granted);
-  EXPECT_FALSE(claims.claim(kHub, "g", 0, {}, {99, 1}).granted);
-  EXPECT_TRUE(claims.claim(kHub, "g", 1, {}, {99, 1}).granted) << "another partition";
-  EXPECT_TRUE(claims.claim(kHub, "h", 0, {}, {99, 1}).granted) << "another group";
+    EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {static_cast<int>(i), 1}).grant,
+              PartitionGrant::granted);
+  EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {99, 1}).grant, PartitionGrant::too_many_readers);
+  EXPECT_EQ(claims.claim(kHub, "g", 1, {}, {99, 1}).grant, PartitionGrant::granted)
+      << "another partition";
+  EXPECT_EQ(claims.claim(kHub, "h", 0, {}, {99, 1}).grant, PartitionGrant::granted)
+      << "another group";
   claims.release(kHub, "g", 0, {0, 1});
-  EXPECT_TRUE(claims.claim(kHub, "g", 0, {}, {99, 1}).granted);
+  EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {99, 1}).grant, PartitionGrant::granted);
 }
 
 TEST(PartitionClaims, AHigherEpochDisplacesAndALowerIsRefused) {
   Claims claims;
   claims.claim(kHub, "g", 0, {}, {1, 1});
   const auto first = claims.claim(kHub, "g", 0, 5, {2, 1});
-  EXPECT_TRUE(first.granted);
+  EXPECT_EQ(first.grant, PartitionGrant::granted);
   EXPECT_EQ(first.displaced, (Readers{{1, 1}}));
-  EXPECT_FALSE(claims.claim(kHub, "g", 0, 4, {3, 1}).granted);
-  EXPECT_FALSE(claims.claim(kHub, "g", 0, {}, {3, 1}).granted);
+  EXPECT_EQ(claims.claim(kHub, "g", 0, 4, {3, 1}).grant, PartitionGrant::epoch_reads);
+  EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {3, 1}).grant, PartitionGrant::epoch_reads);
   const auto same = claims.claim(kHub, "g", 0, 5, {4, 1});
-  EXPECT_TRUE(same.granted) << "the same epoch takes over: a reader that came back";
+  EXPECT_EQ(same.grant, PartitionGrant::granted)
+      << "the same epoch takes over: a reader that came back";
   EXPECT_EQ(same.displaced, (Readers{{2, 1}}));
   claims.release_all(4);
-  EXPECT_TRUE(claims.claim(kHub, "g", 0, {}, {5, 1}).granted) << "the epoch goes with its reader";
+  EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {5, 1}).grant, PartitionGrant::granted)
+      << "the epoch goes with its reader";
 }
 
 TEST(PartitionClaims, ADisplacedReadersReleaseChangesNothing) {
@@ -54,7 +59,7 @@ TEST(PartitionClaims, ADisplacedReadersReleaseChangesNothing) {
   claims.claim(kHub, "g", 0, 2, {2, 1});
   claims.release(kHub, "g", 0, {1, 1});
   claims.release_all(1);
-  EXPECT_FALSE(claims.claim(kHub, "g", 0, {}, {3, 1}).granted);
+  EXPECT_EQ(claims.claim(kHub, "g", 0, {}, {3, 1}).grant, PartitionGrant::epoch_reads);
 }
 
 }  // namespace

@@ -24,4 +24,8 @@ inline constexpr ErrorInfo kHttpBadAnswer{"PV-HHT-006", Retry::never,
                                           "an answer holds what HTTP cannot carry",
                                           "Report it with the call that was made."};
 
+inline constexpr ErrorInfo kHttpUpgradeWithBody{"PV-HHT-007", Retry::never,
+                                                "a request for a WebSocket has a body",
+                                                "Open the WebSocket with a GET without a body."};
+
 }  // namespace pavise::hub

@@ -46,7 +46,7 @@ void HttpSession::parse(SessionNow now, Bytes& out) {
     }
     if (*event == http1::RequestEvent::need_more) break;
     if (*event == http1::RequestEvent::head) on_head(now, out);
-    if (*event == http1::RequestEvent::body) body_.append(as_text(parser_.body()));
+    if (*event == http1::RequestEvent::body) on_body(parser_.body(), out);
     if (*event == http1::RequestEvent::end) on_request(now, out);
   }
   Bytes left(rest.begin(), rest.end());
@@ -63,21 +63,26 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   body_.clear();
   keep_alive_ = head.keep_alive;
-  if (websocket::wants_upgrade(head)) return;
+  if (websocket::wants_upgrade(head)) {
+    // None has one, and nobody has shown yet who would send it.
+    if (head.has_body()) refuse(400, Error(kHttpUpgradeWithBody), out);
+    return;
+  }
   // Nobody's body is kept before there is at least a claim who sends it.
   if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
     return refuse(401, Error(kHttpUnauthorised), out);
   const bool event = head.path().ends_with("/messages/events");
-  const std::size_t most = event ? kHttpEventBodyMax : kHttpBodyMax;
-  parser_.set_body_limit(most);
+  parser_.set_body_limit(event ? kHttpEventBodyMax : kHttpBodyMax);
   if (!head.has_body()) return;
-  const std::size_t room = head.chunked ? most
-                                        : static_cast<std::size_t>(std::min<std::uint64_t>(
-                                              most, head.content_length.value_or(0)));
-  if (!port_.take_body_room(room)) return refuse(503, Error(kHttpNoRoom), out);
-  body_room_ = room;
   deadline_ms_ = now.steady_ms + kHttpBodyMs;
   if (head.expects_continue) append(out, as_bytes(http1::kContinue));
+}
+
+// Room is taken for what came: a body that was only announced keeps nobody else's out.
+void HttpSession::on_body(ByteView piece, Bytes& out) {
+  if (!port_.take_body_room(piece.size())) return refuse(503, Error(kHttpNoRoom), out);
+  body_room_ += piece.size();
+  body_.append(as_text(piece));
 }
 
 void HttpSession::on_request(SessionNow now, Bytes& out) {

@@ -54,6 +54,7 @@ class HttpSession final : public ProtocolSession {
 
   void parse(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
+  void on_body(ByteView piece, Bytes& out);
   void on_request(SessionNow now, Bytes& out);
   void upgrade(SessionNow now, Bytes& out);
   void answer(HttpResponse response, SessionNow now, Bytes& out);

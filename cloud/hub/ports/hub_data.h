@@ -41,6 +41,7 @@ class HubData {
   struct HubFacts {
     unsigned partition_count = 1;
     UnixMillis created_ms = 0;
+    std::string tenant = {};  // empty: there is no such hub
   };
   // From memory, at once. A hub that is gone has the facts of an empty one.
   virtual HubFacts facts(const iothub::HubName& hub) = 0;

@@ -30,6 +30,7 @@ struct ServiceMessage {
 enum class ServiceQueue { feedback, file_notifications };
 
 // Telemetry is read by partition (a hash of the device id) and position in the log.
+inline constexpr unsigned kPartitionsMax = 32;  // of one hub
 struct PartitionInfo {
   std::uint64_t first_offset = 0;  // oldest that is kept
   std::uint64_t next_offset = 0;   // where the next record will stand, or later
@@ -47,6 +48,12 @@ struct EventPage {
   std::vector<Record> records;
   std::uint64_t next = 0;  // where to read on, whether or not there were records
   bool at_end = false;     // nothing more is durable now
+};
+
+enum class PartitionGrant {
+  granted,
+  epoch_reads,       // a reader with an epoch, or with a higher one, reads already
+  too_many_readers,  // without an epoch, of one consumer group
 };
 
 class ServicePort {
@@ -74,10 +81,10 @@ class ServicePort {
   // Answered by EventsRead: when `at_end` is set, EventsArrived comes once there is more.
   virtual void read_events(const iothub::HubName& hub, const EventQuery& query, Token token) = 0;
   // A reader with an epoch displaces those with a lower one, and those without: they hear
-  // ReaderDisplaced. False: a higher epoch reads already.
-  virtual bool claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
-                               unsigned partition, std::optional<std::int64_t> epoch,
-                               Token reader) = 0;
+  // ReaderDisplaced.
+  virtual PartitionGrant claim_partition(const iothub::HubName& hub,
+                                         const std::string& consumer_group, unsigned partition,
+                                         std::optional<std::int64_t> epoch, Token reader) = 0;
   virtual void release_partition(const iothub::HubName& hub, const std::string& consumer_group,
                                  unsigned partition, Token reader) = 0;
 };

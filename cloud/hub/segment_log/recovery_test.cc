@@ -151,6 +151,36 @@ TEST(Recovery, PowerCutKeepsEverythingThatWasAcknowledged) {
   }
 }
 
+// A kill between write and sync, then a start, then a power cut: what the start served has to last,
+// or its offsets would be used twice.
+TEST(Recovery, WhatWasRecoveredSurvivesAPowerCut) {
+  const Written written;
+  for (const std::size_t synced : {kSegmentHeaderSize, written.second_start, written.last_start}) {
+    const auto disk = written.disk->copy();
+    disk->files.begin()->second->synced_size = synced;
+    {
+      const auto log = *open_on(disk);
+      EXPECT_EQ(records_in(*log), 6U);
+    }
+    const auto log = *open_on(disk->after_power_cut(0));
+    EXPECT_EQ(records_in(*log), 6U);
+    EXPECT_EQ(log->durable_end(), 6U);
+  }
+}
+
+// As above, but killed before the new segment's name was on the medium: the start writes into it.
+TEST(Recovery, ASegmentsNameIsOnTheMediumBeforeItIsWrittenTo) {
+  const Written written;
+  const auto disk = written.disk->copy();
+  disk->files.begin()->second->name_synced = false;
+  {
+    auto log = *open_on(disk);
+    put(*log, {"seven"});
+  }
+  const auto log = *open_on(disk->after_power_cut(0));
+  EXPECT_EQ(log->durable_end(), 7U);
+}
+
 // A payload that looks like a record must not make a torn tail look like an acknowledged one.
 TEST(Recovery, ARecordInsideAPayloadIsNotBelieved) {
   const Written other;

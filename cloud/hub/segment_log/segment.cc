@@ -146,10 +146,11 @@ Result<Offset> Segment::recover() {
     PAVISE_TRY_ASSIGN(const bool acknowledged, later_commit_follows(good_end));
     if (acknowledged) return corrupt(good_end);
     PAVISE_TRY(file_->truncate(good_end));
-    PAVISE_TRY(file_->sync());
     size_ = good_end;
     committed_size_.store(good_end, std::memory_order_release);
   }
+  // Whoever was killed between write and sync left whole records that only the page cache holds.
+  PAVISE_TRY(file_->sync());
   return next;
 }
 

@@ -32,7 +32,7 @@ class Segment {
 
   // Checks every record. Cuts off a torn tail: a last commit that was not written completely.
   // kLogCorrupt if a damaged record is followed by a later commit, because then it had been
-  // acknowledged. Returns the offset after the last record.
+  // acknowledged. What is left is on the medium. Returns the offset after the last record.
   Result<Offset> recover();
 
   Status append(ByteView bytes);  // not yet committed

@@ -52,6 +52,8 @@ Status SegmentLog::recover() {
     PAVISE_TRY_ASSIGN(const Offset end, segments_[i - 1]->recover());
     if (end > next_offset_) return Error(kLogCorrupt, "segments overlap");
   }
+  // Whoever was killed may have named a segment and not come to sync that.
+  PAVISE_TRY(directory_->sync());
   durable_end_ = next_offset_;
   pending_first_ = next_offset_;
   return {};
@@ -120,10 +122,11 @@ void SegmentLog::commit_loop() {
 void SegmentLog::commit(std::vector<RecordBatch>& group, Offset first, Offset end) {
   std::size_t group_bytes = 0;
   for (const RecordBatch& batch : group) group_bytes += batch.size_bytes();
-  const Status written = write_group(group, first);
   LogProgress progress;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard disk_lock(disk_mutex_);
+    const Status written = write_group(group, first);
+    std::unique_lock lock(mutex_);
     pending_bytes_ -= group_bytes;
     if (written) {
       segments_.back()->commit(first);
@@ -136,6 +139,7 @@ void SegmentLog::commit(std::vector<RecordBatch>& group, Offset first, Offset en
       failure_ = written.error();
       ++failures_;
       progress = {durable_end_, next_offset_, written.error()};
+      lock.unlock();
       const Status cut = segments_.back()->rollback();
       (void)cut.has_value();  // reopen() repeats it and reports
     }
@@ -175,12 +179,18 @@ Status SegmentLog::start_segment_if_full(Offset first, std::size_t group_bytes) 
     const std::lock_guard lock(mutex_);
     segments_.push_back(std::move(segment));
   }
-  return apply_retention();
+  // Records that are stored need no file to be gone: what stays is removed the next time.
+  (void)remove_unwanted().has_value();
+  return {};
 }
 
 Status SegmentLog::apply_retention() {
+  const std::lock_guard disk_lock(disk_mutex_);
+  return remove_unwanted();
+}
+
+Status SegmentLog::remove_unwanted() {
   const UnixMillis now_ms = clock_.now_ms();
-  const std::lock_guard lock(mutex_);
   std::uint64_t total = 0;
   for (const auto& segment : segments_) total += segment->committed_size();
   while (segments_.size() > 1) {
@@ -191,6 +201,7 @@ Status SegmentLog::apply_retention() {
     if (!too_old && !too_much) break;
     total -= segments_.front()->committed_size();
     PAVISE_TRY(directory_->remove(Segment::name_of(segments_.front()->header().base_offset)));
+    const std::lock_guard lock(mutex_);
     segments_.pop_front();  // a running read keeps the open file
   }
   return {};
@@ -244,9 +255,10 @@ std::optional<Error> SegmentLog::failure() const {
 }
 
 Status SegmentLog::reopen() {
-  const std::lock_guard lock(mutex_);
-  if (!failure_) return {};
+  const std::lock_guard disk_lock(disk_mutex_);
+  if (!failure()) return {};
   PAVISE_TRY(segments_.back()->rollback());
+  const std::lock_guard lock(mutex_);
   failure_.reset();
   return {};
 }

@@ -82,7 +82,8 @@ class SegmentLog {
   // After a failure: cuts off what was not committed and accepts records again. Failed offsets are
   // not used again. The disk's error if it still fails.
   Status reopen();
-  // Removes whole segments that the retention no longer wants; also done when a segment starts.
+  // Removes whole segments that the retention no longer wants; also done when a segment starts. The
+  // disk's error; what could not be removed is tried again the next time.
   Status apply_retention();
 
  private:
@@ -92,6 +93,7 @@ class SegmentLog {
   void commit_loop();
   void commit(std::vector<RecordBatch>& group, Offset first, Offset end);
   Status write_group(std::vector<RecordBatch>& group, Offset first);
+  Status remove_unwanted();  // disk_mutex_ is held
   Status start_segment_if_full(Offset first, std::size_t group_bytes);
   void tell(const LogProgress& progress);
 
@@ -99,6 +101,10 @@ class SegmentLog {
   const SegmentLogOptions options_;
   const Clock& clock_;
 
+  // Held while files are written, cut or removed, which may take as long as a disk hangs; taken
+  // before mutex_, which nobody holds while the disk works. Guards what segments_ holds, too:
+  // reading that takes either, changing it both.
+  std::mutex disk_mutex_;
   mutable std::mutex mutex_;  // guards the following
   std::condition_variable work_;
   std::condition_variable progress_;

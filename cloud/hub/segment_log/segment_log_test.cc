@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "cloud/hub/segment_log/testing/memory_log_directory.h"
@@ -311,6 +312,51 @@ TEST(SegmentLogFaults, ARollbackThatFailsIsRepeatedByReopen) {
   ASSERT_TRUE(log->reopen());
   ASSERT_TRUE(put(*log, {"after"}));
   EXPECT_EQ(payloads_of(**open_on(disk->copy())), (Texts{"kept", "after"}));
+}
+
+TEST(SegmentLogFaults, AFileThatCannotBeRemovedFailsNoCommit) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  auto log = *open_on(disk, {.segment_size_max = 120, .retention_bytes_max = 1});
+  disk->set_faults({.remove_fails = true});
+  ASSERT_TRUE(put(*log, {std::string(100, 'a')}));
+  ASSERT_TRUE(put(*log, {std::string(100, 'b')})) << "starts a segment";
+  EXPECT_FALSE(log->failure());
+  EXPECT_EQ(log->first_offset(), 0U);
+  EXPECT_TRUE(log->apply_retention().error().is(kLogIoFailed));
+  disk->set_faults({});
+  ASSERT_TRUE(put(*log, {std::string(100, 'c')}));
+  EXPECT_EQ(log->first_offset(), 2U) << "it is tried again";
+  EXPECT_EQ(disk->files.size(), 1U);
+}
+
+// Every worker appends: a disk that hangs must not hang them.
+TEST(SegmentLogFaults, NobodyWaitsForADiskThatHangs) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  auto log = *open_on(disk, {.segment_size_max = 120, .retention_bytes_max = 1});
+  ASSERT_TRUE(put(*log, {std::string(100, 'a')}));
+  SegmentLog& raw = *log;
+  std::atomic<int> hung = 0;
+  std::vector<std::future<void>> workers;  // one that is stuck is let go after its disk
+  const auto ask = [&] {
+    workers.push_back(std::async(std::launch::async, [&raw] {
+      RecordBatch batch = batch_of({"x"});
+      (void)raw.append(batch).has_value();
+      (void)raw.durable_end();
+      (void)raw.failure();
+      (void)raw.stored_bytes();
+    }));
+    EXPECT_EQ(workers.back().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    ++hung;
+  };
+  disk->set_faults({.meanwhile = ask});
+  ASSERT_TRUE(put(*log, {std::string(100, 'b')})) << "a segment starts, another is removed";
+  EXPECT_GE(hung.exchange(0), 3);
+  disk->set_faults({.space_left = 0, .meanwhile = ask});
+  EXPECT_FALSE(put(*log, {"lost"}));
+  EXPECT_GE(hung.exchange(0), 1) << "rolled back";
+  EXPECT_TRUE(log->reopen());
+  EXPECT_GE(hung, 1);
+  log.reset();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cloud/hub/ports/principal.h"
+#include "cloud/hub/ports/service_port.h"
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -21,7 +22,7 @@ using IfMatch = std::optional<std::string>;
 
 // ---- hubs
 
-inline constexpr std::uint32_t kPartitionsMax = 32;
+inline constexpr std::uint32_t kPartitionsMax = hub::kPartitionsMax;
 inline constexpr std::uint32_t kRetentionHoursMax = 7 * 24;
 inline constexpr std::uint64_t kRetentionBytesMax = std::uint64_t{1} << 50;
 inline constexpr std::uint32_t kMessageTtlSMin = 60;

@@ -78,9 +78,9 @@ void Connection::find_offset(const iothub::HubName& hub, unsigned partition, Uni
 void Connection::read_events(const iothub::HubName& hub, const EventQuery& query, Token token) {
   host_.read_events(*this, hub, query, token);
 }
-bool Connection::claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
-                                 unsigned partition, std::optional<std::int64_t> epoch,
-                                 Token reader) {
+PartitionGrant Connection::claim_partition(const iothub::HubName& hub,
+                                           const std::string& consumer_group, unsigned partition,
+                                           std::optional<std::int64_t> epoch, Token reader) {
   return host_.claim_partition(*this, hub, consumer_group, partition, epoch, reader);
 }
 void Connection::release_partition(const iothub::HubName& hub, const std::string& consumer_group,

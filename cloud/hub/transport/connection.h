@@ -47,9 +47,9 @@ class ConnectionHost {
                            UnixMillis at_or_after, Token token) = 0;
   virtual void read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
                            Token token) = 0;
-  virtual bool claim_partition(Connection& from, const iothub::HubName& hub,
-                               const std::string& consumer_group, unsigned partition,
-                               std::optional<std::int64_t> epoch, Token reader) = 0;
+  virtual PartitionGrant claim_partition(Connection& from, const iothub::HubName& hub,
+                                         const std::string& consumer_group, unsigned partition,
+                                         std::optional<std::int64_t> epoch, Token reader) = 0;
   virtual void release_partition(Connection& from, const iothub::HubName& hub,
                                  const std::string& consumer_group, unsigned partition,
                                  Token reader) = 0;
@@ -95,9 +95,9 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   void find_offset(const iothub::HubName& hub, unsigned partition, UnixMillis at_or_after,
                    Token token) override;
   void read_events(const iothub::HubName& hub, const EventQuery& query, Token token) override;
-  bool claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
-                       unsigned partition, std::optional<std::int64_t> epoch,
-                       Token reader) override;
+  PartitionGrant claim_partition(const iothub::HubName& hub, const std::string& consumer_group,
+                                 unsigned partition, std::optional<std::int64_t> epoch,
+                                 Token reader) override;
   void release_partition(const iothub::HubName& hub, const std::string& consumer_group,
                          unsigned partition, Token reader) override;
 

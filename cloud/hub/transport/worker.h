@@ -97,9 +97,9 @@ class Worker final : public ConnectionHost {
                    UnixMillis at_or_after, Token token) override;
   void read_events(Connection& from, const iothub::HubName& hub, const EventQuery& query,
                    Token token) override;
-  bool claim_partition(Connection& from, const iothub::HubName& hub,
-                       const std::string& consumer_group, unsigned partition,
-                       std::optional<std::int64_t> epoch, Token reader) override;
+  PartitionGrant claim_partition(Connection& from, const iothub::HubName& hub,
+                                 const std::string& consumer_group, unsigned partition,
+                                 std::optional<std::int64_t> epoch, Token reader) override;
   void release_partition(Connection& from, const iothub::HubName& hub,
                          const std::string& consumer_group, unsigned partition,
                          Token reader) override;

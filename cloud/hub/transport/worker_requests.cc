@@ -99,7 +99,8 @@ void Worker::settle_service_message(Connection& from, const iothub::HubName& hub
 }
 
 PartitionKey Worker::partition_key(const iothub::HubName& hub, unsigned partition) const {
-  return {hub, partition, shared_.data.facts(hub).partition_count};
+  const HubData::HubFacts facts = shared_.data.facts(hub);
+  return {hub, facts.tenant, facts.created_ms, partition, facts.partition_count};
 }
 
 void Worker::describe_partition(Connection& from, const iothub::HubName& hub, unsigned partition,
@@ -125,16 +126,16 @@ void Worker::read_events(Connection& from, const iothub::HubName& hub, const Eve
                       answer_with<EventsRead, EventPage>(from, token));
 }
 
-bool Worker::claim_partition(Connection& from, const iothub::HubName& hub,
-                             const std::string& consumer_group, unsigned partition,
-                             std::optional<std::int64_t> epoch, Token reader) {
+PartitionGrant Worker::claim_partition(Connection& from, const iothub::HubName& hub,
+                                       const std::string& consumer_group, unsigned partition,
+                                       std::optional<std::int64_t> epoch, Token reader) {
   from.claims_partitions = true;
   const auto outcome =
       shared_.claims.claim(hub, consumer_group, partition, epoch, {from.self, reader});
   for (const auto& displaced : outcome.displaced)
     shared_.inboxes[displaced.owner.worker]->post(
         ForSession{displaced.owner, ReaderDisplaced{displaced.token}});
-  return outcome.granted;
+  return outcome.grant;
 }
 
 void Worker::release_partition(Connection& from, const iothub::HubName& hub,

@@ -62,7 +62,10 @@ std::optional<Event> Engine::next() {
       continue;
     }
     const bool sasl = phase_ == Phase::sasl_init;
-    const auto frame = stream_.next_frame(sasl ? kSaslFrameSizeMax : kFrameSizeMax);
+    const std::size_t most = sasl        ? kSaslFrameSizeMax
+                             : admitted_ ? kFrameSizeMax
+                                         : kStrangerBytesMax;
+    const auto frame = stream_.next_frame(most);
     if (!frame) {
       fail(frame.error(), kFramingError);
       return std::nullopt;
@@ -115,6 +118,11 @@ void Engine::handle_sasl(const Frame& frame) {
   if (list->size() > 2) started.host = text_of((*list)[2]).value_or("");
   phase_ = Phase::sasl_pending;
   events_.emplace_back(std::move(started));
+}
+
+void Engine::admit() {
+  admitted_ = true;
+  guard_.admit();
 }
 
 void Engine::sasl_done(bool accepted) {
@@ -283,7 +291,7 @@ void Engine::link_detached(pn_link_t* link, bool detached) {
   pn_link_free(link);
 }
 
-void Engine::accept(LinkId id, unsigned credit) {
+void Engine::accept(LinkId id, unsigned credit, std::size_t message_size_max) {
   Link* state = proton_->find(id);
   if (state == nullptr) return;
   pn_link_t* link = state->link;
@@ -291,7 +299,8 @@ void Engine::accept(LinkId id, unsigned credit) {
   pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
   pn_link_set_snd_settle_mode(link, pn_link_remote_snd_settle_mode(link));
   pn_link_set_rcv_settle_mode(link, PN_RCV_FIRST);
-  pn_link_set_max_message_size(link, kMessageSizeMax);
+  pn_link_set_max_message_size(link, message_size_max);
+  state->message_size_max = message_size_max;
   pn_link_open(link);
   if (state->client_sends && credit != 0) pn_link_flow(link, static_cast<int>(credit));
 }
@@ -347,9 +356,9 @@ void Engine::delivery_arrived(pn_delivery_t* delivery) {
     append(state->unfinished_bytes, ByteView(piece).first(static_cast<std::size_t>(got)));
     proton_->unfinished_bytes += static_cast<std::size_t>(got);
   }
-  if (proton_->unfinished_bytes > kUnfinishedBytesMax)
+  if (proton_->unfinished_bytes > (admitted_ ? kUnfinishedBytesMax : kStrangerBytesMax))
     return fail(kTooMuchUnfinished, "amqp:resource-limit-exceeded");
-  if (state != nullptr && state->unfinished_bytes.size() > kMessageSizeMax) {
+  if (state != nullptr && state->unfinished_bytes.size() > state->message_size_max) {
     close_link(id, {"amqp:link:message-size-exceeded", "a message exceeds max-message-size"});
     events_.emplace_back(LinkClosed{id});
     state = nullptr;

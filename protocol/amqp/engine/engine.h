@@ -25,6 +25,8 @@ namespace pavise::amqp {
 inline constexpr std::size_t kMessageSizeMax = 1024UL * 1024;
 // Of all messages of a connection whose last transfer is not there yet.
 inline constexpr std::size_t kUnfinishedBytesMax = 4 * kMessageSizeMax;
+// A stranger's frames, and all of its unfinished messages: room for a token, and for no more.
+inline constexpr std::size_t kStrangerBytesMax = 16UL * 1024;
 inline constexpr std::int64_t kIdleTimeoutMs = 240'000;  // half of it is advertised
 // What send() takes before the client's session window or the network must move.
 inline constexpr std::size_t kOutgoingBytesMax = 512UL * 1024;
@@ -109,11 +111,14 @@ class Engine {
   // Set once the client broke the protocol or fell silent; what drain() yields is still to be sent.
   const std::optional<Error>& failed() const { return failed_; }
 
+  // The client has proved who it is: from now on it has the room of a known one.
+  void admit();
+
   void sasl_done(bool accepted);
   void open();
   // Answers the attach. A link of unknown id, because it was closed meanwhile, is passed over here
   // and below.
-  void accept(LinkId link, unsigned credit);
+  void accept(LinkId link, unsigned credit, std::size_t message_size_max = kMessageSizeMax);
   void refuse(LinkId link, const Condition& why);
   // Ends a link: no events of it follow.
   void close_link(LinkId link, const Condition& why);
@@ -160,6 +165,7 @@ class Engine {
   std::optional<Error> failed_;
   std::int64_t deadline_ms_ = INT64_MAX;
   Phase phase_ = Phase::header;
+  bool admitted_ = false;
   bool used_sasl_ = false;
 };
 

@@ -35,11 +35,12 @@ struct Pair {
       events_.push_back(std::move(*event));
     }
   }
-  void connect() {
+  void connect(bool admit = true) {
     client_.header(ProtocolId::amqp);
     client_.open("plant-1.hub.test");
     exchange();
     ASSERT_TRUE(client_.opened());
+    if (admit) engine_.admit();
     events_.clear();
   }
   template <class T>
@@ -389,6 +390,75 @@ TEST_F(EngineTest, LinksAreBounded) {
   exchange();
   EXPECT_EQ(failed(), kTooManyLinks.code);
   EXPECT_EQ(client_.closed()->condition, "amqp:resource-limit-exceeded");
+}
+
+TEST_F(EngineTest, StrangersHaveFewSessions) {
+  connect(false);
+  for (std::size_t i = 0; i < kStrangerSessionsMax; ++i) client_.begin();
+  exchange();
+  EXPECT_EQ(failed(), "no");
+  client_.begin();
+  exchange();
+  EXPECT_EQ(failed(), kTooManySessions.code);
+}
+
+TEST_F(EngineTest, StrangersHaveFewLinks) {
+  connect(false);
+  for (std::size_t i = 0; i < kStrangerLinksMax; ++i)
+    client_.sender("l" + std::to_string(i), {.address = "a"});
+  exchange();
+  EXPECT_EQ(failed(), "no");
+  client_.sender("more", {.address = "a"});
+  exchange();
+  EXPECT_EQ(failed(), kTooManyLinks.code);
+}
+
+TEST_F(EngineTest, StrangersHaveRoomForATokenAndNoMore) {
+  connect(false);
+  ClientLink& one = client_.sender("one", {.address = "a"});
+  ClientLink& two = client_.sender("two", {.address = "a"});
+  exchange();
+  client_.send_bytes(one, Bytes(kStrangerBytesMax), 0, false, 8'000);
+  exchange();
+  EXPECT_EQ(failed(), "no");
+  EXPECT_EQ(only<MessageReceived>().bytes.size(), kStrangerBytesMax);
+  const auto unfinished = [&](const ClientLink& link, std::size_t size, bool first) {
+    client_.raw(0, 0x14,
+                {Value(link.handle), first ? Value(link.handle + 1) : Value(),
+                 Value(to_bytes(as_bytes("t"))), Value(), Value(false), Value(true)},
+                Bytes(size));
+    exchange();
+  };
+  unfinished(one, kStrangerBytesMax / 2, true);
+  unfinished(two, kStrangerBytesMax / 2, true);
+  EXPECT_EQ(failed(), "no");
+  unfinished(two, 1, false);
+  EXPECT_EQ(failed(), kTooMuchUnfinished.code);
+}
+
+TEST_F(EngineTest, StrangersSendSmallFrames) {
+  connect(false);
+  ClientLink& link = client_.sender("out", {.address = "a"});
+  exchange();
+  client_.send_bytes(link, Bytes(kStrangerBytesMax), 0, false, kFrameSizeMax);
+  exchange();
+  EXPECT_EQ(failed(), kFrameTooLarge.code);
+}
+
+TEST_F(EngineTest, ALinkMayTakeSmallerMessages) {
+  connect();
+  accept_links_ = false;
+  ClientLink& link = client_.sender("out", {.address = "a"});
+  exchange();
+  engine_.accept(only<LinkOpened>().link, 10, 1000);
+  exchange();
+  EXPECT_EQ(link.max_message_size, 1000U);
+  client_.send_bytes(link, Bytes(1000));
+  exchange();
+  EXPECT_EQ(only<MessageReceived>().bytes.size(), 1000U);
+  client_.send_bytes(link, Bytes(1001));
+  exchange();
+  EXPECT_EQ(link.failure->condition, "amqp:link:message-size-exceeded");
 }
 
 TEST_F(EngineTest, FrameSizeIsBounded) {

@@ -93,7 +93,7 @@ Status ConnectionGuard::check(std::uint16_t channel, const Performative& p) {
   if (p.code == PerformativeCode::begin) {
     // Only clients begin sessions here, so there is nothing to answer.
     if (!p.field(0).is_null() || channels_.contains(channel)) return kOutOfOrder;
-    if (channel >= kSessionsMax || channels_.size() == kSessionsMax) return kTooManySessions;
+    if (channel >= kSessionsMax || channels_.size() >= sessions_max()) return kTooManySessions;
     channels_.try_emplace(channel);
     return {};
   }
@@ -129,7 +129,7 @@ Status ConnectionGuard::check_attach(Handles& handles, const Performative& attac
   if (name.empty() || name.size() > kLinkNameMax || name.contains('\0')) return kBadPerformative;
   const std::uint32_t handle = *attach.get<std::uint32_t>(1);
   if (handles.contains(handle)) return kOutOfOrder;
-  if (handle >= kLinksMax || links_ == kLinksMax) return kTooManyLinks;
+  if (handle >= kLinksMax || links_ >= links_max()) return kTooManyLinks;
   const bool client_receives = *attach.get<bool>(2);
   // The sender says where its count starts (2.7.3).
   if (!client_receives && attach.field(9).is_null()) return kBadPerformative;

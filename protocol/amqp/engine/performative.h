@@ -13,6 +13,10 @@ inline constexpr std::size_t kSessionsMax = 1024;
 // On one connection, over all its sessions: a gateway may speak for 1,000 devices with four links
 // each.
 inline constexpr std::size_t kLinksMax = 4096;
+// Before the client has proved who it is. A pool of device clients begins a session for each device
+// before its first token.
+inline constexpr std::size_t kStrangerSessionsMax = 64;
+inline constexpr std::size_t kStrangerLinksMax = 16;
 inline constexpr std::size_t kLinkNameMax = 1024;
 inline constexpr std::size_t kDeliveryTagMax = 32;  // part 2, 2.8.7
 
@@ -50,6 +54,7 @@ class ConnectionGuard {
  public:
   // kOutOfOrder, kTooManySessions, kTooManyLinks, kBadPerformative.
   Status check(std::uint16_t channel, const Performative& performative);
+  void admit() { admitted_ = true; }  // the client is no stranger any more
   bool opened() const { return opened_; }
   bool closed() const { return closed_; }
 
@@ -60,11 +65,14 @@ class ConnectionGuard {
   };
   using Handles = std::unordered_map<std::uint32_t, Handle>;
 
+  std::size_t sessions_max() const { return admitted_ ? kSessionsMax : kStrangerSessionsMax; }
+  std::size_t links_max() const { return admitted_ ? kLinksMax : kStrangerLinksMax; }
   Status check_attach(Handles& handles, const Performative& attach);
   static Status check_transfer(Handles& handles, const Performative& transfer);
 
   std::unordered_map<std::uint16_t, Handles> channels_;
   std::size_t links_ = 0;
+  bool admitted_ = false;
   bool opened_ = false;
   bool closed_ = false;
 };

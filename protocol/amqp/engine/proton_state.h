@@ -28,6 +28,7 @@ struct Engine::Link {
   DeliveryId unfinished = 0;
   std::uint32_t unfinished_format = 0;
   Bytes unfinished_bytes = {};
+  std::size_t message_size_max = kMessageSizeMax;
 };
 
 struct Engine::Proton {

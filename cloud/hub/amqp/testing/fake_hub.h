@@ -94,7 +94,7 @@ class FakeHub : public DevicePort, public ServicePort {
     settled.push_back({name_of(queue), lock_token, settlement});
   }
   unsigned partition_count(const iothub::HubName&) override { return 2; }
-  UnixMillis created_ms(const iothub::HubName&) override { return 1'600'000'000'000; }
+  UnixMillis created_ms(const iothub::HubName&) override { return created; }
   void describe_partition(const iothub::HubName&, unsigned partition, Token token) override {
     described.emplace_back(partition, token);
   }
@@ -104,13 +104,13 @@ class FakeHub : public DevicePort, public ServicePort {
   void read_events(const iothub::HubName&, const EventQuery& query, Token token) override {
     reads.emplace_back(query, token);
   }
-  bool claim_partition(const iothub::HubName&, const std::string& consumer_group,
-                       unsigned partition, std::optional<std::int64_t> epoch,
-                       Token reader) override {
+  PartitionGrant claim_partition(const iothub::HubName&, const std::string& consumer_group,
+                                 unsigned partition, std::optional<std::int64_t> epoch,
+                                 Token reader) override {
     claimed.push_back(consumer_group + "/" + std::to_string(partition) + "/" +
                       (epoch ? std::to_string(*epoch) : "none"));
     last_reader = reader;
-    return allow_claims;
+    return grant;
   }
   void release_partition(const iothub::HubName&, const std::string&, unsigned,
                          Token reader) override {
@@ -134,7 +134,8 @@ class FakeHub : public DevicePort, public ServicePort {
       {"device", static_cast<Rights>(Right::device_connect)}};
   std::set<std::string, std::less<>> certificates;
   std::optional<Error> refuse_append;
-  bool allow_claims = true;
+  PartitionGrant grant = PartitionGrant::granted;
+  UnixMillis created = 1'600'000'000'000;
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;

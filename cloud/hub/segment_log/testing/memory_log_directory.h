@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,9 @@ struct DiskFaults {
   bool sync_fails = false;
   bool truncate_fails = false;
   bool create_fails = false;
+  bool remove_fails = false;
+  // Called while a file is truncated, synced or removed: what happens while the disk hangs.
+  std::function<void()> meanwhile = {};
 };
 
 // The state of the disk; survives the directory objects that show it. Thread-safe.
@@ -26,21 +30,32 @@ class MemoryDisk {
   struct FileState {
     Bytes written;
     std::size_t synced_size = 0;
+    bool name_synced = false;  // the folder was synced since it has its name
   };
 
   std::mutex mutex;
   DiskFaults faults;
   std::map<std::string, std::shared_ptr<FileState>> files;
 
+  void hang() {
+    std::function<void()> meanwhile;
+    {
+      const std::lock_guard lock(mutex);
+      meanwhile = faults.meanwhile;
+    }
+    if (meanwhile) meanwhile();
+  }
   void set_faults(const DiskFaults& wanted) {
     const std::lock_guard lock(mutex);
     faults = wanted;
   }
-  // A power cut: of what was not synced, only `kept_bytes` remain in each file.
+  // A power cut: of what was not synced, only `kept_bytes` remain in each file, and no file whose
+  // name was not synced.
   std::shared_ptr<MemoryDisk> after_power_cut(std::size_t kept_bytes) {
     const std::lock_guard lock(mutex);
     auto out = std::make_shared<MemoryDisk>();
     for (const auto& [name, file] : files) {
+      if (!file->name_synced) continue;
       auto copy = std::make_shared<FileState>(*file);
       copy->written.resize(std::min(copy->written.size(), file->synced_size + kept_bytes));
       copy->synced_size = copy->written.size();
@@ -48,7 +63,12 @@ class MemoryDisk {
     }
     return out;
   }
-  std::shared_ptr<MemoryDisk> copy() { return after_power_cut(SIZE_MAX / 2); }
+  std::shared_ptr<MemoryDisk> copy() {
+    const std::lock_guard lock(mutex);
+    auto out = std::make_shared<MemoryDisk>();
+    for (const auto& [name, file] : files) out->files[name] = std::make_shared<FileState>(*file);
+    return out;
+  }
 };
 
 class MemoryLogFile final : public LogFile {
@@ -69,12 +89,14 @@ class MemoryLogFile final : public LogFile {
     return size;
   }
   Status sync() override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->faults.sync_fails) return Error(kLogIoFailed, "injected");
     file_->synced_size = file_->written.size();
     return {};
   }
   Status truncate(std::uint64_t size_bytes) override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
     if (disk_->faults.truncate_fails) return Error(kLogIoFailed, "injected");
     file_->written.resize(size_bytes);
@@ -126,15 +148,22 @@ class MemoryLogDirectory final : public LogDirectory {
     auto node = disk_->files.extract(from);
     if (node.empty()) return Error(kLogIoFailed, "no file " + from);
     node.key() = to;
+    node.mapped()->name_synced = false;
     disk_->files.insert(std::move(node));
     return {};
   }
   Status remove(const std::string& name) override {
+    disk_->hang();
     const std::lock_guard lock(disk_->mutex);
+    if (disk_->faults.remove_fails) return Error(kLogIoFailed, "injected");
     if (disk_->files.erase(name) == 0) return Error(kLogIoFailed, "no file " + name);
     return {};
   }
-  Status sync() override { return {}; }
+  Status sync() override {
+    const std::lock_guard lock(disk_->mutex);
+    for (const auto& [name, file] : disk_->files) file->name_synced = true;
+    return {};
+  }
 
  private:
   Result<std::unique_ptr<LogFile>> file_of(std::shared_ptr<MemoryDisk::FileState> state) {

@@ -85,7 +85,7 @@ class MemoryHubData final : public HubData {
                               Done<void> done) override {
     done(Status{});
   }
-  HubFacts facts(const iothub::HubName&) override { return {4, 1}; }
+  HubFacts facts(const iothub::HubName&) override { return {4, 1, "acme"}; }
   void release_messages(LockOwner owner) override {
     const std::lock_guard lock(mutex_);
     for (auto& [identity, queue] : queues_)
