@@ -157,6 +157,39 @@ TEST_F(StoreDataTest, MessagesAreOfferedSettledAndReleased) {
   EXPECT_FALSE(next(2));
 }
 
+// An orderly stop of the server: connections have just ended, and their releases still wait.
+TEST_F(StoreDataTest, WhatTheQueueHoldsMayBeAnsweredAfterItsEnd) {
+  make_device();
+  enqueue();
+  const auto message = next(1);
+  ASSERT_TRUE(message);
+  std::promise<void> open;
+  const auto opened = open.get_future().share();
+  queue_->submit(
+      [opened](store::HubTransaction&) -> Status {
+        opened.wait();
+        return {};
+      },
+      [](const Status&) {});
+  std::vector<std::future<void>> answers;
+  const auto answer = [&] {
+    auto promise = std::make_shared<std::promise<void>>();
+    answers.push_back(promise->get_future());
+    return [promise](const auto&) { promise->set_value(); };
+  };
+  data_->settle_message(device_, message->lock_token, Settlement::abandon, answer());
+  data_->next_message(device_, 2, answer());
+  data_->send_message(hub_, {.device = "dev", .properties = {}, .payload = {}}, answer());
+  data_->settle_service_message(hub_, ServiceQueue::feedback, "none", Settlement::abandon,
+                                answer());
+  data_->release_messages(2);
+  data_.reset();
+  open.set_value();
+  queue_.reset();
+  for (auto& each : answers) each.get();
+  EXPECT_EQ(told(), (Told{"dev", "dev", "dev"})) << "abandoned, sent, released";
+}
+
 TEST_F(StoreDataTest, TimeEndsLocksAndIsTold) {
   make_device();
   enqueue();
