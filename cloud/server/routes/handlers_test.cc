@@ -235,9 +235,11 @@ TEST_F(DevicesTest, TelemetryIsReadFromAnOffset) {
   EXPECT_EQ(all.json.at("next_offset"), 2);
   EXPECT_EQ(list(house_.call("GET", "/telemetry?from=1", house_.admin), "items").size(), 1U);
   EXPECT_TRUE(list(house_.call("GET", "/telemetry?from=latest", house_.admin), "items").empty());
+  house_.telemetry.add(device_, other_, "of another owner, or of somebody who took its name");
   EXPECT_EQ(
       list(house_.call("GET", "/telemetry?device=" + device_.text(), house_.admin), "items").size(),
-      1U);
+      1U)
+      << "what it sent for its owner of now";
   EXPECT_EQ(list(house_.call("GET", "/telemetry", house_.token("t", Role::reader, acme_)), "items")
                 .size(),
             1U);
