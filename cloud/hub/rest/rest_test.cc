@@ -257,6 +257,38 @@ TEST_F(RestTest, AuthenticationTypes) {
   }
 }
 
+// To read, change and write back is what `pavise hub device-identity update` and the SDKs do.
+TEST_F(RestTest, AnAttestedDeviceMayBeReadAndWrittenBack) {
+  const auto id = *iothub::Identity::make(kHub, std::string(DeviceId::kLength, 'a'));
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.ensure_attested(id));
+    return {};
+  }));
+  const std::string path = "/devices/" + id.device();
+  const auto put = [&](const std::string& body) {
+    return call("PUT", path, body, {{"if-match", "*"}});
+  };
+  json::object body = call("GET", path).body.as_object();
+  EXPECT_EQ(body.at("authentication").at("type"), "certificateAuthority");
+  body["status"] = "disabled";
+  const Answer written = put(json::serialize(body));
+  ASSERT_EQ(written.status, 200) << written.text;
+  EXPECT_EQ(written.body.at("status"), "disabled");
+  for (const std::string& nothing : {R"({})", R"({"authentication":null})",
+                                     R"({"authentication":{"symmetricKey":{"primaryKey":""}}})"})
+    EXPECT_EQ(put(nothing).status, 200) << nothing;
+  EXPECT_EQ(store_->index().find(id)->kind, store::AuthKind::attested);
+  for (const std::string& another :
+       {R"({"authentication":{"type":"sas"}})",
+        R"({"authentication":{"symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OTAxMjM0NQ=="}}})"})
+    EXPECT_EQ(put(another).status, 400) << another;
+  json::object bulk = body;
+  bulk["id"] = id.device();
+  bulk["importMode"] = "createOrUpdate";
+  EXPECT_EQ(call("POST", "/devices", json::serialize(json::array{bulk})).status, 200);
+  EXPECT_EQ(store_->index().find(id)->kind, store::AuthKind::attested);
+}
+
 TEST_F(RestTest, BadBodiesAreRefusedAndChangeNothing) {
   const std::string rows[] = {"",
                               "[]",

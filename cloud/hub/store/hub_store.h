@@ -111,7 +111,9 @@ class HubTransaction : public HubReader {
   // kTooManyIdentities, kTooManyModules.
   virtual Result<IdentityRecord> create_identity(const iothub::Identity& id,
                                                  const IdentityFields& fields) = 0;
-  // kDeviceNotFound, kModuleNotFound, kPreconditionFailed, kBadIdentity.
+  // An attested device stays attested: kBadIdentity if another kind than certificate_authority, as
+  // which services see it, is given. kDeviceNotFound, kModuleNotFound, kPreconditionFailed,
+  // kBadIdentity.
   virtual Result<IdentityRecord> update_identity(const iothub::Identity& id,
                                                  const IdentityFields& fields,
                                                  const IfMatch& if_match) = 0;

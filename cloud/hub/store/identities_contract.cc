@@ -226,6 +226,39 @@ TEST_P(HubStoreContract, AnAttestedDeviceNeedsNoEntryByHand) {
   EXPECT_EQ(run([&](Tx& tx) { return tx.ensure_attested(keyed.id); })->fields, keyed.fields);
 }
 
+TEST_P(HubStoreContract, AnAttestedDeviceStaysAttested) {
+  make_hub(store());
+  const auto id = device_id(std::string(DeviceId::kLength, 'a'));
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.ensure_attested(id); }));
+  const auto update = [&](const Authentication& auth) {
+    return run([&](Tx& tx) {
+      return tx.update_identity(id, {.enabled = false, .status_reason = "lost", .auth = auth}, {});
+    });
+  };
+  const Authentication kept[] = {
+      {.given = false}, {.kind = AuthKind::certificate_authority}, {.kind = AuthKind::attested}};
+  for (const Authentication& auth : kept) {
+    const auto written = update(auth);
+    ASSERT_TRUE(written) << static_cast<int>(auth.kind);
+    EXPECT_EQ(written->fields.auth, (Authentication{.kind = AuthKind::attested}));
+    EXPECT_FALSE(written->fields.enabled);
+    EXPECT_EQ(run([&](Tx& tx) { return tx.identity(id); })->fields, written->fields);
+    EXPECT_EQ(store().index().find(id)->kind, AuthKind::attested);
+  }
+  const Authentication refused[] = {
+      {},
+      {.kind = AuthKind::none},
+      {.kind = AuthKind::self_signed, .primary_thumbprint = std::string(40, 'a')}};
+  for (const Authentication& auth : refused)
+    EXPECT_TRUE(update(auth).error().is(kBadIdentity)) << static_cast<int>(auth.kind);
+  EXPECT_EQ(store().index().find(id)->kind, AuthKind::attested);
+  const auto said_nothing =
+      run([](Tx& tx) { return tx.create_identity(device_id("new"), {.auth = {.given = false}}); });
+  ASSERT_TRUE(said_nothing);
+  EXPECT_EQ(said_nothing->fields.auth.kind, AuthKind::sas) << "as in IoT Hub";
+  EXPECT_TRUE(said_nothing->fields.auth.given);
+}
+
 TEST_P(HubStoreContract, ActivityChangesNoEtag) {
   make_hub(store());
   const IdentityRecord made = make_device(store());

@@ -95,6 +95,8 @@ enum class AuthKind : std::uint8_t { none, sas, self_signed, certificate_authori
 
 struct Authentication {
   AuthKind kind = AuthKind::sas;
+  // false in a write: the service said nothing; `kind` then holds for all but an attested device.
+  bool given = true;
   // base64, for `sas`. Empty in a write: kept from before when the kind stays, else generated.
   std::string primary_key{};
   std::string secondary_key{};

@@ -41,6 +41,18 @@ Error not_found(const iothub::Identity& id) {
   return {id.is_module() ? kModuleNotFound : kDeviceNotFound, id.client_id()};
 }
 
+// Services see an attested device as one with a CA's certificate, and write back what they read.
+// Its own kind must survive that: nothing but a new attestation would bring it back.
+Status keep_attested(const IdentityFields& before, IdentityFields& fields) {
+  if (before.auth.kind != AuthKind::attested) return {};
+  const AuthKind wanted = fields.auth.kind;
+  if (fields.auth.given && wanted != AuthKind::certificate_authority &&
+      wanted != AuthKind::attested)
+    return Error(kBadIdentity, "authentication.type of an attested device");
+  fields.auth = {.kind = AuthKind::attested};
+  return {};
+}
+
 // What a service gave, completed: keys are kept from before or generated, what does not belong to
 // the kind of authentication is dropped, an edge device gets a scope.
 Status complete(const iothub::Identity& id, std::string_view generation,
@@ -242,6 +254,7 @@ Result<IdentityRecord> SqliteTransaction::update_identity(const iothub::Identity
   PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
   PAVISE_TRY(check_etag(if_match, record.etag));
   const IdentityFields before = std::exchange(record.fields, fields);
+  PAVISE_TRY(keep_attested(before, record.fields));
   PAVISE_TRY(complete(id, record.generation_id, &before, record.fields));
   PAVISE_TRY_ASSIGN(record.etag, new_etag());
   const IdentityFields& after = record.fields;
