@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <future>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/identity_json.h"
@@ -120,8 +121,9 @@ struct BulkItem {
   std::string mode;  // lower case
   store::IdentityFields fields;
   store::IfMatch if_match;
-  std::string twin_json;  // tags and desired properties to write; empty: none
+  std::string twin_json;  // tags and desired properties to write
 };
+constexpr std::string_view kEmptyTwin = "{}";
 
 Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   if (!value.is_object()) return Error(kBadBody, "an entry is not an object");
@@ -144,20 +146,28 @@ Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   for (const std::string_view part : {"tags", "properties"})
     if (const json::value* const given = body.if_contains(part); given != nullptr)
       if (given->is_object()) twin[part] = *given;
-  if (!twin.empty()) item.twin_json = json::serialize(twin);
+  item.twin_json = json::serialize(twin);
   return item;
 }
 
-Status execute(HubTransaction& transaction, const BulkItem& item) {
+// nullopt: the twin was not written.
+using TwinOutcome = std::optional<store::TwinChanged>;
+
+Result<TwinOutcome> write_twin(HubTransaction& transaction, const BulkItem& item,
+                               const store::IfMatch& if_match) {
+  PAVISE_TRY_ASSIGN(auto changed, transaction.change_twin(item.identity, item.twin_json,
+                                                          store::TwinChangeKind::merge, if_match));
+  return TwinOutcome(std::move(changed));
+}
+
+Result<TwinOutcome> execute(HubTransaction& transaction, const BulkItem& item) {
   const auto exists = transaction.identity(item.identity);
-  if (item.mode == "delete" || item.mode == "deleteifmatchetag")
-    return transaction.delete_identity(item.identity, item.if_match);
-  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag") {
-    PAVISE_TRY(transaction.change_twin(item.identity,
-                                       item.twin_json.empty() ? "{}" : item.twin_json,
-                                       store::TwinChangeKind::merge, item.if_match));
-    return {};
+  if (item.mode == "delete" || item.mode == "deleteifmatchetag") {
+    PAVISE_TRY(transaction.delete_identity(item.identity, item.if_match));
+    return TwinOutcome();
   }
+  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag")
+    return write_twin(transaction, item, item.if_match);
   const bool create = item.mode == "create" || (item.mode.starts_with("createorupdate") && !exists);
   if (create) {
     PAVISE_TRY(transaction.create_identity(item.identity, item.fields));
@@ -167,10 +177,24 @@ Status execute(HubTransaction& transaction, const BulkItem& item) {
   } else {
     return Error(kBadBody, "importMode");
   }
-  if (item.twin_json.empty()) return {};
-  PAVISE_TRY(
-      transaction.change_twin(item.identity, item.twin_json, store::TwinChangeKind::merge, {}));
-  return {};
+  if (item.twin_json == kEmptyTwin) return TwinOutcome();
+  return write_twin(transaction, item, {});
+}
+
+Status execute(Call& call, const BulkItem& item) {
+  auto promise = std::make_shared<std::promise<Status>>();
+  auto answer = promise->get_future();
+  call.services.queue.submit<TwinOutcome>(
+      [&](HubTransaction& transaction) { return execute(transaction, item); },
+      // On the queue's thread, so that notifications leave in the order of their versions.
+      [&services = call.services, identity = item.identity, promise](Result<TwinOutcome> done) {
+        if (!done) return promise->set_value(done.error());
+        if (*done && !(*done)->desired_notification.empty())
+          services.desired_changed(identity, (*done)->desired_version,
+                                   std::move((*done)->desired_notification));
+        promise->set_value({});
+      });
+  return answer.get();
 }
 
 json::object bulk_error(const BulkItem& item, const Error& error) {
@@ -243,8 +267,7 @@ Result<Response> bulk_devices(Call& call) {
   }
   json::array errors;
   for (const BulkItem& item : items) {
-    const Status done = call.services.queue.call(
-        [&](HubTransaction& transaction) { return execute(transaction, item); });
+    const Status done = execute(call, item);
     if (!done) {
       errors.push_back(bulk_error(item, done.error()));
     } else if (!item.mode.starts_with("updatetwin")) {

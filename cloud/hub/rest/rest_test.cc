@@ -353,6 +353,21 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
 }
 
+TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {
+  make_device("dev");
+  const Answer answer = call("POST", "/devices", R"([
+      {"id":"dev","importMode":"updateTwin","tags":{"site":"a"}},
+      {"id":"dev","importMode":"updateTwin","properties":{"desired":{"interval":5}}},
+      {"id":"dev","importMode":"updateTwin","properties":{"desired":{"interval":6}}},
+      {"id":"dev","importMode":"createOrUpdate","properties":{"desired":{"interval":7}}},
+      {"id":"dev","importMode":"updateTwin"}])");
+  EXPECT_EQ(answer.status, 200) << answer.text;
+  EXPECT_EQ(told_, (std::vector<std::string>{R"(dev 2 {"interval":5,"$version":2})",
+                                             R"(dev 3 {"interval":6,"$version":3})",
+                                             R"(dev 4 {"interval":7,"$version":4})"}))
+      << "tags are not the device's";
+}
+
 TEST_F(RestTest, Statistics) {
   make_device("a");
   make_device("b", R"({"status":"disabled"})");
