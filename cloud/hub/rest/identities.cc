@@ -106,10 +106,12 @@ Result<Response> remove_identity(Call& call, bool of_module) {
   if (call.request.has_header("if-match")) {
     PAVISE_TRY_ASSIGN(if_match, call.if_match());
   }
-  PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
-    return transaction.delete_identity(identity, if_match);
-  }));
-  call.services.forget(identity);
+  PAVISE_TRY_ASSIGN(
+      const auto removed,
+      call.services.queue.call<std::vector<iothub::Identity>>([&](HubTransaction& transaction) {
+        return transaction.delete_identity(identity, if_match);
+      }));
+  for (const iothub::Identity& each : removed) call.services.forget(each);
   end_sessions(call, identity);
   return no_content();
 }
@@ -150,21 +152,23 @@ Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   return item;
 }
 
-// nullopt: the twin was not written.
-using TwinOutcome = std::optional<store::TwinChanged>;
+struct Outcome {
+  std::optional<store::TwinChanged> twin{};  // it was written
+  std::vector<iothub::Identity> removed{};
+};
 
-Result<TwinOutcome> write_twin(HubTransaction& transaction, const BulkItem& item,
-                               const store::IfMatch& if_match) {
+Result<Outcome> write_twin(HubTransaction& transaction, const BulkItem& item,
+                           const store::IfMatch& if_match) {
   PAVISE_TRY_ASSIGN(auto changed, transaction.change_twin(item.identity, item.twin_json,
                                                           store::TwinChangeKind::merge, if_match));
-  return TwinOutcome(std::move(changed));
+  return Outcome{.twin = std::move(changed)};
 }
 
-Result<TwinOutcome> execute(HubTransaction& transaction, const BulkItem& item) {
+Result<Outcome> execute(HubTransaction& transaction, const BulkItem& item) {
   const auto exists = transaction.identity(item.identity);
   if (item.mode == "delete" || item.mode == "deleteifmatchetag") {
-    PAVISE_TRY(transaction.delete_identity(item.identity, item.if_match));
-    return TwinOutcome();
+    PAVISE_TRY_ASSIGN(auto removed, transaction.delete_identity(item.identity, item.if_match));
+    return Outcome{.removed = std::move(removed)};
   }
   if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag")
     return write_twin(transaction, item, item.if_match);
@@ -177,21 +181,22 @@ Result<TwinOutcome> execute(HubTransaction& transaction, const BulkItem& item) {
   } else {
     return Error(kBadBody, "importMode");
   }
-  if (item.twin_json == kEmptyTwin) return TwinOutcome();
+  if (item.twin_json == kEmptyTwin) return Outcome{};
   return write_twin(transaction, item, {});
 }
 
 Status execute(Call& call, const BulkItem& item) {
   auto promise = std::make_shared<std::promise<Status>>();
   auto answer = promise->get_future();
-  call.services.queue.submit<TwinOutcome>(
+  call.services.queue.submit<Outcome>(
       [&](HubTransaction& transaction) { return execute(transaction, item); },
       // On the queue's thread, so that notifications leave in the order of their versions.
-      [&services = call.services, identity = item.identity, promise](Result<TwinOutcome> done) {
+      [&services = call.services, identity = item.identity, promise](Result<Outcome> done) {
         if (!done) return promise->set_value(done.error());
-        if (*done && !(*done)->desired_notification.empty())
-          services.desired_changed(identity, (*done)->desired_version,
-                                   std::move((*done)->desired_notification));
+        if (done->twin && !done->twin->desired_notification.empty())
+          services.desired_changed(identity, done->twin->desired_version,
+                                   std::move(done->twin->desired_notification));
+        for (const iothub::Identity& each : done->removed) services.forget(each);
         promise->set_value({});
       });
   return answer.get();

@@ -330,6 +330,7 @@ TEST_F(RestTest, Modules) {
   EXPECT_EQ(call("DELETE", "/devices/dev/modules/m").status, 204);
   EXPECT_EQ(call("GET", "/devices/dev/modules/m").error(), "ModuleNotFound");
   EXPECT_EQ(barred_, std::vector<std::string>{"dev/m"});
+  EXPECT_EQ(forgotten_, std::vector<std::string>{"dev/m"});
 }
 
 TEST_F(RestTest, BulkEntriesStandAlone) {
@@ -351,6 +352,17 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   for (std::size_t i = 0; i <= kBulkMax; ++i)
     many += std::string(i == 0 ? "" : ",") + R"({"id":"d)" + std::to_string(i) + "\"}";
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
+}
+
+TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
+  for (const std::string device : {"a", "b"}) {
+    make_device(device);
+    call("PUT", "/devices/" + device + "/modules/m", "{}");
+  }
+  EXPECT_EQ(call("DELETE", "/devices/a").status, 204);
+  EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m"}));
+  EXPECT_EQ(call("POST", "/devices", R"([{"id":"b","importMode":"delete"}])").status, 200);
+  EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m", "b", "b/m"}));
 }
 
 TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {

@@ -117,9 +117,10 @@ class HubTransaction : public HubReader {
   virtual Result<IdentityRecord> update_identity(const iothub::Identity& id,
                                                  const IdentityFields& fields,
                                                  const IfMatch& if_match) = 0;
-  // With its twin and queue, and a device with its modules. kDeviceNotFound, kModuleNotFound,
-  // kPreconditionFailed.
-  virtual Status delete_identity(const iothub::Identity& id, const IfMatch& if_match) = 0;
+  // With its twin and queue, and a device with its modules; returns all that went. kDeviceNotFound,
+  // kModuleNotFound, kPreconditionFailed.
+  virtual Result<std::vector<iothub::Identity>> delete_identity(const iothub::Identity& id,
+                                                                const IfMatch& if_match) = 0;
   // The entry of an attested device, made if it is missing; an entry that is there stays as it is,
   // whatever its kind. kHubNotFound, kTooManyIdentities.
   virtual Result<IdentityRecord> ensure_attested(const iothub::Identity& device) = 0;

@@ -5,6 +5,7 @@
 
 namespace pavise::hub::store {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -168,11 +169,16 @@ TEST_P(HubStoreContract, ModulesBelongToADevice) {
       run([](Tx& tx) { return tx.identity(device_id("d1", "x")); }).error().is(kModuleNotFound));
   EXPECT_THAT(*run([](Tx& tx) { return tx.modules(device_id()); }), SizeIs(kModulesMax));
   EXPECT_TRUE(run([](Tx& tx) { return tx.modules(device_id("d2")); }).error().is(kDeviceNotFound));
-  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_identity(device_id("d1", "m100"), {}); }));
+  EXPECT_THAT(*run([](Tx& tx) { return tx.delete_identity(device_id("d1", "m100"), {}); }),
+              ElementsAre(device_id("d1", "m100")));
   ASSERT_TRUE(
       run([](Tx& tx) { return tx.merge_reported(device_id("d1", "m101"), R"({"a":1})", {}); }));
   ASSERT_TRUE(run([](Tx& tx) { return tx.enqueue_message(hub_name(), sample_message()); }));
-  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_identity(device_id(), {}); }));
+  const auto removed = run([](Tx& tx) { return tx.delete_identity(device_id(), {}); });
+  ASSERT_TRUE(removed);
+  EXPECT_THAT(*removed, SizeIs(kModulesMax)) << "the device and 49 modules";
+  EXPECT_THAT(*removed, Contains(device_id()));
+  EXPECT_THAT(*removed, Contains(device_id("d1", "m101")));
   EXPECT_EQ(store().index().size(), 0U);
   make_device(store());
   make_device(store(), "d1", "m101");

@@ -25,7 +25,8 @@ Status everything(Tx& tx) {
   PAVISE_TRY_ASSIGN(const auto offer, tx.lock_message(device_id("d1"), kNoOwner));
   if (!offer.message) return kLockLost;
   PAVISE_TRY(tx.settle_message(device_id("d1"), offer.message->lock_token, Settlement::complete));
-  return tx.delete_identity(device_id("old"), {});
+  PAVISE_TRY(tx.delete_identity(device_id("old"), {}));
+  return {};
 }
 
 class StoreFaults : public testing::Test {

@@ -69,7 +69,8 @@ class SqliteTransaction final : public HubTransaction {
                                          const IdentityFields& fields) override;
   Result<IdentityRecord> update_identity(const iothub::Identity& id, const IdentityFields& fields,
                                          const IfMatch& if_match) override;
-  Status delete_identity(const iothub::Identity& id, const IfMatch& if_match) override;
+  Result<std::vector<iothub::Identity>> delete_identity(const iothub::Identity& id,
+                                                        const IfMatch& if_match) override;
   Result<IdentityRecord> ensure_attested(const iothub::Identity& device) override;
   Status note_activity(std::span<const Activity> activities) override;
 

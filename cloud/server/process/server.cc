@@ -247,16 +247,16 @@ Status Server::Parts::start_listeners() {
   services_ = std::make_unique<Services>(Services{
       *registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_, *presence_,
       clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s(),
-      HubAdministration{.queue = hub_house_->queue(),
-                        .host_name = options_.host_name,
-                        .rights_changed =
-                            [this](const hub::RightsChanged& change) {
-                              hub_house_->gatekeeper().rights_changed(change);
-                            },
-                        .connected_count =
-                            [this](const iothub::HubName& hub) {
-                              return hub_house_->hub().connected_count(hub);
-                            }}});
+      HubAdministration{
+          .queue = hub_house_->queue(),
+          .host_name = options_.host_name,
+          .rights_changed =
+              [this](const hub::RightsChanged& change) {
+                hub_house_->gatekeeper().rights_changed(change);
+              },
+          .connected_count =
+              [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
+          .forget = [this](const iothub::HubName& hub) { hub_house_->hub().forget(hub); }}});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
