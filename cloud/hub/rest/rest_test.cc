@@ -12,6 +12,7 @@
 #include "cloud/hub/segment_log/testing/memory_log_directory.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
+#include "protocol/http1/response_writer.h"
 
 namespace pavise::hub::rest {
 namespace {
@@ -509,6 +510,38 @@ TEST_F(RestTest, MessagesToDevices) {
   EXPECT_EQ(call("GET", inbox, {}, {}, "dev").status, 204);
   enqueue("two");
   EXPECT_EQ(call("DELETE", "/devices/dev/commands").body.at("totalMessagesPurged"), 1);
+}
+
+TEST_F(RestTest, PropertiesThatNoHeaderCarriesDoNotHoldUpTheMessage) {
+  make_device("dev");
+  iothub::PropertyBag bag;
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"my prop", "space"},
+                                                        {"a(b)", "no token"},
+                                                        {"\xC3\xA4", "no ASCII"},
+                                                        {"nul", {"a\0b", 3}},
+                                                        {"escape", "\x1B[31m"},
+                                                        {"lines", "a\r\nb"},
+                                                        {"colon:", "x"},
+                                                        {"site", "caf\xC3\xA9\tor so"},
+                                                        {"$.mid", "m1"},
+                                                        {"iothub-ack", "positive"}})
+    bag.add(name, value);
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.enqueue_message(
+        kHub, {.device = "dev", .properties = bag.encode(), .payload = to_bytes(as_bytes("hi"))}));
+    return {};
+  }));
+  const Answer answer = call("GET", "/devices/dev/messages/deviceBound", {}, {}, "dev");
+  ASSERT_EQ(answer.status, 200) << answer.text;
+  EXPECT_EQ(answer.header("iothub-app-site"), "caf\xC3\xA9\tor so");
+  EXPECT_EQ(answer.header("iothub-messageid"), "m1");
+  EXPECT_EQ(answer.header("iothub-ack"), "positive");
+  EXPECT_EQ(answer.header("iothub-app-iothub-ack"), "");
+  EXPECT_EQ(answer.headers.size(), 4U + 3U) << "the rest would have to be left out";
+  std::vector<http1::ResponseHeader> headers(answer.headers.begin(), answer.headers.end());
+  Bytes written;
+  EXPECT_TRUE(http1::write_response(200, headers, as_bytes(answer.text), {}, written));
 }
 
 TEST(ErrorRows, NoErrorOfTheStoreLooksLikeAServerFault) {
