@@ -130,7 +130,13 @@ void StoreData::settle_service_message(const iothub::HubName& hub, ServiceQueue 
       [hub, queue, lock_token = std::move(lock_token), settlement](HubTransaction& transaction) {
         return transaction.settle_service_message(hub, queue, lock_token, settlement);
       },
-      std::move(done));
+      [listener = listener_, hub, queue, settlement,
+       done = std::move(done)](const Status& outcome) {
+        // To others that wait; at its last delivery it is gone, and asking in vain costs a look.
+        if (outcome && settlement == Settlement::abandon && listener->service_message_waiting)
+          listener->service_message_waiting(hub, queue);
+        done(outcome);
+      });
 }
 
 HubData::HubFacts StoreData::facts(const iothub::HubName& hub) {

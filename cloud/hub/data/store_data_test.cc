@@ -230,5 +230,35 @@ TEST_F(StoreDataTest, AFeedbackBatchIsToldWhenItIsDue) {
   EXPECT_TRUE(feedback());
 }
 
+TEST_F(StoreDataTest, WhatAServiceGivesBackIsOfferedToTheOthers) {
+  run([this](store::HubTransaction& tx) { return tx.enqueue_file_notification(hub_, "{}"); });
+  const auto take = [&](LockOwner owner) {
+    std::promise<std::string> token;
+    data_->next_service_message(
+        hub_, ServiceQueue::file_notifications, owner,
+        [&](const Result<std::optional<ServiceMessage>>& message) {
+          token.set_value(message && *message ? (*message)->lock_token : "");
+        });
+    return token.get_future().get();
+  };
+  const auto settle_it = [&](const std::string& token, Settlement settlement) {
+    std::promise<Status> outcome;
+    data_->settle_service_message(hub_, ServiceQueue::file_notifications, token, settlement,
+                                  [&](const Status& status) { outcome.set_value(status); });
+    return outcome.get_future().get();
+  };
+  ASSERT_TRUE(settle_it(take(1), Settlement::abandon));
+  EXPECT_EQ(told(), Told{"plant-1 file"});
+  EXPECT_FALSE(settle_it("none", Settlement::abandon));
+  EXPECT_EQ(told().size(), 1U) << "what did not happen is not told";
+  ASSERT_NE(take(1), "");
+  data_->release_messages(1);  // its connection ended
+  const std::string last = take(2);
+  ASSERT_NE(last, "");
+  EXPECT_EQ(told(), (Told{"plant-1 file", "plant-1 feedback", "plant-1 file"}));
+  ASSERT_TRUE(settle_it(last, Settlement::complete));
+  EXPECT_EQ(told().size(), 3U);
+}
+
 }  // namespace
 }  // namespace pavise::hub

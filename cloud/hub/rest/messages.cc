@@ -205,6 +205,8 @@ Result<Response> settle_feedback(Call& call, Settlement settlement) {
     return transaction.settle_service_message(call.hub(), ServiceQueue::feedback, call.names.back(),
                                               settlement);
   }));
+  if (settlement == Settlement::abandon)
+    call.services.service_message_waiting(call.hub(), ServiceQueue::feedback);
   return no_content();
 }
 

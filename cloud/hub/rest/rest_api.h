@@ -49,6 +49,7 @@ struct Services {
   std::function<void(const iothub::Identity&, std::uint64_t version, std::string body)>
       desired_changed;
   std::function<void(const iothub::Identity&)> message_waiting;
+  std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting;
   std::function<void(const iothub::Identity&)> forget;
   std::function<void(const RightsChanged&)> rights_changed;
   std::function<bool(const iothub::Identity&)> connected;

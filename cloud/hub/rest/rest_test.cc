@@ -83,6 +83,11 @@ class RestTest : public ::testing::Test {
               told_.push_back(id.client_id() + " " + std::to_string(version) + " " + body);
             },
         .message_waiting = [this](const iothub::Identity& id) { told_.push_back(id.client_id()); },
+        .service_message_waiting =
+            [this](const iothub::HubName& hub, ServiceQueue queue) {
+              told_.push_back(hub.text() +
+                              (queue == ServiceQueue::feedback ? " feedback" : " file"));
+            },
         .forget = [this](const iothub::Identity& id) { forgotten_.push_back(id.client_id()); },
         .rights_changed =
             [this](const RightsChanged& change) {
@@ -542,6 +547,32 @@ TEST_F(RestTest, PropertiesThatNoHeaderCarriesDoNotHoldUpTheMessage) {
   std::vector<http1::ResponseHeader> headers(answer.headers.begin(), answer.headers.end());
   Bytes written;
   EXPECT_TRUE(http1::write_response(200, headers, as_bytes(answer.text), {}, written));
+}
+
+TEST_F(RestTest, FeedbackThatIsGivenBackIsOfferedAgain) {
+  make_device("dev");
+  // A full batch does not wait.
+  ASSERT_TRUE(queue_->call([](store::HubTransaction& tx) -> Status {
+    const MessageToDevice message{
+        .device = "dev", .properties = {}, .feedback = FeedbackWanted::full, .payload = {}};
+    for (std::size_t i = 0; i < store::kFeedbackBatchMax; ++i) {
+      PAVISE_TRY(tx.enqueue_message(kHub, message));
+      const auto id = *iothub::Identity::make(kHub, "dev");
+      PAVISE_TRY_ASSIGN(const auto offer, tx.lock_message(id, store::kNoOwner));
+      PAVISE_TRY(tx.settle_message(id, offer.message->lock_token, Settlement::complete));
+    }
+    return {};
+  }));
+  const std::string path = "/messages/serviceBound/feedback";
+  const auto taken = [&] {
+    const std::string etag = call("GET", path).header("etag");
+    return etag.size() < 2 ? std::string("none") : etag.substr(1, etag.size() - 2);
+  };
+  EXPECT_EQ(call("POST", path + "/" + taken() + "/abandon").status, 204);
+  EXPECT_EQ(told_, std::vector<std::string>{"plant-1 feedback"});
+  EXPECT_EQ(call("POST", path + "/none/abandon").status, 412);
+  EXPECT_EQ(call("DELETE", path + "/" + taken()).status, 204);
+  EXPECT_EQ(told_.size(), 1U);
 }
 
 TEST(ErrorRows, NoErrorOfTheStoreLooksLikeAServerFault) {
