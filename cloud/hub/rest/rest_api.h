@@ -55,9 +55,11 @@ struct Services {
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
-  // Every refusal, with its tracking id, for the log.
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
-      {};
+  // Every refusal, with its tracking id, for the log. `stranger`: the peer's address when the
+  // caller did not prove who it is, else empty.
+  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
+                     std::string_view stranger)>
+      refused = {};
 };
 
 class RestApi {

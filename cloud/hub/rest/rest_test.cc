@@ -105,8 +105,10 @@ class RestTest : public ::testing::Test {
               done(method_result_);
             },
         .refused =
-            [this](std::string_view, std::string_view tracking_id, const Error& error) {
+            [this](std::string_view, std::string_view tracking_id, const Error& error,
+                   std::string_view stranger) {
               refused_.push_back(std::string(tracking_id) + " " + error.message());
+              strangers_.emplace_back(stranger);
             }});
   }
   ~RestTest() override {
@@ -125,7 +127,8 @@ class RestTest : public ::testing::Test {
                     .headers = {},
                     .body = std::move(body),
                     .peer_chain = {},
-                    .server_name = {}};
+                    .server_name = {},
+                    .peer = "192.0.2.1:4711"};
     if (const std::size_t at = target.find('?'); at != std::string::npos) {
       request.path = target.substr(0, at);
       request.query = target.substr(at + 1);
@@ -157,7 +160,7 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<RestApi> api_;
-  std::vector<std::string> told_, forgotten_, barred_, refused_;
+  std::vector<std::string> told_, forgotten_, barred_, refused_, strangers_;
   std::vector<MethodInvocation> invoked_;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
@@ -192,6 +195,17 @@ TEST_F(RestTest, TheReasonGoesToTheLogNotToTheClient) {
   const std::string tracking_id = refused_[0].substr(0, 32);
   EXPECT_NE(answer.text.find(tracking_id), std::string::npos);
   EXPECT_NE(refused_[0].find(kDeviceBarred.code), std::string::npos);
+}
+
+// Whose lines in the log must be bounded.
+TEST_F(RestTest, ARefusalSaysWhetherAStrangerCausedIt) {
+  const std::string stranger = "192.0.2.1:4711";
+  call("GET", "/devices/x", {}, {}, "wrong");
+  call("GET", "/nowhere", {}, {}, "");
+  call("GET", "/devices/%zz");
+  call("GET", "/devices/x");            // there is none
+  call("GET", "/devices?top=1&top=2");  // a query that cannot be
+  EXPECT_EQ(strangers_, (std::vector<std::string>{stranger, stranger, stranger, "", ""}));
 }
 
 TEST_F(RestTest, TheHostHeaderNamesTheHub) {

@@ -1,4 +1,5 @@
-// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its batches.
+// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its
+// batches.
 #include <algorithm>
 
 #include "cloud/hub/transport/worker.h"
@@ -140,6 +141,7 @@ void Worker::release_partition(Connection& from, const iothub::HubName& hub,
 void Worker::serve(Connection& from, HttpRequest request, Token token) {
   request.peer_chain = from.tls.peer_chain();
   request.server_name = from.tls.server_name();
+  request.peer = from.peer;
   Inbox* inbox = shared_.inboxes[number_].get();
   shared_.options.http->serve(
       std::move(request), [inbox, ref = from.self, token](HttpResponse response) {

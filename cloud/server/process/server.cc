@@ -99,6 +99,8 @@ class Server::Parts {
   const ServerOptions options_;
   Log& log_;
   const Clock& clock_;
+  LimitedLog strangers_log_{log_, clock_};               // of who did not prove who it is
+  LimitedLog device_log_{log_, clock_, Level::warning};  // evidence comes from anybody
   std::string shown_once_;
 
   std::unique_ptr<security::signer::Signer> signer_;
@@ -164,15 +166,17 @@ Status Server::Parts::open_hub() {
     log_hub_event(log_, "hub.session", event);
   };
   options.on_closed = [this](const hub::HubEvent& event) {
-    log_hub_event(log_, "hub.closed", event);
+    log_hub_event(event.identity == nullptr ? strangers_log_ : log_, "hub.closed", event);
   };
   options.on_refused_call = [this](std::string_view call, std::string_view tracking_id,
-                                   const Error& error) {
-    log_.write(Level::info, "hub.refused",
-               {{"call", std::string(call)},
-                {"tracking_id", std::string(tracking_id)},
-                {"code", std::string(error.code())},
-                {"reason", error.message()}});
+                                   const Error& error, std::string_view stranger) {
+    Log& log = stranger.empty() ? log_ : strangers_log_;
+    log.write(Level::info, "hub.refused",
+              {{"call", std::string(call)},
+               {"peer", std::string(stranger)},
+               {"tracking_id", std::string(tracking_id)},
+               {"code", std::string(error.code())},
+               {"reason", error.message()}});
   };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
@@ -239,7 +243,7 @@ Status Server::Parts::start_listeners() {
       *registry_, *issuer_, *releases_, *authority_, clock_,
       security::AttestationServiceOptions{.hub_host = options_.host_name,
                                           .hub_port = hub_house_->hub().port()});
-  device_api_ = std::make_unique<DeviceApi>(*attestation_, log_);
+  device_api_ = std::make_unique<DeviceApi>(*attestation_, device_log_);
   PAVISE_TRY_ASSIGN(device_listener_, listen(options_.device_port, http::kDeviceBodyBytesMax,
                                              kDeviceWorkers, [this](const http::Request& request) {
                                                return device_api_->handle(request);
