@@ -138,6 +138,17 @@ TEST_F(StoreFaults, AGroupIsKeptOrLostAsAWhole) {
   kill_everywhere(Fault::kill, 4);
 }
 
+TEST_F(StoreFaults, NoGroupIsAnsweredBeforeItsLogIsFlushed) {
+  prepare();
+  auto store = open();
+  for (const std::size_t group_size : {1U, 4U, 1U, 64U, 1U}) {
+    const int before = sqlite::testing::wal_flushes;
+    const std::vector<HubStore::Operation> group(group_size, touch);
+    for (const Status& status : store->execute(group)) ASSERT_TRUE(status);
+    EXPECT_GE(sqlite::testing::wal_flushes, before + 1) << group_size;
+  }
+}
+
 TEST_F(StoreFaults, ADiskThatFillsAtAnyWriteIsSaidAndNothingIsLost) {
   for (const std::size_t group_size : {1U, 4U}) {
     int step = 0;
