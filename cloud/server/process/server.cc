@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -122,6 +123,8 @@ class Server::Parts {
   std::unique_ptr<ManagementApi> management_api_;
   std::unique_ptr<http::HttpServer> device_listener_;
   std::unique_ptr<http::HttpServer> management_listener_;
+  // Its workers may ask for it before its start has returned.
+  std::atomic<std::uint16_t> management_port_{options_.management_port};
 
   std::optional<std::uint64_t> commit_notes_;
   mutable std::mutex refused_mutex_;
@@ -268,6 +271,7 @@ Status Server::Parts::start_listeners() {
           options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
           [this](const http::Request& request) { return management_api_->handle(request); },
           [this](const http::Request& head) { return management_api_->judge_head(head); }));
+  management_port_ = management_listener_->port();
   return {};
 }
 
@@ -277,10 +281,7 @@ Status Server::Parts::serve() {
 }
 
 Ports Server::Parts::ports() const {
-  // The management listener may be asked before its own start has returned.
-  const std::uint16_t management =
-      management_listener_ ? management_listener_->port() : options_.management_port;
-  return {management, device_listener_->port(), hub_house_->hub().port(),
+  return {management_port_, device_listener_->port(), hub_house_->hub().port(),
           hub_house_->hub().amqp_port(), hub_house_->hub().https_port()};
 }
 
