@@ -599,7 +599,7 @@ TEST(ErrorRows, NoErrorOfTheStoreLooksLikeAServerFault) {
   const std::set<std::string> not_of_these_calls = {
       // Hubs, policies and CA certificates belong to the management API.
       "PV-HST-011", "PV-HST-012", "PV-HST-013", "PV-HST-014", "PV-HST-015", "PV-HST-016",
-      "PV-HST-040", "PV-HST-041", "PV-HST-042", "PV-HST-043",
+      "PV-HST-017", "PV-HST-040", "PV-HST-041", "PV-HST-042", "PV-HST-043",
       // Jobs and configurations.
       "PV-HST-050", "PV-HST-051", "PV-HST-052", "PV-HST-053", "PV-HST-054", "PV-HST-055",
       "PV-HST-056"};

@@ -87,7 +87,7 @@ class HubTransaction : public HubReader {
   // ---- hubs and policies
 
   // With the five policies of IoT Hub: iothubowner, service, device, registryRead,
-  // registryReadWrite. kHubExists, kBadSettings.
+  // registryReadWrite. kHubExists, kBadSettings, kTooManyHubs.
   virtual Result<HubRecord> create_hub(const iothub::HubName& name, const TenantId& tenant,
                                        const HubSettings& settings) = 0;
   // kHubNotFound, kPreconditionFailed, kBadSettings (also: another partition count), kHubExists (an

@@ -21,6 +21,7 @@ using IfMatch = std::optional<std::string>;
 
 // ---- hubs
 
+inline constexpr std::size_t kHubsMax = 50;  // of a tenant, besides that of its attested devices
 inline constexpr std::uint32_t kPartitionsMax = 32;
 inline constexpr std::uint32_t kRetentionHoursMax = 7 * 24;
 inline constexpr std::uint64_t kRetentionBytesMax = std::uint64_t{1} << 50;

@@ -193,6 +193,7 @@ class SqliteTransaction final : public HubTransaction {
 
   Result<std::int64_t> hub_number(const iothub::HubName& name);  // kHubNotFound
   Status check_hub_names(const iothub::HubName& name, const HubSettings& settings);
+  Status check_room_for_hub(const iothub::HubName& name, const TenantId& tenant);
   Status write_aliases(std::int64_t hub, const HubSettings& settings);
   Status write_policy(std::int64_t hub, const PolicyRecord& policy);
   Status note_hub(const iothub::HubName& name);
