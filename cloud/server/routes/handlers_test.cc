@@ -203,6 +203,10 @@ TEST_F(DevicesTest, TwinsAreReadAndChanged) {
       house_.call("PATCH", path("/twin"), house_.admin, R"({"desired":{"interval_s":10}})");
   EXPECT_EQ(changed.status, 200) << changed.raw.body;
   EXPECT_EQ(changed.raw.headers.at(0).value, "\"1\"");
+  const auto audit = house_.call("GET", "/audit?limit=1", house_.admin);
+  EXPECT_EQ(list(audit, "entries").at(0).at("action"), "device.twin");
+  EXPECT_EQ(list(audit, "entries").at(0).at("subject"), device_.text().c_str());
+  EXPECT_EQ(list(audit, "entries").at(0).at("actor"), "root");
   EXPECT_EQ(house_.call("GET", path("/twin"), house_.admin).json.at("desired").at("interval_s"),
             10);
   const auto patch = [&](const char* tag) {
