@@ -211,6 +211,16 @@ TEST_F(HubVerbs, AnUpdateWritesBackWhatItRead) {
           .code,
       2)
       << "nothing would change";
+  // As the hub shows an attested device; what it makes of it: RestTest.
+  answers["GET /devices/thermo"] = {
+      .body = R"({"deviceId":"thermo","status":"enabled","etag":"AA==","authentication":)"
+              R"({"symmetricKey":{"primaryKey":null,"secondaryKey":null},)"
+              R"("type":"certificateAuthority"}})"};
+  run({"device-identity", "update", "-n", "plant-1", "-d", "thermo", "--status", "disabled"});
+  EXPECT_NE(seen[1].find(R"("authentication":{"symmetricKey":{"primaryKey":null,)"
+                         R"("secondaryKey":null},"type":"certificateAuthority"})"),
+            std::string::npos)
+      << seen[1];
 }
 
 TEST_F(HubVerbs, ErrorsOfTheHubHaveTheirExitCodes) {

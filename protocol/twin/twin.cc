@@ -100,6 +100,10 @@ std::size_t size_of(const json::object& object) {
   return size;
 }
 
+bool fits(const json::object& object, std::size_t size_max, std::size_t text_max) {
+  return size_of(object) <= size_max && json::serialize(object).size() <= text_max;
+}
+
 // The library reads some long decimals one unit in the last place off what it writes. A stored twin
 // is read and written again and again, so a number must settle before it is stored: it becomes one
 // that survives being written and read.
@@ -232,7 +236,7 @@ struct SectionState {
     const bool merge = kind == ChangeKind::merge;
     json::object next = merge ? properties : json::object();
     merge_into(next, patch);  // also drops nulls
-    if (size_of(next) > kSectionSizeMax) return kSectionTooLarge;
+    if (!fits(next, kSectionSizeMax, kSectionTextMax)) return kSectionTooLarge;
     properties = std::move(next);
     ++version;
     if (!merge) mark = written(now_ms, version);
@@ -356,7 +360,7 @@ Result<Change> Twin::change(std::string_view body_json, ChangeKind kind, UnixMil
   if (tags != nullptr) {
     PAVISE_TRY(check_patch(*tags));
     merge_into(next_tags, *tags);
-    if (size_of(next_tags) > kTagsSizeMax) return kTagsTooLarge;
+    if (!fits(next_tags, kTagsSizeMax, kTagsTextMax)) return kTagsTooLarge;
   }
   Change out{tags != nullptr, desired != nullptr};
   if (desired != nullptr) {

@@ -37,7 +37,7 @@ inline constexpr ErrorInfo kTooDeep{"PV-TWD-006", Retry::never,
                                     "a twin section is nested deeper than 10 levels",
                                     "Flatten the structure."};
 inline constexpr ErrorInfo kSectionTooLarge{"PV-TWD-007", Retry::never,
-                                            "a twin section would exceed 32 KB",
+                                            "a twin section would exceed 32 KB, or 256 KB of text",
                                             "Delete properties by setting them to null."};
 inline constexpr ErrorInfo kPatchTooLarge{"PV-TWD-008", Retry::never,
                                           "the text of the twin patch exceeds its limit",
@@ -50,7 +50,7 @@ inline constexpr ErrorInfo kCorruptTwin{"PV-TWD-010", Retry::needs_operator,
                                         "Restore the database from its backup."};
 
 inline constexpr ErrorInfo kTagsTooLarge{"PV-TWD-011", Retry::never,
-                                         "the tags of a twin would exceed 8 KB",
+                                         "the tags of a twin would exceed 8 KB, or 64 KB of text",
                                          "Delete tags by setting them to null."};
 
 inline constexpr std::size_t kKeySizeMax = 1024;
@@ -59,6 +59,10 @@ inline constexpr std::int64_t kIntegerMax = std::int64_t{1} << 52;
 inline constexpr std::size_t kDepthMax = 10;
 inline constexpr std::size_t kSectionSizeMax = 32UL * 1024;
 inline constexpr std::size_t kTagsSizeMax = 8UL * 1024;
+// JSON text of a section and of the tags as they are stored. Items of an array may count nothing,
+// so the sizes above do not bound it; what needs six bytes of text for each that counts still fits.
+inline constexpr std::size_t kSectionTextMax = 8 * kSectionSizeMax;
+inline constexpr std::size_t kTagsTextMax = 8 * kTagsSizeMax;
 // JSON text of one patch; escapes and white space may take more than the section's size.
 inline constexpr std::size_t kPatchTextMax = 128UL * 1024;
 // JSON text of a service's change: tags, desired, and what a client sends along without effect.
@@ -92,7 +96,7 @@ class Twin {
   // section. On an error nothing changes. With `if_version` the section must have that version.
   // `now_ms` goes to the metadata.
   // Errors: all but kCorruptTwin and kTagsTooLarge. Size of a section: keys and strings by their
-  // UTF-8 bytes, numbers 8, booleans 4, null 0; $metadata does not count.
+  // UTF-8 bytes, numbers 8, booleans 4, null 0; $metadata does not count. Its text is bounded too.
   Status merge(Section section, std::string_view patch_json, UnixMillis now_ms,
                std::optional<std::uint64_t> if_version = std::nullopt);
   Status replace(Section section, std::string_view json, UnixMillis now_ms,

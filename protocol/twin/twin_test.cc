@@ -161,6 +161,61 @@ TEST(Twin, SectionSizeLimit) {
   }
 }
 
+// An object of exactly `size` bytes of text that counts next to nothing: an array of empty items.
+std::string hollow(const std::string& key, std::size_t size) {
+  const std::string_view items[] = {"null", R"("")", "[]", "{}"};
+  std::string out = "{\"" + key + "\":[";
+  for (std::size_t i = 0; out.size() + 16 < size; ++i) out.append(items[i % 4]).append(",");
+  return out + quoted(size - out.size() - 4) + "]}";
+}
+
+TEST(Twin, SectionTextLimit) {
+  constexpr std::size_t kPart = kSectionTextMax / 3;
+  for (const Section section : {Section::desired, Section::reported}) {
+    // Joined, two objects have one byte less: the inner braces go, a comma comes.
+    const auto fill = [&](Twin& twin, std::size_t total) {
+      for (const std::string key : {"a", "b"})
+        if (const Status done = twin.merge(section, hollow(key, kPart), kNow); !done) return done;
+      return twin.merge(section, hollow("c", total - 2 * (kPart - 1)), kNow);
+    };
+    Twin full;
+    ASSERT_TRUE(fill(full, kSectionTextMax));
+    EXPECT_EQ(full.section_json(section).size(), kSectionTextMax);
+    Twin over;
+    EXPECT_TRUE(fill(over, kSectionTextMax + 1).error().is(kSectionTooLarge));
+    EXPECT_EQ(over.version(section), 3U) << "the refused one changed nothing";
+    EXPECT_TRUE(full.merge(section, R"({"d":[]})", kNow).error().is(kSectionTooLarge));
+    EXPECT_TRUE(full.merge(section, R"({"a":null,"d":[]})", kNow)) << "deleting makes room";
+  }
+  // A section of the full size fits, however it is written: six bytes of text for each that counts.
+  Twin escaped;
+  for (char key = '1'; key <= '8'; ++key) {
+    std::string text = std::string("{\"") + key + "\":\"";
+    for (int i = 0; i < 4095; ++i) text += "\\u0001";
+    ASSERT_TRUE(escaped.merge(Section::desired, text + "\"}", kNow)) << key;
+  }
+  EXPECT_TRUE(escaped.merge(Section::desired, R"({"9":""})", kNow).error().is(kSectionTooLarge));
+}
+
+TEST(Twin, TagsTextLimit) {
+  const auto tags = [](std::size_t size) { return R"({"tags":)" + hollow("a", size) + "}"; };
+  EXPECT_TRUE(Twin().change(tags(kTagsTextMax), ChangeKind::merge, kNow));
+  EXPECT_TRUE(
+      Twin().change(tags(kTagsTextMax + 1), ChangeKind::merge, kNow).error().is(kTagsTooLarge));
+  EXPECT_TRUE(
+      Twin().change(tags(kTagsTextMax + 1), ChangeKind::replace, kNow).error().is(kTagsTooLarge));
+}
+
+// What was stored before there was this limit is read, and can be made smaller.
+TEST(Twin, AnOldLargeSectionIsRead) {
+  const std::string large = hollow("a", 2 * kSectionTextMax);
+  auto twin = Twin::from_store(R"({"desired":{"$version":1},"reported":{"$version":1,)" +
+                               large.substr(1) + "}");
+  ASSERT_TRUE(twin);
+  EXPECT_TRUE(twin->merge(Section::reported, R"({"b":1})", kNow).error().is(kSectionTooLarge));
+  EXPECT_TRUE(twin->merge(Section::reported, R"({"a":null,"b":1})", kNow));
+}
+
 TEST(Twin, StoreRoundTrip) {
   Twin twin;
   ASSERT_TRUE(twin.merge(Section::desired, R"({"a":{"b":[1,2.5,true,"x"]}})", kNow));

@@ -6,8 +6,31 @@ namespace pavise::hub {
 
 using store::HubTransaction;
 
+namespace {
+
+void tell_feedback(const DataListener& listener, const iothub::HubName& hub) {
+  if (listener.service_message_waiting)
+    listener.service_message_waiting(hub, ServiceQueue::feedback);
+}
+
+void tell(const DataListener& listener, const store::Released& released) {
+  if (listener.message_waiting)
+    for (const iothub::Identity& identity : released.messages) listener.message_waiting(identity);
+  for (const iothub::HubName& hub : released.feedback) tell_feedback(listener, hub);
+  // Which queue it was is not said; asking in vain costs a look.
+  for (const iothub::HubName& hub : released.service_messages) {
+    tell_feedback(listener, hub);
+    if (listener.service_message_waiting)
+      listener.service_message_waiting(hub, ServiceQueue::file_notifications);
+  }
+}
+
+}  // namespace
+
 StoreData::StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener)
-    : queue_(queue), clock_(clock), listener_(std::move(listener)) {
+    : queue_(queue),
+      clock_(clock),
+      listener_(std::make_shared<const DataListener>(std::move(listener))) {
   sweeper_ = std::thread([this] { keep_sweeping(); });
 }
 
@@ -51,9 +74,10 @@ void StoreData::next_message(const iothub::Identity& identity, LockOwner owner,
       [identity, owner](HubTransaction& transaction) {
         return transaction.lock_message(identity, owner);
       },
-      [this, hub = identity.hub(), done = std::move(done)](Result<HubTransaction::Offer> offer) {
+      [listener = listener_, hub = identity.hub(),
+       done = std::move(done)](Result<HubTransaction::Offer> offer) {
         if (!offer) return done(offer.error());
-        if (offer->feedback_added) tell_feedback(hub);
+        if (offer->feedback_added) tell_feedback(*listener, hub);
         done(std::move(offer->message));
       });
 }
@@ -64,11 +88,12 @@ void StoreData::settle_message(const iothub::Identity& identity, std::string loc
       [identity, lock_token = std::move(lock_token), settlement](HubTransaction& transaction) {
         return transaction.settle_message(identity, lock_token, settlement);
       },
-      [this, identity, settlement, done = std::move(done)](const Result<store::Settled>& settled) {
+      [listener = listener_, identity, settlement,
+       done = std::move(done)](const Result<store::Settled>& settled) {
         if (!settled) return done(settled.error());
-        if (settled->feedback_added) tell_feedback(identity.hub());
-        if (settlement == Settlement::abandon && listener_.message_waiting)
-          listener_.message_waiting(identity);
+        if (settled->feedback_added) tell_feedback(*listener, identity.hub());
+        if (settlement == Settlement::abandon && listener->message_waiting)
+          listener->message_waiting(identity);
         done(Status{});
       });
 }
@@ -82,8 +107,9 @@ void StoreData::send_message(const iothub::HubName& hub, MessageToDevice message
         PAVISE_TRY(transaction.enqueue_message(hub, message));
         return {};
       },
-      [this, receiver = *std::move(receiver), done = std::move(done)](const Status& outcome) {
-        if (outcome && listener_.message_waiting) listener_.message_waiting(receiver);
+      [listener = listener_, receiver = *std::move(receiver),
+       done = std::move(done)](const Status& outcome) {
+        if (outcome && listener->message_waiting) listener->message_waiting(receiver);
         done(outcome);
       });
 }
@@ -104,7 +130,13 @@ void StoreData::settle_service_message(const iothub::HubName& hub, ServiceQueue 
       [hub, queue, lock_token = std::move(lock_token), settlement](HubTransaction& transaction) {
         return transaction.settle_service_message(hub, queue, lock_token, settlement);
       },
-      std::move(done));
+      [listener = listener_, hub, queue, settlement,
+       done = std::move(done)](const Status& outcome) {
+        // To others that wait; at its last delivery it is gone, and asking in vain costs a look.
+        if (outcome && settlement == Settlement::abandon && listener->service_message_waiting)
+          listener->service_message_waiting(hub, queue);
+        done(outcome);
+      });
 }
 
 HubData::HubFacts StoreData::facts(const iothub::HubName& hub) {
@@ -116,8 +148,8 @@ HubData::HubFacts StoreData::facts(const iothub::HubName& hub) {
 void StoreData::release_messages(LockOwner owner) {
   queue_.submit<store::Released>(
       [owner](HubTransaction& transaction) { return transaction.release_locks(owner); },
-      [this](const Result<store::Released>& released) {
-        if (released) tell(*released);
+      [listener = listener_](const Result<store::Released>& released) {
+        if (released) tell(*listener, *released);
       });
 }
 
@@ -131,25 +163,8 @@ Status StoreData::sweep() {
   PAVISE_TRY_ASSIGN(const auto released,
                     queue_.call<store::Released>(
                         [](HubTransaction& transaction) { return transaction.sweep(kSweepMax); }));
-  tell(released);
+  tell(*listener_, released);
   return {};
-}
-
-void StoreData::tell(const store::Released& released) const {
-  if (listener_.message_waiting)
-    for (const iothub::Identity& identity : released.messages) listener_.message_waiting(identity);
-  for (const iothub::HubName& hub : released.feedback) tell_feedback(hub);
-  // Which queue it was is not said; asking in vain costs a look.
-  for (const iothub::HubName& hub : released.service_messages) {
-    tell_feedback(hub);
-    if (listener_.service_message_waiting)
-      listener_.service_message_waiting(hub, ServiceQueue::file_notifications);
-  }
-}
-
-void StoreData::tell_feedback(const iothub::HubName& hub) const {
-  if (listener_.service_message_waiting)
-    listener_.service_message_waiting(hub, ServiceQueue::feedback);
 }
 
 void StoreData::keep_sweeping() {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -18,7 +19,9 @@ namespace pavise::hub {
 inline constexpr std::int64_t kSweepEveryMs = 1'000;
 inline constexpr std::size_t kSweepMax = 1'000;  // messages per commit
 
-// Who is told when something can be taken. Called on the queue's thread; must not block.
+// Who is told when something can be taken. Called on the queue's thread; must not block. What the
+// queue still holds when a StoreData ends is told afterwards: what the functions use must outlive
+// the queue.
 struct DataListener {
   std::function<void(const iothub::Identity&)> message_waiting = {};
   std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting = {};
@@ -49,13 +52,12 @@ class StoreData final : public HubData {
   Status sweep();
 
  private:
-  void tell(const store::Released& released) const;
-  void tell_feedback(const iothub::HubName& hub) const;
   void keep_sweeping();
 
   store::StoreQueue& queue_;
   const Clock& clock_;
-  const DataListener listener_;
+  // Callbacks that the queue holds share it: they may come after the end of this object.
+  const std::shared_ptr<const DataListener> listener_;
   std::mutex mutex_;
   std::condition_variable wakes_;
   bool stopping_ = false;

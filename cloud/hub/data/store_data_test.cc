@@ -157,6 +157,39 @@ TEST_F(StoreDataTest, MessagesAreOfferedSettledAndReleased) {
   EXPECT_FALSE(next(2));
 }
 
+// An orderly stop of the server: connections have just ended, and their releases still wait.
+TEST_F(StoreDataTest, WhatTheQueueHoldsMayBeAnsweredAfterItsEnd) {
+  make_device();
+  enqueue();
+  const auto message = next(1);
+  ASSERT_TRUE(message);
+  std::promise<void> open;
+  const auto opened = open.get_future().share();
+  queue_->submit(
+      [opened](store::HubTransaction&) -> Status {
+        opened.wait();
+        return {};
+      },
+      [](const Status&) {});
+  std::vector<std::future<void>> answers;
+  const auto answer = [&] {
+    auto promise = std::make_shared<std::promise<void>>();
+    answers.push_back(promise->get_future());
+    return [promise](const auto&) { promise->set_value(); };
+  };
+  data_->settle_message(device_, message->lock_token, Settlement::abandon, answer());
+  data_->next_message(device_, 2, answer());
+  data_->send_message(hub_, {.device = "dev", .properties = {}, .payload = {}}, answer());
+  data_->settle_service_message(hub_, ServiceQueue::feedback, "none", Settlement::abandon,
+                                answer());
+  data_->release_messages(2);
+  data_.reset();
+  open.set_value();
+  queue_.reset();
+  for (auto& each : answers) each.get();
+  EXPECT_EQ(told(), (Told{"dev", "dev", "dev"})) << "abandoned, sent, released";
+}
+
 TEST_F(StoreDataTest, TimeEndsLocksAndIsTold) {
   make_device();
   enqueue();
@@ -203,6 +236,36 @@ TEST_F(StoreDataTest, FactsSayWhoseHubItIs) {
   EXPECT_EQ(facts.created_ms, clock_.now_ms());
   run([this](store::HubTransaction& transaction) { return transaction.delete_hub(hub_, {}); });
   EXPECT_EQ(data_->facts(hub_).tenant, "") << "a hub that is gone has no records";
+}
+
+TEST_F(StoreDataTest, WhatAServiceGivesBackIsOfferedToTheOthers) {
+  run([this](store::HubTransaction& tx) { return tx.enqueue_file_notification(hub_, "{}"); });
+  const auto take = [&](LockOwner owner) {
+    std::promise<std::string> token;
+    data_->next_service_message(
+        hub_, ServiceQueue::file_notifications, owner,
+        [&](const Result<std::optional<ServiceMessage>>& message) {
+          token.set_value(message && *message ? (*message)->lock_token : "");
+        });
+    return token.get_future().get();
+  };
+  const auto settle_it = [&](const std::string& token, Settlement settlement) {
+    std::promise<Status> outcome;
+    data_->settle_service_message(hub_, ServiceQueue::file_notifications, token, settlement,
+                                  [&](const Status& status) { outcome.set_value(status); });
+    return outcome.get_future().get();
+  };
+  ASSERT_TRUE(settle_it(take(1), Settlement::abandon));
+  EXPECT_EQ(told(), Told{"plant-1 file"});
+  EXPECT_FALSE(settle_it("none", Settlement::abandon));
+  EXPECT_EQ(told().size(), 1U) << "what did not happen is not told";
+  ASSERT_NE(take(1), "");
+  data_->release_messages(1);  // its connection ended
+  const std::string last = take(2);
+  ASSERT_NE(last, "");
+  EXPECT_EQ(told(), (Told{"plant-1 file", "plant-1 feedback", "plant-1 file"}));
+  ASSERT_TRUE(settle_it(last, Settlement::complete));
+  EXPECT_EQ(told().size(), 3U);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct HttpRequest {
   // The connection's, for devices with certificates; owned, since a call outlives its turn.
   std::vector<Bytes> peer_chain;
   std::string server_name;
+  std::string peer{};  // "192.0.2.1:40000"
 
   // Value of the first header of this name; empty if there is none.
   std::string_view header(std::string_view name) const {

@@ -40,6 +40,7 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&twin::kNumberTooLarge, argument_invalid},
       {&twin::kTooDeep, argument_invalid},
       {&twin::kSectionTooLarge, message_too_large},
+      {&twin::kTagsTooLarge, message_too_large},
       {&twin::kPatchTooLarge, message_too_large},
       {&twin::kVersionMismatch, precondition_failed},
       {&kDeviceNotListening, device_not_online},

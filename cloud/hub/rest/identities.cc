@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <future>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/identity_json.h"
@@ -105,10 +106,12 @@ Result<Response> remove_identity(Call& call, bool of_module) {
   if (call.request.has_header("if-match")) {
     PAVISE_TRY_ASSIGN(if_match, call.if_match());
   }
-  PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
-    return transaction.delete_identity(identity, if_match);
-  }));
-  call.services.forget(identity);
+  PAVISE_TRY_ASSIGN(
+      const auto removed,
+      call.services.queue.call<std::vector<iothub::Identity>>([&](HubTransaction& transaction) {
+        return transaction.delete_identity(identity, if_match);
+      }));
+  for (const iothub::Identity& each : removed) call.services.forget(each);
   end_sessions(call, identity);
   return no_content();
 }
@@ -120,8 +123,9 @@ struct BulkItem {
   std::string mode;  // lower case
   store::IdentityFields fields;
   store::IfMatch if_match;
-  std::string twin_json;  // tags and desired properties to write; empty: none
+  std::string twin_json;  // tags and desired properties to write
 };
+constexpr std::string_view kEmptyTwin = "{}";
 
 Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   if (!value.is_object()) return Error(kBadBody, "an entry is not an object");
@@ -144,20 +148,30 @@ Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   for (const std::string_view part : {"tags", "properties"})
     if (const json::value* const given = body.if_contains(part); given != nullptr)
       if (given->is_object()) twin[part] = *given;
-  if (!twin.empty()) item.twin_json = json::serialize(twin);
+  item.twin_json = json::serialize(twin);
   return item;
 }
 
-Status execute(HubTransaction& transaction, const BulkItem& item) {
+struct Outcome {
+  std::optional<store::TwinChanged> twin{};  // it was written
+  std::vector<iothub::Identity> removed{};
+};
+
+Result<Outcome> write_twin(HubTransaction& transaction, const BulkItem& item,
+                           const store::IfMatch& if_match) {
+  PAVISE_TRY_ASSIGN(auto changed, transaction.change_twin(item.identity, item.twin_json,
+                                                          store::TwinChangeKind::merge, if_match));
+  return Outcome{.twin = std::move(changed)};
+}
+
+Result<Outcome> execute(HubTransaction& transaction, const BulkItem& item) {
   const auto exists = transaction.identity(item.identity);
-  if (item.mode == "delete" || item.mode == "deleteifmatchetag")
-    return transaction.delete_identity(item.identity, item.if_match);
-  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag") {
-    PAVISE_TRY(transaction.change_twin(item.identity,
-                                       item.twin_json.empty() ? "{}" : item.twin_json,
-                                       store::TwinChangeKind::merge, item.if_match));
-    return {};
+  if (item.mode == "delete" || item.mode == "deleteifmatchetag") {
+    PAVISE_TRY_ASSIGN(auto removed, transaction.delete_identity(item.identity, item.if_match));
+    return Outcome{.removed = std::move(removed)};
   }
+  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag")
+    return write_twin(transaction, item, item.if_match);
   const bool create = item.mode == "create" || (item.mode.starts_with("createorupdate") && !exists);
   if (create) {
     PAVISE_TRY(transaction.create_identity(item.identity, item.fields));
@@ -167,10 +181,25 @@ Status execute(HubTransaction& transaction, const BulkItem& item) {
   } else {
     return Error(kBadBody, "importMode");
   }
-  if (item.twin_json.empty()) return {};
-  PAVISE_TRY(
-      transaction.change_twin(item.identity, item.twin_json, store::TwinChangeKind::merge, {}));
-  return {};
+  if (item.twin_json == kEmptyTwin) return Outcome{};
+  return write_twin(transaction, item, {});
+}
+
+Status execute(Call& call, const BulkItem& item) {
+  auto promise = std::make_shared<std::promise<Status>>();
+  auto answer = promise->get_future();
+  call.services.queue.submit<Outcome>(
+      [&](HubTransaction& transaction) { return execute(transaction, item); },
+      // On the queue's thread, so that notifications leave in the order of their versions.
+      [&services = call.services, identity = item.identity, promise](Result<Outcome> done) {
+        if (!done) return promise->set_value(done.error());
+        if (done->twin && !done->twin->desired_notification.empty())
+          services.desired_changed(identity, done->twin->desired_version,
+                                   std::move(done->twin->desired_notification));
+        for (const iothub::Identity& each : done->removed) services.forget(each);
+        promise->set_value({});
+      });
+  return answer.get();
 }
 
 json::object bulk_error(const BulkItem& item, const Error& error) {
@@ -243,8 +272,7 @@ Result<Response> bulk_devices(Call& call) {
   }
   json::array errors;
   for (const BulkItem& item : items) {
-    const Status done = call.services.queue.call(
-        [&](HubTransaction& transaction) { return execute(transaction, item); });
+    const Status done = execute(call, item);
     if (!done) {
       errors.push_back(bulk_error(item, done.error()));
     } else if (!item.mode.starts_with("updatetwin")) {

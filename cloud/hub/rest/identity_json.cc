@@ -57,7 +57,7 @@ json::object authentication_json(const store::Authentication& auth) {
 }
 
 Result<store::Authentication> authentication_of(const json::object* body) {
-  store::Authentication out;
+  store::Authentication out{.given = false};
   if (body == nullptr) return out;
   PAVISE_TRY_ASSIGN(const json::object* keys, object_member(*body, "symmetricKey"));
   if (keys != nullptr) {
@@ -70,6 +70,8 @@ Result<store::Authentication> authentication_of(const json::object* body) {
     PAVISE_TRY_ASSIGN(out.secondary_thumbprint, text_member(*prints, "secondaryThumbprint"));
   }
   PAVISE_TRY_ASSIGN(const std::string type, text_member(*body, "type"));
+  out.given = !type.empty() || !out.primary_key.empty() || !out.secondary_key.empty() ||
+              !out.primary_thumbprint.empty() || !out.secondary_thumbprint.empty();
   const bool has_prints = !out.primary_thumbprint.empty() || !out.secondary_thumbprint.empty();
   if (type == "selfSigned" || (type.empty() && has_prints)) {
     out.kind = AuthKind::self_signed;

@@ -7,6 +7,7 @@
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/auth_method.h"
+#include "protocol/http1/syntax.h"
 #include "protocol/iothub/hub_error.h"
 #include "protocol/iothub/property_bag.h"
 
@@ -115,9 +116,9 @@ Response shown(const DeviceMessage& message) {
     std::string name = std::string(kAppPrefix) + property.name;
     for (const auto& [header, system] : kSystemHeaders)
       if (property.name == system) name = header;
-    // A header cannot carry what would end it.
-    if (property.value.find_first_of("\r\n") == std::string::npos &&
-        name.find_first_of("\r\n:") == std::string::npos)
+    if (property.name == kAckHeader) name = kAckHeader;
+    // Over MQTT and AMQP a property may hold what no header can; the message is worth more than it.
+    if (http1::is_token(name) && http1::is_field_text(property.value))
       out.headers.emplace_back(std::move(name), property.value);
   }
   return out;
@@ -204,6 +205,8 @@ Result<Response> settle_feedback(Call& call, Settlement settlement) {
     return transaction.settle_service_message(call.hub(), ServiceQueue::feedback, call.names.back(),
                                               settlement);
   }));
+  if (settlement == Settlement::abandon)
+    call.services.service_message_waiting(call.hub(), ServiceQueue::feedback);
   return no_content();
 }
 

@@ -132,10 +132,12 @@ Result<store::IfMatch> Call::if_match() const {
 }
 
 void RestApi::handle(const Request& request, const Respond& respond) {
-  const auto answer = [this, name = request.method + " " + request.path.substr(0, kLoggedPathMax)](
+  auto stranger = std::make_shared<std::string>(request.peer);
+  const auto answer = [this, stranger,
+                       name = request.method + " " + request.path.substr(0, kLoggedPathMax)](
                           const Error& error, iothub::HubErrorCode code, std::string_view message) {
     const std::string tracking_id = new_tracking_id();
-    if (services_.refused) services_.refused(name, tracking_id, error);
+    if (services_.refused) services_.refused(name, tracking_id, error, *stranger);
     iothub::HubHttpError shown = iothub::http_error(
         code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
     return Response{shown.status, std::move(shown.headers), std::move(shown.body)};
@@ -154,6 +156,7 @@ void RestApi::handle(const Request& request, const Respond& respond) {
     if (!principal)
       return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
                             "Unauthorized"));
+    stranger->clear();
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
     Call call{services_, request, *std::move(principal), *names, *std::move(query)};

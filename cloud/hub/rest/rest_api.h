@@ -49,14 +49,17 @@ struct Services {
   std::function<void(const iothub::Identity&, std::uint64_t version, std::string body)>
       desired_changed;
   std::function<void(const iothub::Identity&)> message_waiting;
+  std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting;
   std::function<void(const iothub::Identity&)> forget;
   std::function<void(const RightsChanged&)> rights_changed;
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
-  // Every refusal, with its tracking id, for the log.
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
-      {};
+  // Every refusal, with its tracking id, for the log. `stranger`: the peer's address when the
+  // caller did not prove who it is, else empty.
+  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
+                     std::string_view stranger)>
+      refused = {};
 };
 
 class RestApi {

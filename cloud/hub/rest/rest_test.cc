@@ -5,6 +5,10 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/rest_api.h"
@@ -12,6 +16,7 @@
 #include "cloud/hub/segment_log/testing/memory_log_directory.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
+#include "protocol/http1/response_writer.h"
 
 namespace pavise::hub::rest {
 namespace {
@@ -82,6 +87,11 @@ class RestTest : public ::testing::Test {
               told_.push_back(id.client_id() + " " + std::to_string(version) + " " + body);
             },
         .message_waiting = [this](const iothub::Identity& id) { told_.push_back(id.client_id()); },
+        .service_message_waiting =
+            [this](const iothub::HubName& hub, ServiceQueue queue) {
+              told_.push_back(hub.text() +
+                              (queue == ServiceQueue::feedback ? " feedback" : " file"));
+            },
         .forget = [this](const iothub::Identity& id) { forgotten_.push_back(id.client_id()); },
         .rights_changed =
             [this](const RightsChanged& change) {
@@ -95,8 +105,10 @@ class RestTest : public ::testing::Test {
               done(method_result_);
             },
         .refused =
-            [this](std::string_view, std::string_view tracking_id, const Error& error) {
+            [this](std::string_view, std::string_view tracking_id, const Error& error,
+                   std::string_view stranger) {
               refused_.push_back(std::string(tracking_id) + " " + error.message());
+              strangers_.emplace_back(stranger);
             }});
   }
   ~RestTest() override {
@@ -115,7 +127,8 @@ class RestTest : public ::testing::Test {
                     .headers = {},
                     .body = std::move(body),
                     .peer_chain = {},
-                    .server_name = {}};
+                    .server_name = {},
+                    .peer = "192.0.2.1:4711"};
     if (const std::size_t at = target.find('?'); at != std::string::npos) {
       request.path = target.substr(0, at);
       request.query = target.substr(at + 1);
@@ -147,7 +160,7 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<RestApi> api_;
-  std::vector<std::string> told_, forgotten_, barred_, refused_;
+  std::vector<std::string> told_, forgotten_, barred_, refused_, strangers_;
   std::vector<MethodInvocation> invoked_;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
@@ -182,6 +195,17 @@ TEST_F(RestTest, TheReasonGoesToTheLogNotToTheClient) {
   const std::string tracking_id = refused_[0].substr(0, 32);
   EXPECT_NE(answer.text.find(tracking_id), std::string::npos);
   EXPECT_NE(refused_[0].find(kDeviceBarred.code), std::string::npos);
+}
+
+// Whose lines in the log must be bounded.
+TEST_F(RestTest, ARefusalSaysWhetherAStrangerCausedIt) {
+  const std::string stranger = "192.0.2.1:4711";
+  call("GET", "/devices/x", {}, {}, "wrong");
+  call("GET", "/nowhere", {}, {}, "");
+  call("GET", "/devices/%zz");
+  call("GET", "/devices/x");            // there is none
+  call("GET", "/devices?top=1&top=2");  // a query that cannot be
+  EXPECT_EQ(strangers_, (std::vector<std::string>{stranger, stranger, stranger, "", ""}));
 }
 
 TEST_F(RestTest, TheHostHeaderNamesTheHub) {
@@ -257,6 +281,38 @@ TEST_F(RestTest, AuthenticationTypes) {
   }
 }
 
+// To read, change and write back is what `pavise hub device-identity update` and the SDKs do.
+TEST_F(RestTest, AnAttestedDeviceMayBeReadAndWrittenBack) {
+  const auto id = *iothub::Identity::make(kHub, std::string(DeviceId::kLength, 'a'));
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.ensure_attested(id));
+    return {};
+  }));
+  const std::string path = "/devices/" + id.device();
+  const auto put = [&](const std::string& body) {
+    return call("PUT", path, body, {{"if-match", "*"}});
+  };
+  json::object body = call("GET", path).body.as_object();
+  EXPECT_EQ(body.at("authentication").at("type"), "certificateAuthority");
+  body["status"] = "disabled";
+  const Answer written = put(json::serialize(body));
+  ASSERT_EQ(written.status, 200) << written.text;
+  EXPECT_EQ(written.body.at("status"), "disabled");
+  for (const std::string& nothing : {R"({})", R"({"authentication":null})",
+                                     R"({"authentication":{"symmetricKey":{"primaryKey":""}}})"})
+    EXPECT_EQ(put(nothing).status, 200) << nothing;
+  EXPECT_EQ(store_->index().find(id)->kind, store::AuthKind::attested);
+  for (const std::string& another :
+       {R"({"authentication":{"type":"sas"}})",
+        R"({"authentication":{"symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OTAxMjM0NQ=="}}})"})
+    EXPECT_EQ(put(another).status, 400) << another;
+  json::object bulk = body;
+  bulk["id"] = id.device();
+  bulk["importMode"] = "createOrUpdate";
+  EXPECT_EQ(call("POST", "/devices", json::serialize(json::array{bulk})).status, 200);
+  EXPECT_EQ(store_->index().find(id)->kind, store::AuthKind::attested);
+}
+
 TEST_F(RestTest, BadBodiesAreRefusedAndChangeNothing) {
   const std::string rows[] = {"",
                               "[]",
@@ -298,6 +354,7 @@ TEST_F(RestTest, Modules) {
   EXPECT_EQ(call("DELETE", "/devices/dev/modules/m").status, 204);
   EXPECT_EQ(call("GET", "/devices/dev/modules/m").error(), "ModuleNotFound");
   EXPECT_EQ(barred_, std::vector<std::string>{"dev/m"});
+  EXPECT_EQ(forgotten_, std::vector<std::string>{"dev/m"});
 }
 
 TEST_F(RestTest, BulkEntriesStandAlone) {
@@ -319,6 +376,32 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   for (std::size_t i = 0; i <= kBulkMax; ++i)
     many += std::string(i == 0 ? "" : ",") + R"({"id":"d)" + std::to_string(i) + "\"}";
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
+}
+
+TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
+  for (const std::string device : {"a", "b"}) {
+    make_device(device);
+    call("PUT", "/devices/" + device + "/modules/m", "{}");
+  }
+  EXPECT_EQ(call("DELETE", "/devices/a").status, 204);
+  EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m"}));
+  EXPECT_EQ(call("POST", "/devices", R"([{"id":"b","importMode":"delete"}])").status, 200);
+  EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m", "b", "b/m"}));
+}
+
+TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {
+  make_device("dev");
+  const Answer answer = call("POST", "/devices", R"([
+      {"id":"dev","importMode":"updateTwin","tags":{"site":"a"}},
+      {"id":"dev","importMode":"updateTwin","properties":{"desired":{"interval":5}}},
+      {"id":"dev","importMode":"updateTwin","properties":{"desired":{"interval":6}}},
+      {"id":"dev","importMode":"createOrUpdate","properties":{"desired":{"interval":7}}},
+      {"id":"dev","importMode":"updateTwin"}])");
+  EXPECT_EQ(answer.status, 200) << answer.text;
+  EXPECT_EQ(told_, (std::vector<std::string>{R"(dev 2 {"interval":5,"$version":2})",
+                                             R"(dev 3 {"interval":6,"$version":3})",
+                                             R"(dev 4 {"interval":7,"$version":4})"}))
+      << "tags are not the device's";
 }
 
 TEST_F(RestTest, Statistics) {
@@ -452,19 +535,93 @@ TEST_F(RestTest, MessagesToDevices) {
   EXPECT_EQ(call("DELETE", "/devices/dev/commands").body.at("totalMessagesPurged"), 1);
 }
 
+TEST_F(RestTest, PropertiesThatNoHeaderCarriesDoNotHoldUpTheMessage) {
+  make_device("dev");
+  iothub::PropertyBag bag;
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"my prop", "space"},
+                                                        {"a(b)", "no token"},
+                                                        {"\xC3\xA4", "no ASCII"},
+                                                        {"nul", {"a\0b", 3}},
+                                                        {"escape", "\x1B[31m"},
+                                                        {"lines", "a\r\nb"},
+                                                        {"colon:", "x"},
+                                                        {"site", "caf\xC3\xA9\tor so"},
+                                                        {"$.mid", "m1"},
+                                                        {"iothub-ack", "positive"}})
+    bag.add(name, value);
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.enqueue_message(
+        kHub, {.device = "dev", .properties = bag.encode(), .payload = to_bytes(as_bytes("hi"))}));
+    return {};
+  }));
+  const Answer answer = call("GET", "/devices/dev/messages/deviceBound", {}, {}, "dev");
+  ASSERT_EQ(answer.status, 200) << answer.text;
+  EXPECT_EQ(answer.header("iothub-app-site"), "caf\xC3\xA9\tor so");
+  EXPECT_EQ(answer.header("iothub-messageid"), "m1");
+  EXPECT_EQ(answer.header("iothub-ack"), "positive");
+  EXPECT_EQ(answer.header("iothub-app-iothub-ack"), "");
+  EXPECT_EQ(answer.headers.size(), 4U + 3U) << "the rest would have to be left out";
+  std::vector<http1::ResponseHeader> headers(answer.headers.begin(), answer.headers.end());
+  Bytes written;
+  EXPECT_TRUE(http1::write_response(200, headers, as_bytes(answer.text), {}, written));
+}
+
+TEST_F(RestTest, FeedbackThatIsGivenBackIsOfferedAgain) {
+  make_device("dev");
+  // A full batch does not wait.
+  ASSERT_TRUE(queue_->call([](store::HubTransaction& tx) -> Status {
+    const MessageToDevice message{
+        .device = "dev", .properties = {}, .feedback = FeedbackWanted::full, .payload = {}};
+    for (std::size_t i = 0; i < store::kFeedbackBatchMax; ++i) {
+      PAVISE_TRY(tx.enqueue_message(kHub, message));
+      const auto id = *iothub::Identity::make(kHub, "dev");
+      PAVISE_TRY_ASSIGN(const auto offer, tx.lock_message(id, store::kNoOwner));
+      PAVISE_TRY(tx.settle_message(id, offer.message->lock_token, Settlement::complete));
+    }
+    return {};
+  }));
+  const std::string path = "/messages/serviceBound/feedback";
+  const auto taken = [&] {
+    const std::string etag = call("GET", path).header("etag");
+    return etag.size() < 2 ? std::string("none") : etag.substr(1, etag.size() - 2);
+  };
+  EXPECT_EQ(call("POST", path + "/" + taken() + "/abandon").status, 204);
+  EXPECT_EQ(told_, std::vector<std::string>{"plant-1 feedback"});
+  EXPECT_EQ(call("POST", path + "/none/abandon").status, 412);
+  EXPECT_EQ(call("DELETE", path + "/" + taken()).status, 204);
+  EXPECT_EQ(told_.size(), 1U);
+}
+
+// Each error of the store and of twins that a caller can end only by asking otherwise, as the
+// headers have them.
 TEST(ErrorRows, NoErrorOfTheStoreLooksLikeAServerFault) {
-  const ErrorInfo* callers_fault[] = {&store::kDeviceNotFound,
-                                      &store::kDeviceExists,
-                                      &store::kPreconditionFailed,
-                                      &store::kBadIdentity,
-                                      &store::kQueueFull,
-                                      &store::kLockLost,
-                                      &kBadBody};
-  for (const ErrorInfo* error : callers_fault) {
-    const int status = iothub::http_status(iothub::to_hub_error(*error, error_rows()));
-    EXPECT_GE(status, 400) << error->code;
-    EXPECT_LT(status, 500) << error->code;
+  const std::set<std::string> not_of_these_calls = {
+      // Hubs, policies and CA certificates belong to the management API.
+      "PV-HST-011", "PV-HST-012", "PV-HST-013", "PV-HST-014", "PV-HST-015", "PV-HST-016",
+      "PV-HST-017", "PV-HST-040", "PV-HST-041", "PV-HST-042", "PV-HST-043",
+      // Jobs and configurations.
+      "PV-HST-050", "PV-HST-051", "PV-HST-052", "PV-HST-053", "PV-HST-054", "PV-HST-055",
+      "PV-HST-056"};
+  const std::regex row(R"re(\{\s*"(PV-[A-Z]{3}-\d{3})",\s*Retry::never,)re");
+  std::size_t seen = 0;
+  for (const char* header : {"cloud/hub/store/errors.h", "protocol/twin/twin.h"}) {
+    std::stringstream text;
+    text << std::ifstream(header).rdbuf();
+    const std::string all = text.str();
+    for (std::sregex_iterator at(all.begin(), all.end(), row), end; at != end; ++at) {
+      const std::string code = (*at)[1];
+      ++seen;
+      if (not_of_these_calls.contains(code)) continue;
+      const auto found = std::ranges::find_if(
+          error_rows(), [&](const auto& it) { return it.error->code == code; });
+      ASSERT_NE(found, error_rows().end()) << code << " has no row";
+      const int status = iothub::http_status(found->code);
+      EXPECT_GE(status, 400) << code;
+      EXPECT_LT(status, 500) << code;
+    }
   }
+  EXPECT_GE(seen, 35U) << "the tests run in the repository's root";
 }
 
 // --- Messages to devices over HTTP, our own way

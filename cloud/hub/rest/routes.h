@@ -61,6 +61,9 @@ Result<Response> delete_module(Call& call);
 Result<Response> device_statistics(Call& call);
 Result<Response> service_statistics(Call& call);
 
+// Which feedback a message to a device asks for: a header, and a property of that name.
+inline constexpr std::string_view kAckHeader = "iothub-ack";
+
 // How a message's properties travel as headers: "iothub-app-colour", "iothub-messageid". Adds what
 // this header, in lower case, says to the bag; other headers are passed over. messages.cc
 void add_property(iothub::PropertyBag& bag, std::string_view header, std::string_view value);

@@ -10,7 +10,6 @@ namespace pavise::hub::rest {
 namespace {
 
 constexpr std::string_view kExpiry = "iothub-expiry";
-constexpr std::string_view kAck = "iothub-ack";
 
 Result<FeedbackWanted> feedback_of(std::string_view text) {
   if (text.empty() || text == "none") return FeedbackWanted::none;
@@ -36,14 +35,15 @@ Result<Response> send(Call& call, bool of_module) {
                           .module_id = identity.module_id(),
                           .properties = {},
                           .payload = to_bytes(as_bytes(call.request.body))};
-  PAVISE_TRY_ASSIGN(message.feedback, feedback_of(call.request.header(kAck)));
+  PAVISE_TRY_ASSIGN(message.feedback, feedback_of(call.request.header(kAckHeader)));
   PAVISE_TRY_ASSIGN(message.expires_ms, expiry_of(call.request.header(kExpiry)));
   iothub::PropertyBag bag;
   bag.add("$.to", "/" + identity.resource_path() + "/messages/devicebound");
   if (message.expires_ms != 0) bag.add("$.exp", iothub::to_iso8601(message.expires_ms));
   for (const auto& [name, value] : call.request.headers)
     if (name != kExpiry) add_property(bag, name, value);
-  if (message.feedback != FeedbackWanted::none) bag.add(kAck, call.request.header(kAck));
+  if (message.feedback != FeedbackWanted::none)
+    bag.add(kAckHeader, call.request.header(kAckHeader));
   message.properties = bag.encode();
   PAVISE_TRY(iothub::PropertyBag::parse(message.properties));  // its limits
   PAVISE_TRY(call.services.queue.call([&](store::HubTransaction& transaction) -> Status {

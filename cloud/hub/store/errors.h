@@ -46,6 +46,10 @@ inline constexpr ErrorInfo kTooManyPolicies{"PV-HST-016", Retry::never,
                                             "the hub has its maximum of shared access policies",
                                             "Delete one that is not used."};
 
+inline constexpr ErrorInfo kTooManyHubs{"PV-HST-017", Retry::never,
+                                        "the tenant has its maximum of 50 hubs",
+                                        "Delete one that is not used."};
+
 // [404001]
 inline constexpr ErrorInfo kDeviceNotFound{"PV-HST-020", Retry::never, "there is no such device",
                                            "Create the device, or check the id."};

@@ -87,7 +87,7 @@ class HubTransaction : public HubReader {
   // ---- hubs and policies
 
   // With the five policies of IoT Hub: iothubowner, service, device, registryRead,
-  // registryReadWrite. kHubExists, kBadSettings.
+  // registryReadWrite. kHubExists, kBadSettings, kTooManyHubs.
   virtual Result<HubRecord> create_hub(const iothub::HubName& name, const TenantId& tenant,
                                        const HubSettings& settings) = 0;
   // kHubNotFound, kPreconditionFailed, kBadSettings (also: another partition count), kHubExists (an
@@ -111,13 +111,16 @@ class HubTransaction : public HubReader {
   // kTooManyIdentities, kTooManyModules.
   virtual Result<IdentityRecord> create_identity(const iothub::Identity& id,
                                                  const IdentityFields& fields) = 0;
-  // kDeviceNotFound, kModuleNotFound, kPreconditionFailed, kBadIdentity.
+  // An attested device stays attested: kBadIdentity if another kind than certificate_authority, as
+  // which services see it, is given. kDeviceNotFound, kModuleNotFound, kPreconditionFailed,
+  // kBadIdentity.
   virtual Result<IdentityRecord> update_identity(const iothub::Identity& id,
                                                  const IdentityFields& fields,
                                                  const IfMatch& if_match) = 0;
-  // With its twin and queue, and a device with its modules. kDeviceNotFound, kModuleNotFound,
-  // kPreconditionFailed.
-  virtual Status delete_identity(const iothub::Identity& id, const IfMatch& if_match) = 0;
+  // With its twin and queue, and a device with its modules; returns all that went. kDeviceNotFound,
+  // kModuleNotFound, kPreconditionFailed.
+  virtual Result<std::vector<iothub::Identity>> delete_identity(const iothub::Identity& id,
+                                                                const IfMatch& if_match) = 0;
   // The entry of an attested device, made if it is missing; an entry that is there stays as it is,
   // whatever its kind. kHubNotFound, kTooManyIdentities.
   virtual Result<IdentityRecord> ensure_attested(const iothub::Identity& device) = 0;

@@ -58,6 +58,25 @@ TEST_P(HubStoreContract, AHubComesWithTheFivePoliciesOfIotHub) {
   EXPECT_THAT(keys, SizeIs(10)) << "no key twice";
 }
 
+TEST_P(HubStoreContract, ATenantHasAMaximumOfHubs) {
+  const TenantId tenant = *TenantId::parse("tenant");
+  const auto create = [&](const iothub::HubName& name, const TenantId& of) {
+    return run([&](Tx& tx) { return tx.create_hub(name, of, {}); });
+  };
+  ASSERT_TRUE(run([&](Tx& tx) -> Status {
+    for (std::size_t i = 1; i < kHubsMax; ++i)
+      PAVISE_TRY(tx.create_hub(hub_name("plant-" + std::to_string(i)), tenant, {}));
+    return {};
+  }));
+  EXPECT_TRUE(create(hub_name("last"), tenant));
+  EXPECT_TRUE(create(hub_name("more"), tenant).error().is(kTooManyHubs));
+  EXPECT_TRUE(create(iothub::HubName::of_tenant(tenant), tenant)) << "that of attested devices";
+  EXPECT_TRUE(create(hub_name("more"), tenant).error().is(kTooManyHubs));
+  EXPECT_TRUE(create(hub_name("more"), *TenantId::parse("other"))) << "another tenant";
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_hub(hub_name("last"), {}); }));
+  EXPECT_TRUE(create(hub_name("again"), tenant));
+}
+
 TEST_P(HubStoreContract, HubSettingsAreKeptAndCheckedByEtag) {
   const HubRecord hub = make_hub(store());
   HubSettings settings{.retention_hours = 168,

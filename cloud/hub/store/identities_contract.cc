@@ -5,6 +5,7 @@
 
 namespace pavise::hub::store {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -168,11 +169,16 @@ TEST_P(HubStoreContract, ModulesBelongToADevice) {
       run([](Tx& tx) { return tx.identity(device_id("d1", "x")); }).error().is(kModuleNotFound));
   EXPECT_THAT(*run([](Tx& tx) { return tx.modules(device_id()); }), SizeIs(kModulesMax));
   EXPECT_TRUE(run([](Tx& tx) { return tx.modules(device_id("d2")); }).error().is(kDeviceNotFound));
-  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_identity(device_id("d1", "m100"), {}); }));
+  EXPECT_THAT(*run([](Tx& tx) { return tx.delete_identity(device_id("d1", "m100"), {}); }),
+              ElementsAre(device_id("d1", "m100")));
   ASSERT_TRUE(
       run([](Tx& tx) { return tx.merge_reported(device_id("d1", "m101"), R"({"a":1})", {}); }));
   ASSERT_TRUE(run([](Tx& tx) { return tx.enqueue_message(hub_name(), sample_message()); }));
-  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_identity(device_id(), {}); }));
+  const auto removed = run([](Tx& tx) { return tx.delete_identity(device_id(), {}); });
+  ASSERT_TRUE(removed);
+  EXPECT_THAT(*removed, SizeIs(kModulesMax)) << "the device and 49 modules";
+  EXPECT_THAT(*removed, Contains(device_id()));
+  EXPECT_THAT(*removed, Contains(device_id("d1", "m101")));
   EXPECT_EQ(store().index().size(), 0U);
   make_device(store());
   make_device(store(), "d1", "m101");
@@ -224,6 +230,39 @@ TEST_P(HubStoreContract, AnAttestedDeviceNeedsNoEntryByHand) {
   EXPECT_EQ(again->etag, made->etag);
   const auto keyed = make_device(store(), std::string(DeviceId::kLength, 'b'));
   EXPECT_EQ(run([&](Tx& tx) { return tx.ensure_attested(keyed.id); })->fields, keyed.fields);
+}
+
+TEST_P(HubStoreContract, AnAttestedDeviceStaysAttested) {
+  make_hub(store());
+  const auto id = device_id(std::string(DeviceId::kLength, 'a'));
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.ensure_attested(id); }));
+  const auto update = [&](const Authentication& auth) {
+    return run([&](Tx& tx) {
+      return tx.update_identity(id, {.enabled = false, .status_reason = "lost", .auth = auth}, {});
+    });
+  };
+  const Authentication kept[] = {
+      {.given = false}, {.kind = AuthKind::certificate_authority}, {.kind = AuthKind::attested}};
+  for (const Authentication& auth : kept) {
+    const auto written = update(auth);
+    ASSERT_TRUE(written) << static_cast<int>(auth.kind);
+    EXPECT_EQ(written->fields.auth, (Authentication{.kind = AuthKind::attested}));
+    EXPECT_FALSE(written->fields.enabled);
+    EXPECT_EQ(run([&](Tx& tx) { return tx.identity(id); })->fields, written->fields);
+    EXPECT_EQ(store().index().find(id)->kind, AuthKind::attested);
+  }
+  const Authentication refused[] = {
+      {},
+      {.kind = AuthKind::none},
+      {.kind = AuthKind::self_signed, .primary_thumbprint = std::string(40, 'a')}};
+  for (const Authentication& auth : refused)
+    EXPECT_TRUE(update(auth).error().is(kBadIdentity)) << static_cast<int>(auth.kind);
+  EXPECT_EQ(store().index().find(id)->kind, AuthKind::attested);
+  const auto said_nothing =
+      run([](Tx& tx) { return tx.create_identity(device_id("new"), {.auth = {.given = false}}); });
+  ASSERT_TRUE(said_nothing);
+  EXPECT_EQ(said_nothing->fields.auth.kind, AuthKind::sas) << "as in IoT Hub";
+  EXPECT_TRUE(said_nothing->fields.auth.given);
 }
 
 TEST_P(HubStoreContract, ActivityChangesNoEtag) {

@@ -22,6 +22,7 @@ using IfMatch = std::optional<std::string>;
 
 // ---- hubs
 
+inline constexpr std::size_t kHubsMax = 50;  // of a tenant, besides that of its attested devices
 inline constexpr std::uint32_t kPartitionsMax = hub::kPartitionsMax;
 inline constexpr std::uint32_t kRetentionHoursMax = 7 * 24;
 inline constexpr std::uint64_t kRetentionBytesMax = std::uint64_t{1} << 50;
@@ -96,6 +97,8 @@ enum class AuthKind : std::uint8_t { none, sas, self_signed, certificate_authori
 
 struct Authentication {
   AuthKind kind = AuthKind::sas;
+  // false in a write: the service said nothing; `kind` then holds for all but an attested device.
+  bool given = true;
   // base64, for `sas`. Empty in a write: kept from before when the kind stays, else generated.
   std::string primary_key{};
   std::string secondary_key{};

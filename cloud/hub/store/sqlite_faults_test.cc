@@ -25,7 +25,8 @@ Status everything(Tx& tx) {
   PAVISE_TRY_ASSIGN(const auto offer, tx.lock_message(device_id("d1"), kNoOwner));
   if (!offer.message) return kLockLost;
   PAVISE_TRY(tx.settle_message(device_id("d1"), offer.message->lock_token, Settlement::complete));
-  return tx.delete_identity(device_id("old"), {});
+  PAVISE_TRY(tx.delete_identity(device_id("old"), {}));
+  return {};
 }
 
 class StoreFaults : public testing::Test {
@@ -135,6 +136,17 @@ TEST_F(StoreFaults, KilledInTheMiddleOfAnyWriteKeepsAllOrNothing) {
 
 TEST_F(StoreFaults, AGroupIsKeptOrLostAsAWhole) {
   kill_everywhere(Fault::kill, 4);
+}
+
+TEST_F(StoreFaults, NoGroupIsAnsweredBeforeItsLogIsFlushed) {
+  prepare();
+  auto store = open();
+  for (const std::size_t group_size : {1U, 4U, 1U, 64U, 1U}) {
+    const int before = sqlite::testing::wal_flushes;
+    const std::vector<HubStore::Operation> group(group_size, touch);
+    for (const Status& status : store->execute(group)) ASSERT_TRUE(status);
+    EXPECT_GE(sqlite::testing::wal_flushes, before + 1) << group_size;
+  }
 }
 
 TEST_F(StoreFaults, ADiskThatFillsAtAnyWriteIsSaidAndNothingIsLost) {

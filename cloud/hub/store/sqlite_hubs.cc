@@ -144,6 +144,16 @@ Status SqliteTransaction::check_hub_names(const iothub::HubName& name,
   return {};
 }
 
+// A tenant always gets the hub of its attested devices.
+Status SqliteTransaction::check_room_for_hub(const iothub::HubName& name, const TenantId& tenant) {
+  if (name.is_of_tenant()) return {};
+  PAVISE_TRY_ASSIGN(const auto hubs,
+                    number("SELECT count(*) FROM hubs WHERE tenant = ?1 AND name <> ?2", tenant,
+                           iothub::HubName::of_tenant(tenant).text()));
+  if (hubs.value_or(0) >= static_cast<std::int64_t>(kHubsMax)) return kTooManyHubs;
+  return {};
+}
+
 Status SqliteTransaction::write_aliases(std::int64_t hub, const HubSettings& settings) {
   PAVISE_TRY(change("DELETE FROM host_aliases WHERE hub = ?1", hub));
   for (const std::string& alias : settings.host_aliases)
@@ -157,6 +167,7 @@ Result<HubRecord> SqliteTransaction::create_hub(const iothub::HubName& name, con
   PAVISE_TRY_ASSIGN(const auto there, number("SELECT id FROM hubs WHERE name = ?1", name.text()));
   if (there) return Error(kHubExists, name.text());
   PAVISE_TRY(check_hub_names(name, s));
+  PAVISE_TRY(check_room_for_hub(name, tenant));
   std::vector<PolicyRecord> defaults;
   for (const DefaultPolicy& given : kDefaultPolicies) {
     defaults.push_back({.name = std::string(given.name), .rights = given.rights});

@@ -41,6 +41,18 @@ Error not_found(const iothub::Identity& id) {
   return {id.is_module() ? kModuleNotFound : kDeviceNotFound, id.client_id()};
 }
 
+// Services see an attested device as one with a CA's certificate, and write back what they read.
+// Its own kind must survive that: nothing but a new attestation would bring it back.
+Status keep_attested(const IdentityFields& before, IdentityFields& fields) {
+  if (before.auth.kind != AuthKind::attested) return {};
+  const AuthKind wanted = fields.auth.kind;
+  if (fields.auth.given && wanted != AuthKind::certificate_authority &&
+      wanted != AuthKind::attested)
+    return Error(kBadIdentity, "authentication.type of an attested device");
+  fields.auth = {.kind = AuthKind::attested};
+  return {};
+}
+
 // What a service gave, completed: keys are kept from before or generated, what does not belong to
 // the kind of authentication is dropped, an edge device gets a scope.
 Status complete(const iothub::Identity& id, std::string_view generation,
@@ -242,6 +254,7 @@ Result<IdentityRecord> SqliteTransaction::update_identity(const iothub::Identity
   PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
   PAVISE_TRY(check_etag(if_match, record.etag));
   const IdentityFields before = std::exchange(record.fields, fields);
+  PAVISE_TRY(keep_attested(before, record.fields));
   PAVISE_TRY(complete(id, record.generation_id, &before, record.fields));
   PAVISE_TRY_ASSIGN(record.etag, new_etag());
   const IdentityFields& after = record.fields;
@@ -263,7 +276,8 @@ Result<IdentityRecord> SqliteTransaction::update_identity(const iothub::Identity
   return record;
 }
 
-Status SqliteTransaction::delete_identity(const iothub::Identity& id, const IfMatch& if_match) {
+Result<std::vector<iothub::Identity>> SqliteTransaction::delete_identity(const iothub::Identity& id,
+                                                                         const IfMatch& if_match) {
   PAVISE_TRY_ASSIGN(const IdentityRecord record, identity(id));
   PAVISE_TRY(check_etag(if_match, record.etag));
   PAVISE_TRY_ASSIGN(const std::int64_t hub, hub_number(id.hub()));
@@ -271,14 +285,17 @@ Status SqliteTransaction::delete_identity(const iothub::Identity& id, const IfMa
     PAVISE_TRY(change("DELETE FROM identities WHERE hub = ?1 AND device = ?2 AND module = ?3", hub,
                       id.device(), id.module_id()));
     changes_.emplace_back(IdentityRemoved{id});
-    return count(hub, 0, 0, -1);
+    PAVISE_TRY(count(hub, 0, 0, -1));
+    return std::vector{id};
   }
   PAVISE_TRY_ASSIGN(const auto its_modules, modules(id));
   PAVISE_TRY(change("DELETE FROM identities WHERE hub = ?1 AND device = ?2", hub, id.device()));
-  for (const IdentityRecord& each : its_modules) changes_.emplace_back(IdentityRemoved{each.id});
-  changes_.emplace_back(IdentityRemoved{id});
-  return count(hub, -1, record.fields.enabled ? -1 : 0,
-               -static_cast<std::int64_t>(its_modules.size()));
+  std::vector removed{id};
+  for (const IdentityRecord& each : its_modules) removed.push_back(each.id);
+  for (const iothub::Identity& each : removed) changes_.emplace_back(IdentityRemoved{each});
+  PAVISE_TRY(count(hub, -1, record.fields.enabled ? -1 : 0,
+                   -static_cast<std::int64_t>(its_modules.size())));
+  return removed;
 }
 
 Status SqliteTransaction::note_activity(std::span<const Activity> activities) {

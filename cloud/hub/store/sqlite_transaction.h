@@ -69,7 +69,8 @@ class SqliteTransaction final : public HubTransaction {
                                          const IdentityFields& fields) override;
   Result<IdentityRecord> update_identity(const iothub::Identity& id, const IdentityFields& fields,
                                          const IfMatch& if_match) override;
-  Status delete_identity(const iothub::Identity& id, const IfMatch& if_match) override;
+  Result<std::vector<iothub::Identity>> delete_identity(const iothub::Identity& id,
+                                                        const IfMatch& if_match) override;
   Result<IdentityRecord> ensure_attested(const iothub::Identity& device) override;
   Status note_activity(std::span<const Activity> activities) override;
 
@@ -192,6 +193,7 @@ class SqliteTransaction final : public HubTransaction {
 
   Result<std::int64_t> hub_number(const iothub::HubName& name);  // kHubNotFound
   Status check_hub_names(const iothub::HubName& name, const HubSettings& settings);
+  Status check_room_for_hub(const iothub::HubName& name, const TenantId& tenant);
   Status write_aliases(std::int64_t hub, const HubSettings& settings);
   Status write_policy(std::int64_t hub, const PolicyRecord& policy);
   Status note_hub(const iothub::HubName& name);

@@ -77,7 +77,10 @@ TEST_F(StoreQueueTest, CallWaitsForTheCommit) {
   EXPECT_TRUE(queue_->call<std::string>([](Tx& tx) { return tx.device_twin(device_id("nobody")); })
                   .error()
                   .is(kDeviceNotFound));
-  EXPECT_TRUE(queue_->call([](Tx& tx) { return tx.delete_identity(device_id(), {}); }));
+  EXPECT_TRUE(queue_->call([](Tx& tx) -> Status {
+    PAVISE_TRY(tx.delete_identity(device_id(), {}));
+    return {};
+  }));
   EXPECT_EQ(queue_->waiting(), 0U);
 }
 

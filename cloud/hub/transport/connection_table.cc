@@ -113,4 +113,14 @@ void ConnectionTable::store_subscriptions(const iothub::Identity& identity,
   drop_if_empty(shard, identity);
 }
 
+void ConnectionTable::drop_subscriptions(const iothub::HubName& hub) {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (auto at = shard.entries.begin(); at != shard.entries.end();) {
+      if (at->first.hub() == hub) at->second.subscriptions.reset();
+      at = at->second.served || at->second.subscriptions ? std::next(at) : shard.entries.erase(at);
+    }
+  }
+}
+
 }  // namespace pavise::hub

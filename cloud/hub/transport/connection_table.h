@@ -52,6 +52,7 @@ class ConnectionTable {
   std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) const;
   void store_subscriptions(const iothub::Identity& identity,
                            std::optional<std::uint8_t> subscriptions);
+  void drop_subscriptions(const iothub::HubName& hub);  // of all its identities; walks over all
 
  private:
   struct Entry {

@@ -50,6 +50,25 @@ TEST(ConnectionTable, ANewConnectionDoesNotInheritChannels) {
   EXPECT_FALSE(table.find(kDevice, Channel::methods));
 }
 
+TEST(ConnectionTable, TheSubscriptionsOfOneHubAreDropped) {
+  ConnectionTable table;
+  const auto of = [](std::string_view hub, int number) {
+    return *iothub::Identity::make(*iothub::HubName::parse(hub), "d" + std::to_string(number));
+  };
+  for (int i = 0; i < 200; ++i) {
+    table.store_subscriptions(of("plant-1", i), std::uint8_t{8});
+    table.store_subscriptions(of("plant-2", i), std::uint8_t{8});
+  }
+  table.attach(of("plant-1", 7), kFirst, kTwin, {5, {}});
+  table.drop_subscriptions(*iothub::HubName::parse("plant-1"));
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_FALSE(table.load_subscriptions(of("plant-1", i)));
+    EXPECT_TRUE(table.load_subscriptions(of("plant-2", i)));
+  }
+  EXPECT_TRUE(table.find(of("plant-1", 7))) << "connected until it is told to end";
+  EXPECT_EQ(table.count(), 1U);
+}
+
 TEST(ConnectionTable, SubscriptionsOutliveConnections) {
   ConnectionTable table;
   EXPECT_FALSE(table.load_subscriptions(kDevice));

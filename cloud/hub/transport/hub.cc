@@ -274,6 +274,10 @@ void Hub::forget(const iothub::Identity& identity) {
   core_->table().store_subscriptions(identity, std::nullopt);
 }
 
+void Hub::forget(const iothub::HubName& hub) {
+  core_->table().drop_subscriptions(hub);
+}
+
 std::optional<ConnectionInfo> Hub::connection(const iothub::Identity& identity) const {
   const auto served = core_->table().find(identity);
   if (!served) return std::nullopt;

@@ -47,6 +47,7 @@ class Hub {
   void invoke_method(MethodInvocation invocation, MethodBroker::Done done);
   // The identity is deleted or changes hands: its persistent session ends.
   void forget(const iothub::Identity& identity);
+  void forget(const iothub::HubName& hub);  // the hub is deleted: those of all its identities
 
   // The identity's session, if it has one now.
   std::optional<ConnectionInfo> connection(const iothub::Identity& identity) const;

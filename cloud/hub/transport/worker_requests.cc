@@ -147,6 +147,7 @@ void Worker::release_partition(Connection& from, const iothub::HubName& hub,
 void Worker::serve(Connection& from, HttpRequest request, Token token) {
   request.peer_chain = from.tls.peer_chain();
   request.server_name = from.tls.server_name();
+  request.peer = from.peer;
   Inbox* inbox = shared_.inboxes[number_].get();
   shared_.options.http->serve(
       std::move(request), [inbox, ref = from.self, token](HttpResponse response) {

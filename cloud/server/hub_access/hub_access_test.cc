@@ -108,7 +108,32 @@ TEST_F(HubAccess, ReadsWhatOneHubReceived) {
   EXPECT_EQ(page->items[0].generation_id, "7");
   EXPECT_EQ(page->items[0].source, "twinChangeEvents");
   EXPECT_EQ(telemetry.read(0, 10, {.device = "pump", .hub = plant})->items.size(), 1U);
-  EXPECT_EQ(telemetry.read(0, 10, {})->items.size(), 1U) << "without a hub: attested devices";
+  EXPECT_TRUE(telemetry.read(0, 10, {})->items.empty()) << "none of them is an attested device";
+}
+
+TEST_F(HubAccess, WithoutAHubOnlyWhatAttestedDevicesSent) {
+  const auto add = [&](std::string_view hub, std::string_view auth_method) {
+    hub::RecordBatch batch;
+    const std::string origin = hub::RecordOrigin{"", std::string(auth_method), "7", ""}.encode();
+    ASSERT_TRUE(batch.add({.time_ms = 5,
+                           .tenant = "acme",
+                           .device = first_.text(),
+                           .payload = as_bytes(auth_method),
+                           .hub = hub,
+                           .origin = auth_method.empty() ? "" : origin}));
+    ASSERT_TRUE(log_->append_and_wait(batch));
+  };
+  add("plant-1", "sas");
+  add("plant-1", "x509");
+  add("plant-1", "hub");
+  add("plant-1", "");
+  add("plant-1", "attested");
+  add("", "");  // before there were hubs
+  LogTelemetry telemetry(*log_);
+  const auto page = telemetry.read(0, 10, {.device = first_.text()});
+  ASSERT_EQ(page->items.size(), 2U) << "another device of that name is another device";
+  EXPECT_EQ(page->items[0].auth_method, "attested");
+  EXPECT_EQ(page->items[1].hub, "");
 }
 
 TEST_F(HubAccess, ReadsAndChangesTwins) {

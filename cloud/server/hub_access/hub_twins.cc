@@ -99,10 +99,10 @@ Status HubTwins::forget(const DeviceId& device) {
     const auto identity = iothub::Identity::make(one->hub.name, device.text());
     const auto entry = queue_.store().index().find(*identity);
     if (!entry || entry->kind != hub::store::AuthKind::attested) continue;
-    const Status deleted = queue_.call(
+    auto removed = queue_.call<std::vector<iothub::Identity>>(
         [&](HubTransaction& transaction) { return transaction.delete_identity(*identity, {}); });
-    if (!deleted && !deleted.error().is(hub::store::kDeviceNotFound)) return deleted;
-    calls_.forget(*identity);
+    if (!removed && !removed.error().is(hub::store::kDeviceNotFound)) return removed.error();
+    for (const auto& each : removed ? *removed : std::vector{*identity}) calls_.forget(each);
     calls_.rights_changed(
         {.device = device.text(), .hub = one->hub.name, .reason = Error(hub::kDeviceBarred)});
   }

@@ -2,17 +2,26 @@
 
 #include <algorithm>
 
+#include "cloud/hub/session/auth_method.h"
 #include "protocol/iothub/property_bag.h"
 
 namespace pavise::server {
 namespace {
+
+// Anybody who may write a hub's registry can make a device with the id of an attested one; only the
+// way it proved itself tells the two apart. Before there were hubs, every device was attested.
+bool is_attested(const hub::Record& record) {
+  if (record.origin.empty()) return record.hub.empty() && DeviceId::parse(record.device);
+  return hub::RecordOrigin::parse(record.origin).auth_method ==
+         hub::to_string(hub::AuthMethod::attested);
+}
 
 bool wanted(const hub::Record& record, const TelemetryFilter& filter) {
   if (filter.tenant && record.tenant != filter.tenant->text()) return false;
   if (filter.device && record.device != *filter.device) return false;
   if (record.time_ms < filter.since_ms) return false;
   if (filter.hub) return record.hub == filter.hub->text();
-  return DeviceId::parse(record.device).has_value();
+  return is_attested(record);
 }
 
 std::optional<TelemetryItem> item_of(hub::Record&& record, const TelemetryFilter& filter) {

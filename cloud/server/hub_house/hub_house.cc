@@ -60,6 +60,11 @@ hub::rest::Services HubHouse::rest_services() {
               [this](const iothub::Identity& identity) {
                 if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
               },
+          .service_message_waiting =
+              [this](const iothub::HubName& name, hub::ServiceQueue queue) {
+                if (hub::Hub* const hub = running_.load())
+                  hub->service_message_waiting(name, queue);
+              },
           .forget =
               [this](const iothub::Identity& identity) {
                 if (hub::Hub* const hub = running_.load()) hub->forget(identity);

@@ -31,7 +31,8 @@ struct HubHouseOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const hub::HubEvent&)> on_session = {};
   std::function<void(const hub::HubEvent&)> on_closed = {};
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)>
+  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
+                     std::string_view stranger)>
       on_refused_call = {};
 };
 

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -99,6 +100,8 @@ class Server::Parts {
   const ServerOptions options_;
   Log& log_;
   const Clock& clock_;
+  LimitedLog strangers_log_{log_, clock_};               // of who did not prove who it is
+  LimitedLog device_log_{log_, clock_, Level::warning};  // evidence comes from anybody
   std::string shown_once_;
 
   std::unique_ptr<security::signer::Signer> signer_;
@@ -120,6 +123,8 @@ class Server::Parts {
   std::unique_ptr<ManagementApi> management_api_;
   std::unique_ptr<http::HttpServer> device_listener_;
   std::unique_ptr<http::HttpServer> management_listener_;
+  // Its workers may ask for it before its start has returned.
+  std::atomic<std::uint16_t> management_port_{options_.management_port};
 
   std::optional<std::uint64_t> commit_notes_;
   mutable std::mutex refused_mutex_;
@@ -164,15 +169,17 @@ Status Server::Parts::open_hub() {
     log_hub_event(log_, "hub.session", event);
   };
   options.on_closed = [this](const hub::HubEvent& event) {
-    log_hub_event(log_, "hub.closed", event);
+    log_hub_event(event.identity == nullptr ? strangers_log_ : log_, "hub.closed", event);
   };
   options.on_refused_call = [this](std::string_view call, std::string_view tracking_id,
-                                   const Error& error) {
-    log_.write(Level::info, "hub.refused",
-               {{"call", std::string(call)},
-                {"tracking_id", std::string(tracking_id)},
-                {"code", std::string(error.code())},
-                {"reason", error.message()}});
+                                   const Error& error, std::string_view stranger) {
+    Log& log = stranger.empty() ? log_ : strangers_log_;
+    log.write(Level::info, "hub.refused",
+              {{"call", std::string(call)},
+               {"peer", std::string(stranger)},
+               {"tracking_id", std::string(tracking_id)},
+               {"code", std::string(error.code())},
+               {"reason", error.message()}});
   };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
@@ -239,7 +246,7 @@ Status Server::Parts::start_listeners() {
       *registry_, *issuer_, *releases_, *authority_, clock_,
       security::AttestationServiceOptions{.hub_host = options_.host_name,
                                           .hub_port = hub_house_->hub().port()});
-  device_api_ = std::make_unique<DeviceApi>(*attestation_, log_);
+  device_api_ = std::make_unique<DeviceApi>(*attestation_, device_log_);
   PAVISE_TRY_ASSIGN(device_listener_, listen(options_.device_port, http::kDeviceBodyBytesMax,
                                              kDeviceWorkers, [this](const http::Request& request) {
                                                return device_api_->handle(request);
@@ -247,16 +254,16 @@ Status Server::Parts::start_listeners() {
   services_ = std::make_unique<Services>(Services{
       *registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_, *presence_,
       clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s(),
-      HubAdministration{.queue = hub_house_->queue(),
-                        .host_name = options_.host_name,
-                        .rights_changed =
-                            [this](const hub::RightsChanged& change) {
-                              hub_house_->gatekeeper().rights_changed(change);
-                            },
-                        .connected_count =
-                            [this](const iothub::HubName& hub) {
-                              return hub_house_->hub().connected_count(hub);
-                            }}});
+      HubAdministration{
+          .queue = hub_house_->queue(),
+          .host_name = options_.host_name,
+          .rights_changed =
+              [this](const hub::RightsChanged& change) {
+                hub_house_->gatekeeper().rights_changed(change);
+              },
+          .connected_count =
+              [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
+          .forget = [this](const iothub::HubName& hub) { hub_house_->hub().forget(hub); }}});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
@@ -264,6 +271,7 @@ Status Server::Parts::start_listeners() {
           options_.management_port, http::kManagementBodyBytesMax, kManagementWorkers,
           [this](const http::Request& request) { return management_api_->handle(request); },
           [this](const http::Request& head) { return management_api_->judge_head(head); }));
+  management_port_ = management_listener_->port();
   return {};
 }
 
@@ -273,10 +281,7 @@ Status Server::Parts::serve() {
 }
 
 Ports Server::Parts::ports() const {
-  // The management listener may be asked before its own start has returned.
-  const std::uint16_t management =
-      management_listener_ ? management_listener_->port() : options_.management_port;
-  return {management, device_listener_->port(), hub_house_->hub().port(),
+  return {management_port_, device_listener_->port(), hub_house_->hub().port(),
           hub_house_->hub().amqp_port(), hub_house_->hub().https_port()};
 }
 

@@ -41,6 +41,7 @@ constexpr auto kRows = std::to_array<Row>({
     {&hub::store::kHubNotFound, 404},
     {&hub::store::kHubExists, 409},
     {&hub::store::kBadSettings, 400},
+    {&hub::store::kTooManyHubs, 409},
     {&hub::store::kPolicyNotFound, 404},
     {&hub::store::kPreconditionFailed, 412},
     {&hub::store::kCertificateNotFound, 404},

@@ -86,6 +86,21 @@ TEST(Gate, TellsNothingToWhoHasNoToken) {
     EXPECT_EQ(house.call("GET", path, "").code(), "PV-API-001");
 }
 
+// Else anybody could push what matters out of the log.
+TEST(Gate, LogsFewRefusalsOfOneStranger) {
+  ApiHouse house;
+  const auto lines = [&] { return std::ranges::count(house.log.lines, '\n'); };
+  for (std::size_t i = 0; i < 3 * kLinesPerPeerMax; ++i)
+    EXPECT_EQ(house.call("GET", "/status", "").status, 401);
+  EXPECT_EQ(lines(), static_cast<std::ptrdiff_t>(kLinesPerPeerMax) + 1);
+  EXPECT_THAT(house.log.lines, ::testing::HasSubstr("log.held_back"));
+  EXPECT_EQ(house.call("GET", "/nowhere", house.admin).status, 404);
+  EXPECT_EQ(lines(), static_cast<std::ptrdiff_t>(kLinesPerPeerMax) + 2) << "not a stranger";
+  house.peer = "192.0.2.2";
+  EXPECT_EQ(house.call("GET", "/status", "").status, 401);
+  EXPECT_EQ(lines(), static_cast<std::ptrdiff_t>(kLinesPerPeerMax) + 3) << "another one";
+}
+
 TEST(Gate, JudgesAHeadByItsTokenAlone) {
   ApiHouse house;
   http::Request head;

@@ -203,6 +203,10 @@ TEST_F(DevicesTest, TwinsAreReadAndChanged) {
       house_.call("PATCH", path("/twin"), house_.admin, R"({"desired":{"interval_s":10}})");
   EXPECT_EQ(changed.status, 200) << changed.raw.body;
   EXPECT_EQ(changed.raw.headers.at(0).value, "\"1\"");
+  const auto audit = house_.call("GET", "/audit?limit=1", house_.admin);
+  EXPECT_EQ(list(audit, "entries").at(0).at("action"), "device.twin");
+  EXPECT_EQ(list(audit, "entries").at(0).at("subject"), device_.text().c_str());
+  EXPECT_EQ(list(audit, "entries").at(0).at("actor"), "root");
   EXPECT_EQ(house_.call("GET", path("/twin"), house_.admin).json.at("desired").at("interval_s"),
             10);
   const auto patch = [&](const char* tag) {
@@ -235,9 +239,11 @@ TEST_F(DevicesTest, TelemetryIsReadFromAnOffset) {
   EXPECT_EQ(all.json.at("next_offset"), 2);
   EXPECT_EQ(list(house_.call("GET", "/telemetry?from=1", house_.admin), "items").size(), 1U);
   EXPECT_TRUE(list(house_.call("GET", "/telemetry?from=latest", house_.admin), "items").empty());
+  house_.telemetry.add(device_, other_, "of another owner, or of somebody who took its name");
   EXPECT_EQ(
       list(house_.call("GET", "/telemetry?device=" + device_.text(), house_.admin), "items").size(),
-      1U);
+      1U)
+      << "what it sent for its owner of now";
   EXPECT_EQ(list(house_.call("GET", "/telemetry", house_.token("t", Role::reader, acme_)), "items")
                 .size(),
             1U);

@@ -146,6 +146,7 @@ Result<Reply> delete_hub(Call& call) {
   PAVISE_TRY(audit_hub(call, "hub.delete", name));
   PAVISE_TRY(call.services.hubs.queue.call(
       [&](HubTransaction& transaction) { return transaction.delete_hub(name, if_match); }));
+  call.services.hubs.forget(name);
   end_connections(call, name);
   return Reply{.status = 204};
 }

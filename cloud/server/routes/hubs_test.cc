@@ -75,6 +75,8 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
 
   EXPECT_EQ(house_.call("DELETE", "/hubs/plant-1", house_.admin).status, 204);
   EXPECT_EQ(house_.ended_hubs.size(), 2U);
+  EXPECT_EQ(house_.forgotten_hubs, std::vector<std::string>{"plant-1"})
+      << "the next hub of that name has other devices";
   EXPECT_EQ(house_.call("GET", "/hubs/plant-1", house_.admin).status, 404);
   EXPECT_EQ(audit(),
             (std::vector<std::string>{"hub.delete plant-1", "hub.update plant-1",

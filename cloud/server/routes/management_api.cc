@@ -35,14 +35,15 @@ http::Response ManagementApi::refuse(const http::Request& request, const Error& 
   if (status == 401) response.headers.push_back({"www-authenticate", "Bearer realm=\"pavise\""});
   if (status == 405) response.headers.push_back({"allow", error.detail()});
   if (error.is(kTooManyFailures)) return response;  // one line per failure would be the attack
-  log_.write(status >= 500 ? Level::error : Level::warning, "request.refused",
-             {{"code", std::string(error.code())},
-              {"reason", error.message()},
-              {"method", request.method},
-              {"path", request.path},
-              {"peer", request.peer},
-              {"status", std::to_string(status)},
-              {"tracking_id", tracking_id}});
+  Log& log = status == 401 ? strangers_ : log_;
+  log.write(status >= 500 ? Level::error : Level::warning, "request.refused",
+            {{"code", std::string(error.code())},
+             {"reason", error.message()},
+             {"method", request.method},
+             {"path", request.path},
+             {"peer", request.peer},
+             {"status", std::to_string(status)},
+             {"tracking_id", tracking_id}});
   return response;
 }
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "cloud/server/http/message.h"
-#include "cloud/server/log/log.h"
+#include "cloud/server/log/limited_log.h"
 #include "cloud/server/routes/gate.h"
 
 namespace pavise::server {
@@ -13,7 +13,8 @@ namespace pavise::server {
 class ManagementApi {
  public:
   // `services` and `log` outlive the API.
-  ManagementApi(Services& services, Log& log) : log_(log), gate_(services, route_table()) {}
+  ManagementApi(Services& services, Log& log)
+      : log_(log), strangers_(log, services.clock), gate_(services, route_table()) {}
   http::Response handle(const http::Request& request);
   // For the listener, before it reads a large body: the refusal of who has no token. Does not
   // block.
@@ -24,6 +25,7 @@ class ManagementApi {
   void log_reply(const http::Request& request, const Gate::Passed& passed, int status);
 
   Log& log_;
+  LimitedLog strangers_;  // what who has no token causes
   Gate gate_;
 };
 

@@ -49,6 +49,7 @@ struct HubAdministration {
   // Does not block.
   std::function<void(const hub::RightsChanged&)> rights_changed;
   std::function<std::size_t(const iothub::HubName&)> connected_count;
+  std::function<void(const iothub::HubName&)> forget;  // its persistent sessions end
 };
 
 // All that handlers may use. Everything outlives the API.

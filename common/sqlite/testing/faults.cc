@@ -8,12 +8,14 @@
 namespace pavise::sqlite::testing {
 
 Plan plan;
+std::atomic<int> wal_flushes{0};
 
 namespace {
 
 struct FaultyFile {
   sqlite3_file base;
   sqlite3_file* real;
+  bool is_wal;
 };
 sqlite3_vfs* real_vfs = nullptr;
 
@@ -48,7 +50,9 @@ int faulty_write(sqlite3_file* file, const void* data, int size, sqlite3_int64 o
 int faulty_sync(sqlite3_file* file, int flags) {
   const int code = before_change();
   if (code != SQLITE_OK) return SQLITE_IOERR_FSYNC;
-  return real_of(file)->pMethods->xSync(real_of(file), flags);
+  const int synced = real_of(file)->pMethods->xSync(real_of(file), flags);
+  if (synced == SQLITE_OK && reinterpret_cast<FaultyFile*>(file)->is_wal) ++wal_flushes;
+  return synced;
 }
 int faulty_truncate(sqlite3_file* file, sqlite3_int64 size) {
   const int code = before_change();
@@ -106,6 +110,7 @@ const sqlite3_io_methods* faulty_methods() {
 int faulty_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int* out) {
   auto* faulty = reinterpret_cast<FaultyFile*>(file);
   faulty->base.pMethods = nullptr;
+  faulty->is_wal = (flags & SQLITE_OPEN_WAL) != 0;
   faulty->real =
       static_cast<sqlite3_file*>(sqlite3_malloc64(static_cast<sqlite3_uint64>(real_vfs->szOsFile)));
   if (faulty->real == nullptr) return SQLITE_NOMEM;

@@ -105,14 +105,17 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
   services = std::make_unique<Services>(Services{
       *registry, *tenancy, *issuer, *releases, *tokens, telemetry, twins, presence, clock,
       [] { return Ports{1, 2, 3, 4, 5}; }, [this] { return storage; }, kStartMs / 1000,
-      HubAdministration{.queue = *hub_queue,
-                        .host_name = "iot.example.com",
-                        .rights_changed =
-                            [this](const hub::RightsChanged& change) {
-                              PAVISE_CHECK(change.device.empty() && change.hub.has_value());
-                              ended_hubs.push_back(change.hub->text());
-                            },
-                        .connected_count = [](const iothub::HubName&) { return std::size_t{7}; }}});
+      HubAdministration{
+          .queue = *hub_queue,
+          .host_name = "iot.example.com",
+          .rights_changed =
+              [this](const hub::RightsChanged& change) {
+                PAVISE_CHECK(change.device.empty() && change.hub.has_value());
+                ended_hubs.push_back(change.hub->text());
+              },
+          .connected_count = [](const iothub::HubName&) { return std::size_t{7}; },
+          .forget =
+              [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); }}});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);
 }

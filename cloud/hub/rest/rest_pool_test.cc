@@ -1,0 +1,127 @@
+// The threads that answer calls, against a real store. Worth most under the sanitizers.
+#include "cloud/hub/rest/rest_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "cloud/hub/segment_log/testing/memory_log_directory.h"
+#include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/hub/store/testing/folder.h"
+
+namespace pavise::hub::rest {
+namespace {
+
+const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
+const TenantId kTenant = *TenantId::parse("acme");
+
+// Everybody may everything.
+class OpenGatekeeper final : public Gatekeeper {
+ public:
+  Result<Principal> authenticate(const Claim&, const TlsPeer&) override {
+    return Principal{.hub = kHub,
+                     .tenant = kTenant,
+                     .identity = {},
+                     .rights = store::kAllRights,
+                     .expires_ms = INT64_MAX};
+  }
+  void subscribe(std::function<void(const RightsChanged&)>) override {}
+};
+
+class RestPoolTest : public ::testing::Test {
+ protected:
+  RestPoolTest() {
+    store_ = *store::open_sqlite_hub_store({.path = folder_.file()}, clock_);
+    queue_ = std::make_unique<store::StoreQueue>(*store_);
+    log_ = *SegmentLog::open(
+        std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
+        clock_);
+    EXPECT_TRUE(queue_->call([](store::HubTransaction& transaction) -> Status {
+      PAVISE_TRY(transaction.create_hub(kHub, kTenant, {}));
+      PAVISE_TRY(transaction.create_identity(*iothub::Identity::make(kHub, "dev"), {}));
+      return {};
+    }));
+  }
+  std::unique_ptr<RestPool> pool(unsigned threads) {
+    return std::make_unique<RestPool>(
+        Services{.queue = *queue_,
+                 .gatekeeper = gatekeeper_,
+                 .log = *log_,
+                 .clock = clock_,
+                 .desired_changed = [this](const iothub::Identity&, std::uint64_t,
+                                           const std::string&) { ++told_; },
+                 .message_waiting = [](const iothub::Identity&) {},
+                 .service_message_waiting = [](const iothub::HubName&, ServiceQueue) {},
+                 .forget = [](const iothub::Identity&) {},
+                 .rights_changed = [](const RightsChanged&) {},
+                 .connected = [](const iothub::Identity&) { return false; },
+                 .connected_count = [](const iothub::HubName&) { return 0; },
+                 .invoke_method = [](const MethodInvocation&,
+                                     const MethodBroker::Done& done) { done(MethodReply{}); }},
+        threads);
+  }
+  static Request call(std::string_view method, std::string path, std::string body) {
+    return {.method = std::string(method),
+            .path = std::move(path),
+            .query = {},
+            .headers = {{"host", "plant-1.test"}, {"authorization", "x"}},
+            .body = std::move(body),
+            .peer_chain = {},
+            .server_name = {}};
+  }
+
+  store::Folder folder_;
+  SystemClock clock_;
+  OpenGatekeeper gatekeeper_;
+  std::unique_ptr<store::HubStore> store_;
+  std::unique_ptr<store::StoreQueue> queue_;
+  std::unique_ptr<SegmentLog> log_;
+  std::atomic<int> told_{0};
+};
+
+TEST_F(RestPoolTest, AnswersAllThatWasAskedBeforeItsEnd) {
+  constexpr int kAskers = 4;
+  constexpr int kCalls = 25;
+  auto rest = pool(4);
+  std::atomic<int> good{0};
+  std::vector<std::future<void>> askers;
+  for (int asker = 0; asker < kAskers; ++asker)
+    askers.push_back(std::async(std::launch::async, [&, asker] {
+      for (int i = 0; i < kCalls; ++i)
+        rest->serve(call("PATCH", "/twins/dev",
+                         R"({"properties":{"desired":{"a)" + std::to_string(asker) +
+                             "\":" + std::to_string(i) + "}}}"),
+                    [&](const HttpResponse& response) { good += response.status == 200 ? 1 : 0; });
+    }));
+  for (auto& each : askers) each.get();
+  rest.reset();
+  EXPECT_EQ(good, kAskers * kCalls);
+  EXPECT_EQ(told_, kAskers * kCalls);
+}
+
+TEST_F(RestPoolTest, SaysAtOnceThatTooManyCallsWait) {
+  auto rest = pool(1);
+  std::promise<void> gate;
+  std::promise<void> entered;
+  std::atomic<int> good{0};
+  // Holds the only thread.
+  rest->serve(call("GET", "/devices", ""), [&](const HttpResponse&) {
+    entered.set_value();
+    gate.get_future().wait();
+  });
+  entered.get_future().wait();
+  for (std::size_t i = 0; i < kCallsWaitingMax; ++i)
+    rest->serve(call("GET", "/nowhere", ""),
+                [&](const HttpResponse& response) { good += response.status == 404 ? 1 : 0; });
+  int status = 0;
+  rest->serve(call("GET", "/nowhere", ""),
+              [&](const HttpResponse& response) { status = response.status; });
+  EXPECT_EQ(status, 503);
+  gate.set_value();
+  rest.reset();
+  EXPECT_EQ(good, static_cast<int>(kCallsWaitingMax));
+}
+
+}  // namespace
+}  // namespace pavise::hub::rest
