@@ -76,12 +76,14 @@ class AzureNode(unittest.TestCase):
             environment = {
                 **os.environ,
                 "NODE_EXTRA_CA_CERTS": str(house.state / "service-ca.pem"),
+                "PAVISE_HUB_API": f"{api.base}/hubs/{HUB}",
+                "PAVISE_HUB_API_TOKEN": api.token,
                 "PAVISE_HUB_HOST": HOST,
                 "PAVISE_EVENTS_STRING": f"Endpoint=sb://{HOST}/;SharedAccessKeyName=iothubowner;SharedAccessKey={owner};"
                                         f"EntityPath={HUB}",
                 "PAVISE_OWNER_STRING": f"HostName={HOST};SharedAccessKeyName=iothubowner;SharedAccessKey={owner}",
             }
-            done = subprocess.run([os.environ[NODE], "--test", "--test-concurrency=2", *map(str, sorted(HERE.glob("*.test.mjs")))],
+            done = subprocess.run([os.environ[NODE], "--test", "--test-concurrency=2", "--test-timeout=120000", *map(str, sorted(HERE.glob("*.test.mjs")))],
                                   cwd=HERE, env=environment, check=False, timeout=600)
             if done.returncode != 0:
                 print(house.said_by_server()[-20_000:], file=sys.stderr)

@@ -28,6 +28,17 @@ export const ca = readFileSync(required('NODE_EXTRA_CA_CERTS'), 'utf8');
 // The Event Hubs-compatible endpoint: the hub's own host, its name as the entity.
 export const eventsString = required('PAVISE_EVENTS_STRING');
 
+// What an owner does beside the SDKs: the management API, below the hub's own path.
+export async function manage(method, path, body) {
+  const answer = await fetch(required('PAVISE_HUB_API') + path, {
+    method,
+    headers: { Authorization: `Bearer ${required('PAVISE_HUB_API_TOKEN')}`, 'Content-Type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.status === 204 ? undefined : answer.json();
+}
+
 export const registry = Registry.fromConnectionString(ownerString);
 
 export function newId(prefix) {
@@ -46,10 +57,13 @@ export async function newDevice(prefix, more = {}) {
 const opened = [];
 after(() => Promise.allSettled(opened.map((client) => client.close())));
 
-export async function openDevice(device, transport = Mqtt) {
-  const client = DeviceClient.fromConnectionString(device.connectionString, transport);
-  // The HTTP transport has no option `ca` (NODE_EXTRA_CA_CERTS does it) and never calls back without `http` options.
-  if (transport !== Http) await client.setOptions({ ca });
+export async function openDevice(device, transport = Mqtt, options = {}) {
+  return openClient(DeviceClient.fromConnectionString(device.connectionString, transport), transport, options);
+}
+
+export async function openClient(client, transport, options = {}) {
+  // The HTTP transport has no option `ca` (NODE_EXTRA_CA_CERTS does it), and never calls back without a `receivePolicy`.
+  await client.setOptions(transport === Http ? { http: { receivePolicy: { interval: 1 } }, ...options } : { ca, ...options });
   await client.open();
   opened.push(client);
   return client;
