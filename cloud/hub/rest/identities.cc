@@ -189,9 +189,10 @@ Result<Response> list_devices(Call& call) {
   if (const auto top = call.query.find("top"); top != call.query.end()) {
     const std::string& text = top->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.limit);
-    if (error != std::errc{} || end != text.data() + text.size() || page.limit == 0 ||
-        page.limit > kTopMax)
+    if (error == std::errc::invalid_argument || end != text.data() + text.size())
       return Error(kBadArgument, "top is a number from 1 to 1000");
+    // Documented: what is outside counts as 1000.
+    if (error != std::errc{} || page.limit == 0 || page.limit > kTopMax) page.limit = kTopMax;
   }
   std::vector<IdentityRecord> records;
   PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {

@@ -8,6 +8,7 @@ std::span<const Route> route_table() {
   static const Route rows[] = {
       {"GET", "/devices", registry_read, list_devices},
       {"POST", "/devices", registry_write, bulk_devices},
+      {"POST", "/devices/query", registry_read, query_devices},
       {"GET", "/devices/{}", registry_read, get_device},
       {"PUT", "/devices/{}", registry_write, put_device},
       {"DELETE", "/devices/{}", registry_write, delete_device},
