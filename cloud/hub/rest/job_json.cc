@@ -47,11 +47,6 @@ std::string_view part_status_text(DeviceJobStatus status) {
   return "canceled";
 }
 
-bool equal_folded(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 template <class T, std::size_t N>
 std::string_view text_of(const std::pair<T, std::string_view> (&table)[N], T wanted) {
   for (const auto& [value, text] : table)
@@ -84,6 +79,11 @@ json::value stored(const std::string& text) {
 }
 
 }  // namespace
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string_view job_type_text(JobType type) {
   return text_of(kTypes, type);

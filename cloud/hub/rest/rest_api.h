@@ -17,7 +17,10 @@ namespace pavise::hub::rest {
 inline constexpr std::size_t kBodySizeMax = 1024UL * 1024;  // a bulk call of 100 devices
 inline constexpr std::size_t kBulkMax = 100;                // devices in one bulk call
 inline constexpr std::size_t kTopMax = 1000;                // devices in one list
-inline constexpr unsigned kQueriesUnderWayMax = 8;          // the other threads serve other calls
+inline constexpr std::uint64_t kActiveJobsMax = 100;        // of a hub, that have not ended
+inline constexpr std::int64_t kJobExecutionDefaultS = 3600;
+inline constexpr std::int64_t kJobExecutionMaxS = 30L * 24 * 3600;
+inline constexpr unsigned kQueriesUnderWayMax = 8;  // the other threads serve other calls
 
 // Errors: PV-HRS-nnn.
 inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
@@ -47,6 +50,13 @@ inline constexpr ErrorInfo kTooManyQueries{"PV-HRS-022", Retry::later,
                                            "too many queries are under way",
                                            "Send the query again later, one at a time."};
 
+inline constexpr ErrorInfo kTooManyJobs{"PV-HRS-023", Retry::later,
+                                        "100 jobs of the hub have not ended yet",
+                                        "Wait for one, or cancel it."};
+inline constexpr ErrorInfo kJobHasEnded{"PV-HRS-024", Retry::never,
+                                        "a job that has ended cannot be cancelled",
+                                        "Look at its parts: SELECT * FROM devices.jobs."};
+
 // What the calls use; as the hub has it. None of the functions blocks.
 struct Services {
   store::StoreQueue& queue;
@@ -65,6 +75,8 @@ struct Services {
   std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
       {};
   QueryBounds query_bounds = {};
+  // A job was made or cancelled.
+  std::function<void()> jobs_changed = {};
 };
 
 // What all calls share.

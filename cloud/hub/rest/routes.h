@@ -62,6 +62,11 @@ Result<Response> delete_module(Call& call);
 Result<Response> device_statistics(Call& call);
 Result<Response> service_statistics(Call& call);
 
+// jobs.cc
+Result<Response> put_job(Call& call);
+Result<Response> get_job(Call& call);
+Result<Response> cancel_job(Call& call);
+Result<Response> query_jobs(Call& call);
 // queries.cc
 Result<Response> query_devices(Call& call);
 // A share in the queries that may be under way; it is given back at the end of the scope.

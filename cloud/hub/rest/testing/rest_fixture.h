@@ -101,7 +101,8 @@ class RestTest : public ::testing::Test {
             [this](std::string_view, std::string_view tracking_id, const Error& error) {
               refused_.push_back(std::string(tracking_id) + " " + error.message());
             },
-        .query_bounds = bounds});
+        .query_bounds = bounds,
+        .jobs_changed = [this] { ++jobs_changed_; }});
   }
   ~RestTest() override {
     api_.reset();
@@ -153,6 +154,7 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<RestApi> api_;
   std::vector<std::string> told_, forgotten_, barred_, refused_;
   std::vector<MethodInvocation> invoked_;
+  int jobs_changed_ = 0;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
 };
