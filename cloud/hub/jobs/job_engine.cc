@@ -22,17 +22,19 @@ namespace {
 
 constexpr std::size_t kTwinsPerRead = 100;  // a twin has up to 80 KB
 constexpr std::size_t kReadsPerStep = 10;
-constexpr std::size_t kFinishedPerCommit = 64;  // an answer has up to 128 KiB
-constexpr std::size_t kDueMax = store::kPageSizeMax;
+constexpr std::size_t kFinishedPerCommit = 64;        // an answer has up to 128 KiB
+constexpr std::size_t kDueMax = 2 * kJobsRunningMax;  // a job has up to 256 KB of text
 constexpr std::size_t kPartsPerCommit = store::kPageSizeMax;
 
 bool is_gone(const Error& error) {
   return error.is(store::kJobNotFound) || error.is(store::kHubNotFound);
 }
 
+// Of the store as a whole, and perhaps passing.
 bool is_store_failure(const Error& error) {
   return error.is(store::kStoreFailed) || error.is(store::kStoreFull) ||
-         error.is(store::kStoreCorrupt) || error.is(store::kStoreLocked);
+         error.is(store::kStoreCorrupt) || error.is(store::kStoreLocked) ||
+         error.is(store::kStoreBusy);
 }
 
 }  // namespace
@@ -110,15 +112,18 @@ Status JobEngine::work() {
   PAVISE_TRY(write_finished());
   if (inbox_->take_changed()) look_again_ = true;
   if (look_again_ || services_.clock.now_ms() >= next_look_ms_) PAVISE_TRY(look());
+  // What one job meets does not stop the others.
+  Status outcome;
   for (const auto& active : active_) {
     if (active->ended) continue;
-    const Status done = active->selecting ? select(*active) : run(*active);
-    PAVISE_TRY(settle(*active, done));
+    Status done = settle(*active, active->selecting ? select(*active) : run(*active));
+    if (outcome && !done) outcome = std::move(done);
   }
   const auto over = [](const auto& active) { return active->ended && active->under_way == 0; };
   // There is room for another.
   if (std::erase_if(active_, over) > 0) look_again_ = true;
-  return tidy();
+  PAVISE_TRY(tidy());
+  return outcome;
 }
 
 // What a former process had under way: nobody knows how it ended.
@@ -172,8 +177,8 @@ Status JobEngine::look() {
   std::vector<HubReader::DueJob> due;
   std::optional<UnixMillis> next;
   PAVISE_TRY(services_.queue.store().read([&](HubReader& reader) -> Status {
-    PAVISE_TRY_ASSIGN(due, reader.due_scheduled_jobs(now_ms, kDueMax));
-    PAVISE_TRY_ASSIGN(next, reader.next_job_ms());
+    PAVISE_TRY_ASSIGN(due, reader.due_scheduled_jobs(now_ms, kJobsRunningOfHubMax, kDueMax));
+    PAVISE_TRY_ASSIGN(next, reader.next_job_ms(now_ms));
     return {};
   }));
   for (HubReader::DueJob& each : due) {
@@ -188,7 +193,7 @@ Status JobEngine::look() {
     PAVISE_TRY(begin(std::move(each)));
   }
   // One that is due and has no place waits until another ends.
-  next_look_ms_ = next && *next > now_ms ? *next : now_ms + kWaitMaxMs;
+  next_look_ms_ = next.value_or(now_ms + kWaitMaxMs);
   return {};
 }
 
@@ -241,11 +246,12 @@ Status JobEngine::fail(const iothub::HubName& hub, JobRecord job, const Error& w
 }
 
 Status JobEngine::settle(Active& active, const Status& status) {
-  if (status) return status;
-  if (!is_gone(status.error()) && !status.error().is(store::kBadJob)) return status;
-  // Cancelled, or deleted with its hub.
+  if (status || is_store_failure(status.error())) return status;
   active.ended = cancelling_ = true;
-  return {};
+  // Cancelled, or deleted with its hub.
+  if (is_gone(status.error()) || status.error().is(store::kBadJob)) return {};
+  // A twin that cannot be read ends this job, not those of other hubs.
+  return fail(active.hub, active.job, status.error());
 }
 
 // ---- a job's parts

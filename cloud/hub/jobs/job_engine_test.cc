@@ -9,7 +9,9 @@
 #include "cloud/hub/jobs/outcome.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/hub/store/sqlite_schema.h"
 #include "cloud/hub/store/testing/folder.h"
+#include "common/sqlite/database.h"
 
 namespace pavise::hub::jobs {
 namespace {
@@ -534,6 +536,39 @@ TEST_F(JobEngineTest, AStoredJobThatCannotBeReadFails) {
   EXPECT_EQ(job("j").status, JobStatus::failed);
   EXPECT_THAT(job("j").failure_reason, HasSubstr("PV-HJB-004"));
   EXPECT_THAT(job("k").failure_reason, HasSubstr("PV-QRY-001"));
+}
+
+// A twin that cannot be read ends the jobs that look at it, and no others.
+TEST_F(JobEngineTest, ADamagedTwinEndsTheJobsOfItsHubOnly) {
+  add({"a"});
+  const auto other = *iothub::HubName::parse("plant-2");
+  ASSERT_TRUE(queue_->call([&](HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.create_hub(other, *TenantId::parse("acme"), {}));
+    PAVISE_TRY(transaction.create_identity(*iothub::Identity::make(other, "b"), {}));
+    const JobRecord job{.id = "j",
+                        .query_condition = "*",
+                        .request_json = R"({"methodName":"m"})",
+                        .start_ms = kNow,
+                        .max_execution_s = 60};
+    PAVISE_TRY(transaction.create_job(kHub, job));
+    PAVISE_TRY(transaction.create_job(other, job));
+    return {};
+  }));
+  engine_.reset();
+  queue_.reset();
+  store_.reset();
+  {
+    const auto db = *sqlite::Database::open(folder_.file(), sqlite::Database::Access::read_write, 0,
+                                            store::kSqliteErrors);
+    ASSERT_TRUE(db->execute("UPDATE twins SET document = 'x'"));
+  }
+  open();
+  start();
+  settle();
+  EXPECT_THAT(called(), ElementsAre("b"));
+  EXPECT_EQ(job("j").status, JobStatus::failed);
+  EXPECT_THAT(job("j").failure_reason, HasSubstr("PV-TWD-010"));
+  EXPECT_EQ(failures_, std::vector<std::string>{});
 }
 
 TEST_F(JobEngineTest, AnAnswerAfterTheEndOfTheEngineIsNothing) {

@@ -65,10 +65,13 @@ class HubReader {
     JobRecord job;
   };
   virtual Result<std::vector<DueJob>> due_jobs(UnixMillis now_ms, std::size_t limit) = 0;
-  // Those of them that are made of parts per device: methods and twin updates.
-  virtual Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t limit) = 0;
-  // When the next of these that is scheduled or queued is to start; nullopt: there is none.
-  virtual Result<std::optional<UnixMillis>> next_job_ms() = 0;
+  // Those of them that are made of parts per device, methods and twin updates; of each hub
+  // `of_hub_max` at most, and what runs first.
+  virtual Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
+                                                         std::size_t limit) = 0;
+  // When the next of these that is scheduled or queued is to start after this time; nullopt: none
+  // is.
+  virtual Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) = 0;
   // How many of these a hub has that have not ended. kHubNotFound.
   virtual Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) = 0;
   // In the order of identities; `after` is a client_id().

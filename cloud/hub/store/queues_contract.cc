@@ -375,15 +375,17 @@ TEST_P(QueuesContract, JobsAndTheirParts) {
 }
 
 TEST_P(QueuesContract, WhatARunnerOfJobsAsks) {
-  const auto due = [&](UnixMillis now) {
+  const auto due = [&](UnixMillis now, std::size_t of_hub = 10) {
     std::vector<std::string> out;
-    const auto found = run([&](Tx& tx) { return tx.due_scheduled_jobs(now, 10); });
+    const auto found = run([&](Tx& tx) { return tx.due_scheduled_jobs(now, of_hub, 10); });
     for (const auto& each : *found) out.push_back(each.job.id);
     return out;
   };
-  const auto next = [&] { return *run([](Tx& tx) { return tx.next_job_ms(); }); };
+  const auto next = [&](UnixMillis after) {
+    return *run([&](Tx& tx) { return tx.next_job_ms(after); });
+  };
   const auto active = [&] { return *run([](Tx& tx) { return tx.count_active_jobs(hub_name()); }); };
-  EXPECT_EQ(next(), std::nullopt);
+  EXPECT_EQ(next(0), std::nullopt);
   const auto create = [&](const JobRecord& given) {
     return run([&](Tx& tx) { return tx.create_job(hub_name(), given); }).has_value();
   };
@@ -391,10 +393,13 @@ TEST_P(QueuesContract, WhatARunnerOfJobsAsks) {
   ASSERT_TRUE(create({.id = "now", .status = JobStatus::queued, .start_ms = kTestTime}));
   ASSERT_TRUE(create({.id = "import", .type = JobType::import_devices}));
   ASSERT_TRUE(create({.id = "over", .status = JobStatus::failed, .start_ms = 1, .end_ms = 5}));
-  EXPECT_EQ(next(), kTestTime);
+  EXPECT_EQ(next(kTestTime - 1), kTestTime);
+  EXPECT_EQ(next(kTestTime), kTestTime + 9);
+  EXPECT_EQ(next(kTestTime + 9), std::nullopt);
   EXPECT_EQ(active(), 2U);
   EXPECT_THAT(due(kTestTime + 8), ElementsAre("now"));
   EXPECT_THAT(due(kTestTime + 9), ElementsAre("now", "later"));
+  EXPECT_THAT(due(kTestTime + 9, 1), ElementsAre("now"));
   EXPECT_TRUE(run([](Tx& tx) { return tx.count_active_jobs(*iothub::HubName::parse("nobody")); })
                   .error()
                   .is(kHubNotFound));
@@ -408,6 +413,9 @@ TEST_P(QueuesContract, WhatARunnerOfJobsAsks) {
   EXPECT_TRUE(take("now", 1).error().is(kBadJob)) << "it does not run yet";
   JobRecord job{.id = "now", .status = JobStatus::running, .start_ms = kTestTime};
   ASSERT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }));
+  ASSERT_TRUE(create({.id = "early", .status = JobStatus::queued, .start_ms = 1}));
+  EXPECT_THAT(due(kTestTime), ElementsAre("now", "early")) << "what runs comes first";
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_job(hub_name(), "early"); }));
   const auto taken = take("now", 2);
   ASSERT_TRUE(taken);
   ASSERT_THAT(*taken, SizeIs(2));

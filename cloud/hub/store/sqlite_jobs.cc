@@ -189,15 +189,20 @@ Result<std::vector<HubReader::DueJob>> SqliteTransaction::due_jobs(UnixMillis no
 }
 
 Result<std::vector<HubReader::DueJob>> SqliteTransaction::due_scheduled_jobs(UnixMillis now_ms,
+                                                                             std::size_t of_hub_max,
                                                                              std::size_t limit) {
   return job_rows(
-      "j.type IN (1, 2) AND ((j.status IN (1, 2) AND j.start <= ?1) OR j.status = 3) "
-      "ORDER BY j.start, j.number LIMIT ?2",
-      now_ms, std::min(limit, kPageSizeMax));
+      "j.number IN (SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY hub ORDER "
+      "BY status = 3 DESC, start, number) AS place FROM jobs WHERE type IN (1, 2) AND "
+      "((status IN (1, 2) AND start <= ?1) OR status = 3)) WHERE place <= ?2) "
+      "ORDER BY j.status = 3 DESC, j.start, j.number LIMIT ?3",
+      now_ms, of_hub_max, std::min(limit, kPageSizeMax));
 }
 
-Result<std::optional<UnixMillis>> SqliteTransaction::next_job_ms() {
-  return number("SELECT min(start) FROM jobs WHERE status IN (1, 2) AND type IN (1, 2)");
+Result<std::optional<UnixMillis>> SqliteTransaction::next_job_ms(UnixMillis after_ms) {
+  return number(
+      "SELECT min(start) FROM jobs WHERE status IN (1, 2) AND type IN (1, 2) AND start > ?1",
+      after_ms);
 }
 
 Result<std::uint64_t> SqliteTransaction::count_active_jobs(const iothub::HubName& hub) {

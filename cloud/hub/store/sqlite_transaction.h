@@ -118,8 +118,9 @@ class SqliteTransaction final : public HubTransaction {
   Result<std::vector<JobRecord>> jobs(const iothub::HubName& hub, const JobFilter& filter,
                                       const Page& page) override;
   Result<std::vector<DueJob>> due_jobs(UnixMillis now_ms, std::size_t limit) override;
-  Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t limit) override;
-  Result<std::optional<UnixMillis>> next_job_ms() override;
+  Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
+                                                 std::size_t limit) override;
+  Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) override;
   Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) override;
   Result<std::vector<DeviceJobRecord>> device_jobs(const iothub::HubName& hub, std::string_view job,
                                                    std::optional<DeviceJobStatus> status,
