@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/time_text.h"
+#include "protocol/query/query.h"
 
 namespace pavise::hub::rest {
 
@@ -72,9 +73,12 @@ json::value text_or_null(const std::string& text) {
   return json::value(text);
 }
 
+// An answer of a device has 32 levels by itself.
 json::value stored(const std::string& text) {
   boost::system::error_code ec;
-  json::value value = json::parse(text, ec);
+  json::parse_options options;
+  options.max_depth = query::kDocumentDepthMax;
+  json::value value = json::parse(text, ec, {}, options);
   return ec ? json::value(nullptr) : value;
 }
 

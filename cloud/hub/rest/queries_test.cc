@@ -1,4 +1,5 @@
 // POST /devices/query: what comes out, page by page, and what is refused.
+#include "cloud/hub/rest/method_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/rest/testing/rest_fixture.h"
 
@@ -132,6 +133,24 @@ TEST_F(QueryTest, PartsOfJobs) {
   EXPECT_EQ(sizes("SELECT * FROM devices.jobs", "1"), (Sizes{1, 1, 1, 1}));
   EXPECT_EQ(sizes("SELECT * FROM devices.jobs WHERE devices.jobs.deviceId = 'd002'"), (Sizes{1}));
   EXPECT_EQ(query("SELECT deviceId FROM devices.jobs").error(), "ArgumentInvalid");
+}
+
+// What method_reply_json() lets through is shown.
+TEST_F(QueryTest, ADeepAnswerOfADeviceIsShown) {
+  const std::string deepest = std::string(31, '[') + std::string(31, ']');
+  const auto reply = method_reply_json({200, deepest});
+  ASSERT_TRUE(reply);
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.create_job(kHub, {.id = "j"}));
+    const iothub::Identity ids[] = {device(1)};
+    PAVISE_TRY(transaction.add_device_jobs(kHub, "j", ids));
+    return transaction.update_device_job({.job = "j",
+                                          .id = device(1),
+                                          .status = store::DeviceJobStatus::completed,
+                                          .outcome_json = R"({"outcome":{"deviceMethodResponse":)" +
+                                                          json::serialize(*reply) + "}}"});
+  }));
+  EXPECT_NE(query("SELECT * FROM devices.jobs").text.find(deepest), std::string::npos);
 }
 
 TEST_F(QueryTest, PagesHoldWhatIsAskedFor) {
