@@ -94,6 +94,7 @@ Table projected(const json::array& rows) {
         if (std::ranges::find(names, std::string_view(name)) == names.end())
           names.emplace_back(name);
   std::vector<std::string> header;
+  header.reserve(names.size());
   for (const std::string& name : names) header.push_back(safe_text(name));
   Table table(std::move(header));
   for (const json::value& row : rows) {
@@ -267,10 +268,11 @@ std::string hub_job(const json::value& answer, bool colour) {
   facts.add("start", text(answer, "startTime"));
   facts.add("end", text(answer, "endTime"));
   facts.add("may run for", text(answer, "maxExecutionTimeInSeconds") + " s");
-  facts.add("devices", text(counts, "deviceCount") + ": " + text(counts, "succeededCount") +
-                           " succeeded, " + text(counts, "failedCount") + " failed, " +
-                           text(counts, "runningCount") + " running, " +
-                           text(counts, "pendingCount") + " pending");
+  std::string devices = text(counts, "deviceCount") + ":";
+  for (const std::string state : {"succeeded", "failed", "running", "pending"})
+    devices.append(" ").append(text(counts, state + "Count")).append(" ").append(state).append(",");
+  devices.pop_back();
+  facts.add("devices", devices);
   return facts.text(colour);
 }
 

@@ -198,13 +198,14 @@ Status JobEngine::look() {
 }
 
 Status JobEngine::look_at(Active& active) {
-  std::optional<JobRecord> job;
+  JobStatus status = JobStatus::running;
   const Status read = services_.queue.store().read([&](HubReader& reader) -> Status {
-    PAVISE_TRY_ASSIGN(job, reader.job(active.hub, active.job.id));
+    PAVISE_TRY_ASSIGN(const JobRecord job, reader.job(active.hub, active.job.id));
+    status = job.status;
     return {};
   });
   if (!read) return settle(active, read);
-  if (is_final(job->status)) active.ended = cancelling_ = true;
+  if (is_final(status)) active.ended = cancelling_ = true;
   return {};
 }
 
@@ -238,7 +239,7 @@ Status JobEngine::fail(const iothub::HubName& hub, JobRecord job, const Error& w
   job.status = JobStatus::failed;
   job.end_ms = services_.clock.now_ms();
   job.failure_reason = why.message();
-  const Status written = services_.queue.call(
+  Status written = services_.queue.call(
       [&](HubTransaction& transaction) { return transaction.update_job(hub, job); });
   cancelling_ = true;
   if (written || is_gone(written.error()) || written.error().is(store::kBadJob)) return {};

@@ -38,6 +38,7 @@ Result<json::object> object_member(const json::object& body, std::string_view na
 Status put_method(const Call& call, const json::object& body, JobRecord& job) {
   PAVISE_TRY_ASSIGN(const json::object method, object_member(body, "cloudToDeviceMethod"));
   const auto anybody = iothub::Identity::make(call.hub(), "anybody");
+  PAVISE_CHECK(anybody.has_value());
   PAVISE_TRY_ASSIGN(const MethodInvocation invocation, method_of(method, *anybody));
   if (invocation.payload_json.size() > kMethodPayloadMax) return kMethodPayloadTooLarge;
   job.request_json = json::serialize(method);
@@ -132,12 +133,13 @@ Result<Response> put_job(Call& call) {
 }
 
 Result<Response> get_job(Call& call) {
-  std::optional<JobRecord> job;
+  Response out;
   PAVISE_TRY(call.services.queue.store().read([&](HubReader& reader) -> Status {
-    PAVISE_TRY_ASSIGN(job, reader.job(call.hub(), call.names[0]));
+    PAVISE_TRY_ASSIGN(const JobRecord job, reader.job(call.hub(), call.names[0]));
+    out = shown(job);
     return {};
   }));
-  return shown(*job);
+  return out;
 }
 
 // Parts that are under way come to their end and say how; those that wait are never begun.
