@@ -65,12 +65,13 @@ Result<Written> write(HubTransaction& transaction, const iothub::Identity& ident
 
 Result<Response> read_identity(Call& call, bool of_module) {
   PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
-  std::optional<IdentityRecord> record;
+  Response out;
   PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
-    PAVISE_TRY_ASSIGN(record, reader.identity(identity));
+    PAVISE_TRY_ASSIGN(const IdentityRecord record, reader.identity(identity));
+    out = shown(call, record);
     return {};
   }));
-  return shown(call, *record);
+  return out;
 }
 
 Status same_ids(const json::object& body, const iothub::Identity& identity) {
