@@ -218,7 +218,8 @@ std::string hub_twin(const json::value& answer, bool colour) {
       object->erase("$metadata");
       object->erase("$version");
     }
-    facts.add(section + ", version " + version, compact(value));
+    std::string name = section;
+    facts.add(name.append(", version ").append(version), compact(value));
   }
   return facts.text(colour);
 }
@@ -269,8 +270,12 @@ std::string hub_job(const json::value& answer, bool colour) {
   facts.add("end", text(answer, "endTime"));
   facts.add("may run for", text(answer, "maxExecutionTimeInSeconds") + " s");
   std::string devices = text(counts, "deviceCount") + ":";
-  for (const std::string state : {"succeeded", "failed", "running", "pending"})
-    devices.append(" ").append(text(counts, state + "Count")).append(" ").append(state).append(",");
+  const std::pair<std::string_view, std::string_view> states[] = {{"succeededCount", " succeeded,"},
+                                                                  {"failedCount", " failed,"},
+                                                                  {"runningCount", " running,"},
+                                                                  {"pendingCount", " pending,"}};
+  for (const auto& [count, words] : states)
+    devices.append(" ").append(text(counts, count)).append(words);
   devices.pop_back();
   facts.add("devices", devices);
   return facts.text(colour);

@@ -93,7 +93,7 @@ class RestTest : public ::testing::Test {
         .connected = [this](const iothub::Identity& id) { return id.device() == connected_; },
         .connected_count = [](const iothub::HubName&) { return 3; },
         .invoke_method =
-            [this](MethodInvocation invocation, const MethodBroker::Done& done) {
+            [this](const MethodInvocation& invocation, const MethodBroker::Done& done) {
               invoked_.push_back(invocation);
               done(method_result_);
             },
@@ -130,7 +130,7 @@ class RestTest : public ::testing::Test {
     if (!token.empty()) request.headers.emplace_back("authorization", token);
     Answer out;
     int answers = 0;
-    api_->handle(request, [&](Response response) {
+    api_->handle(request, [&](const Response& response) {
       ++answers;
       out.status = response.status;
       out.headers = response.headers;
