@@ -94,7 +94,7 @@ Result<ApiReply> ApiClient::call(std::string_view method, const std::string& tar
   if (!response && request.method == "GET" && connection_ && connection_->went_stale())
     response = send(request, timeout_ + extra_wait);
   if (!response) return response.error();
-  return ApiReply{response->status, std::string(as_text(response->body))};
+  return ApiReply{.status = response->status, .body = std::string(as_text(response->body))};
 }
 
 }  // namespace pavise::cli

@@ -19,6 +19,7 @@ inline constexpr std::size_t kAnswerBytesMax = 16UL * 1024 * 1024;
 struct ApiReply {
   int status = 0;
   std::string body;
+  std::string continuation = {};  // of a page that is not the last, for hubs: x-ms-continuation
   bool good() const { return status >= 200 && status < 300; }
 };
 

@@ -62,7 +62,9 @@ Result<ApiReply> HubClient::call(std::string_view method, const std::string& tar
                            .host = access_.host_name};
   request.headers.push_back({"Authorization", access_.token});
   PAVISE_TRY_ASSIGN(const auto response, connection_->send(request, timeout_ + extra_wait));
-  return ApiReply{response.status, std::string(as_text(response.body))};
+  ApiReply reply{.status = response.status, .body = std::string(as_text(response.body))};
+  if (const std::string* next = response.header("x-ms-continuation")) reply.continuation = *next;
+  return reply;
 }
 
 }  // namespace pavise::cli

@@ -79,9 +79,11 @@ class HubVerbs : public ::testing::Test {
     if (key != "POST /api/v1/hubs/plant-1/token") {
       seen.push_back(key + (request.body.empty() ? "" : " " + request.body));
       for (const auto& [name, value] : request.headers)
-        if (name == "if-match" || name.starts_with("iothub-"))
+        if (name == "if-match" || name.starts_with("iothub-") || name.starts_with("x-ms-"))
           seen.back() += " " + name + "=" + value;
     }
+    if (const auto from = request.headers.find("x-ms-continuation"); from != request.headers.end())
+      key += " from " + from->second;
     const auto found = answers.find(key);
     if (found != answers.end()) return found->second;
     if (managing)
@@ -282,6 +284,75 @@ TEST_F(HubVerbs, MonitorsUntilTheCount) {
             "T  a  1\nT  b  2\n");
 }
 
+TEST_F(HubVerbs, AQueryGoesThroughItsPages) {
+  answers["POST /devices/query"] = {.body = R"([{"deviceId":"a","floor":1}])",
+                                    .more_headers = "x-ms-continuation: NEXT\r\n"};
+  answers["POST /devices/query from NEXT"] = {.body = R"([{"deviceId":"b","tags":{"x":[1]}}])"};
+  const Outcome all = run({"query", "-n", "plant-1", "-q", "SELECT * FROM devices"});
+  EXPECT_EQ(all.out,
+            "deviceId  floor  tags\n"
+            "a         1      -\n"
+            "b         -      {\"x\":[1]}\n"
+            "2 rows\n");
+  EXPECT_EQ(
+      seen,
+      (Seen{
+          R"(POST /devices/query {"query":"SELECT * FROM devices"} x-ms-max-item-count=1000)",
+          R"(POST /devices/query {"query":"SELECT * FROM devices"} x-ms-continuation=NEXT x-ms-max-item-count=1000)"}));
+  EXPECT_EQ(
+      run({"query", "-n", "plant-1", "-q", "SELECT * FROM devices", "--top", "1", "-o", "json"})
+          .out,
+      "[{\"deviceId\":\"a\",\"floor\":1}]\n");
+  EXPECT_EQ(seen.size(), 1U) << "no more than is wanted";
+  EXPECT_EQ(run({"query", "-n", "plant-1"}).code, 2);
+  answers["POST /devices/query"] = {.body = "{}"};
+  EXPECT_EQ(run({"query", "-n", "plant-1", "-q", "x"}).code, 1);
+}
+
+TEST_F(HubVerbs, JobsAreMadeShownListedAndCancelled) {
+  const std::string job =
+      R"({"jobId":"j/1","type":"scheduleDeviceMethod","status":"completed","queryCondition":"*",)"
+      R"("startTime":"T","deviceJobStatistics":{"deviceCount":3,"succeededCount":2,"failedCount":1}})";
+  answers["PUT /jobs/v2/j%2F1"] = {.body = job};
+  answers["GET /jobs/v2/j%2F1"] = {.body = job};
+  answers["POST /jobs/v2/j%2F1/cancel"] = {.body = job};
+  answers["GET /jobs/v2/query?jobType=scheduleDeviceMethod&jobStatus=running"] = {
+      .body = "[" + job + "]"};
+  const auto create = [&](std::vector<const char*> more) {
+    more.insert(more.begin(), {"job", "create", "-n", "plant-1", "--job-id", "j/1", "-q", "*"});
+    return run(std::move(more));
+  };
+  const Outcome made = create({"--job-type", "scheduleDeviceMethod", "--mn", "reboot", "--mp", "5",
+                               "--ttl", "60", "--wait", "5"});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(made.out.find("3: 2 succeeded, 1 failed"), std::string::npos) << made.out;
+  EXPECT_EQ(seen,
+            Seen{R"(PUT /jobs/v2/j%2F1 {"jobId":"j/1","type":"scheduleDeviceMethod",)"
+                 R"("cloudToDeviceMethod":{"methodName":"reboot","responseTimeoutInSeconds":30,)"
+                 R"("connectTimeoutInSeconds":0,"payload":5},"queryCondition":"*",)"
+                 R"("maxExecutionTimeInSeconds":60})"});
+  create({"--job-type", "scheduleUpdateTwin", "--patch", R"({"tags":{"a":1}})", "--start-time",
+          "2026-12-24T18:00:00Z"});
+  EXPECT_EQ(seen, Seen{R"(PUT /jobs/v2/j%2F1 {"jobId":"j/1","type":"scheduleUpdateTwin",)"
+                       R"("updateTwin":{"tags":{"a":1},"etag":"*"},"queryCondition":"*",)"
+                       R"("maxExecutionTimeInSeconds":3600,"startTime":"2026-12-24T18:00:00Z"})"});
+  EXPECT_EQ(create({"--job-type", "scheduleDeviceMethod"}).code, 2) << "which method";
+  EXPECT_EQ(create({"--job-type", "scheduleUpdateTwin"}).code, 2) << "which change";
+  EXPECT_EQ(create({"--job-type", "scheduleUpdateTwin", "--patch", "{}", "--mn", "x"}).code, 2);
+  EXPECT_EQ(create({"--job-type", "scheduleDeviceMethod", "--mn", "x", "--patch", "{}"}).code, 2);
+  EXPECT_EQ(create({"--job-type", "export"}).code, 2);
+  EXPECT_NE(run({"job", "show", "-n", "plant-1", "--job-id", "j/1"}).out.find("completed"),
+            std::string::npos);
+  EXPECT_EQ(
+      run({"job", "list", "-n", "plant-1", "--jt", "scheduleDeviceMethod", "--js", "running"}).out,
+      "JOB  TYPE                  STATUS     START  DEVICES  SUCCEEDED  FAILED\n"
+      "j/1  scheduleDeviceMethod  completed  T      3        2          1\n"
+      "1 job\n");
+  EXPECT_EQ(run({"job", "cancel", "-n", "plant-1", "--job-id", "j/1", "-o", "json"}).out,
+            job + "\n");
+  EXPECT_EQ(run({"job", "show", "-n", "plant-1", "--job-id", "none"}).code, 3);
+}
+
 TEST_F(HubVerbs, CertificatesGoUpAsTheirFiles) {
   std::ofstream(folder / "ca.pem") << "PEM";
   const std::string path = folder / "ca.pem";
@@ -321,6 +392,11 @@ TEST_F(HubVerbs, EveryVerbHasHelpWithAnExample) {
                                              {"c2d-message", "send"},
                                              {"c2d-message", "purge"},
                                              {"monitor-events"},
+                                             {"query"},
+                                             {"job", "create"},
+                                             {"job", "show"},
+                                             {"job", "list"},
+                                             {"job", "cancel"},
                                              {"certificate", "verify"}}) {
     auto words = verb;
     words.push_back("--help");

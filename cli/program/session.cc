@@ -158,6 +158,7 @@ std::optional<json::value> Session::answer_of(const Result<ApiReply>& reply,
     return std::nullopt;
   }
   last_body_ = reply->body;
+  last_continuation_ = reply->continuation;
   if (last_body_.empty()) return json::value(json::object());  // 204
   boost::system::error_code failed;
   json::value answer = json::parse(last_body_, failed);
@@ -225,6 +226,29 @@ std::optional<json::value> Session::hub_call(const std::string& hub, std::string
     return hub_client_->call(method, target, std::move(body), std::move(headers), extra_wait);
   }();
   return answer_of(reply, &read_hub_error);
+}
+
+std::optional<json::value> Session::hub_pages(const std::string& hub, std::string_view method,
+                                              const std::string& target, const std::string& body,
+                                              std::size_t rows_max) {
+  constexpr std::size_t kPageMax = 1000;
+  json::array all;
+  std::string from;
+  do {
+    const std::size_t left = rows_max == 0 ? kPageMax : std::min(kPageMax, rows_max - all.size());
+    std::vector<net::HttpHeader> headers{{"x-ms-max-item-count", std::to_string(left)}};
+    if (!from.empty()) headers.push_back({"x-ms-continuation", from});
+    const auto page = hub_call(hub, method, target, body, std::move(headers));
+    if (!page) return std::nullopt;
+    if (!page->is_array()) {
+      fail(Error(kBadAnswer, "no list"));
+      return std::nullopt;
+    }
+    for (const json::value& row : page->as_array()) all.push_back(row);
+    from = last_continuation_;
+  } while (!from.empty() && (rows_max == 0 || all.size() < rows_max));
+  last_body_ = json::serialize(all);
+  return json::value(std::move(all));
 }
 
 Exit Session::call_and_show(View view, std::string_view method, const std::string& target,

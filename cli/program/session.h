@@ -83,6 +83,11 @@ class Session {
                                              std::vector<net::HttpHeader> headers = {},
                                              net::Millis extra_wait = {});
 
+  // The rows of all pages of an answer that is a list, up to `rows_max` (0: all).
+  std::optional<boost::json::value> hub_pages(const std::string& hub, std::string_view method,
+                                              const std::string& target, const std::string& body,
+                                              std::size_t rows_max);
+
   // Prints the error to people (or programs, with -o json) and returns the exit code for it.
   Exit fail(const Error& error);
 
@@ -107,6 +112,7 @@ class Session {
   std::optional<ApiClient> client_;
   std::optional<HubClient> hub_client_;
   std::string last_body_;
+  std::string last_continuation_;
   Exit exit_ = Exit::ok;
 };
 

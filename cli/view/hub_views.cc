@@ -1,5 +1,7 @@
 #include "cli/view/hub_views.h"
 
+#include <algorithm>
+
 #include "cli/view/answer.h"
 
 namespace pavise::cli::view {
@@ -43,6 +45,67 @@ std::vector<Cell> identity_row(const json::value& item) {
           text(member(item, "authentication"), "type"),
           text(item, "connectionState"),
           text(item, "cloudToDeviceMessageCount")};
+}
+
+std::vector<Cell> twin_row(const json::value& item) {
+  return {text(item, "deviceId"), text(item, "moduleId"), status_cell(item),
+          text(item, "connectionState"), compact(member(item, "tags"))};
+}
+
+Cell job_status_cell(const json::value& job) {
+  const std::string status = text(job, "status");
+  if (status == "completed") return {status, Mood::good};
+  if (status == "failed") return {status, Mood::bad};
+  return {status, status.starts_with("cancel") ? Mood::faint : Mood::plain};
+}
+
+// What a part's device answered, or the words of its error.
+Cell outcome_cell(const json::value& part) {
+  const json::value& error = member(part, "error");
+  if (error.is_object()) return {text(error, "code"), Mood::bad};
+  const json::value& answer = member(member(part, "outcome"), "deviceMethodResponse");
+  return answer.is_null() ? "-" : compact(answer);
+}
+
+std::vector<Cell> part_row(const json::value& item) {
+  return {text(item, "jobId"), text(item, "deviceId"), job_status_cell(item),
+          text(item, "endTimeUtc"), outcome_cell(item)};
+}
+
+std::vector<Cell> job_row(const json::value& item) {
+  const json::value& counts = member(item, "deviceJobStatistics");
+  return {text(item, "jobId"),        text(item, "type"),          job_status_cell(item),
+          text(item, "startTime"),    text(counts, "deviceCount"), text(counts, "succeededCount"),
+          text(counts, "failedCount")};
+}
+
+const json::array& rows_of(const json::value& answer) {
+  static const json::array none;
+  const json::array* all = answer.if_array();
+  return all == nullptr ? none : *all;
+}
+
+// A column for each name that a row has, in the order in which names appear.
+Table projected(const json::array& rows) {
+  std::vector<std::string> names;
+  for (const json::value& row : rows)
+    if (const json::object* object = row.if_object())
+      for (const auto& [name, value] : *object)
+        if (std::ranges::find(names, std::string_view(name)) == names.end())
+          names.emplace_back(name);
+  std::vector<std::string> header;
+  header.reserve(names.size());
+  for (const std::string& name : names) header.push_back(safe_text(name));
+  Table table(std::move(header));
+  for (const json::value& row : rows) {
+    std::vector<Cell> cells;
+    for (const std::string& name : names) {
+      const json::value& value = member(row, name);
+      cells.emplace_back(value.is_structured() ? compact(value) : scalar(value));
+    }
+    table.add(std::move(cells));
+  }
+  return table;
 }
 
 }  // namespace
@@ -155,7 +218,8 @@ std::string hub_twin(const json::value& answer, bool colour) {
       object->erase("$metadata");
       object->erase("$version");
     }
-    facts.add(section + ", version " + version, compact(value));
+    std::string name = section;
+    facts.add(name.append(", version ").append(version), compact(value));
   }
   return facts.text(colour);
 }
@@ -164,6 +228,56 @@ std::string method_result(const json::value& answer, bool colour) {
   Facts facts;
   facts.add("status", text(answer, "status"));
   facts.add("payload", compact(member(answer, "payload")));
+  return facts.text(colour);
+}
+
+// Twins and parts of jobs are told by their members; anything else is shown as it was selected.
+std::string query_rows(const json::value& answer, bool colour) {
+  const json::array& rows = rows_of(answer);
+  const auto has = [&](std::string_view name) {
+    return !rows.empty() && !member(rows.front(), name).is_null();
+  };
+  const Table table =
+      has("deviceEtag")
+          ? list_of(rows, {"DEVICE", "MODULE", "STATUS", "CONNECTION", "TAGS"}, &twin_row)
+      : has("jobType") ? list_of(rows, {"JOB", "DEVICE", "STATUS", "END", "OUTCOME"}, &part_row)
+                       : projected(rows);
+  return (rows.empty() ? std::string() : table.text(colour)) + count_line(rows.size(), "row");
+}
+
+std::string hub_jobs(const json::value& answer, bool colour) {
+  const json::array& rows = rows_of(answer);
+  return list_of(rows, {"JOB", "TYPE", "STATUS", "START", "DEVICES", "SUCCEEDED", "FAILED"},
+                 &job_row)
+             .text(colour) +
+         count_line(rows.size(), "job");
+}
+
+std::string hub_job(const json::value& answer, bool colour) {
+  const json::value& counts = member(answer, "deviceJobStatistics");
+  Facts facts;
+  facts.add("job", text(answer, "jobId"));
+  facts.add("type", text(answer, "type"));
+  facts.add("status", job_status_cell(answer));
+  if (member(answer, "failureReason").is_string())
+    facts.add("reason", text(answer, "failureReason"));
+  facts.add("condition", text(answer, "queryCondition"));
+  if (member(answer, "cloudToDeviceMethod").is_object())
+    facts.add("method", compact(member(answer, "cloudToDeviceMethod")));
+  if (member(answer, "updateTwin").is_object())
+    facts.add("update", compact(member(answer, "updateTwin")));
+  facts.add("start", text(answer, "startTime"));
+  facts.add("end", text(answer, "endTime"));
+  facts.add("may run for", text(answer, "maxExecutionTimeInSeconds") + " s");
+  std::string devices = text(counts, "deviceCount") + ":";
+  const std::pair<std::string_view, std::string_view> states[] = {{"succeededCount", " succeeded,"},
+                                                                  {"failedCount", " failed,"},
+                                                                  {"runningCount", " running,"},
+                                                                  {"pendingCount", " pending,"}};
+  for (const auto& [count, words] : states)
+    devices.append(" ").append(text(counts, count)).append(words);
+  devices.pop_back();
+  facts.add("devices", devices);
   return facts.text(colour);
 }
 

@@ -43,6 +43,33 @@ TEST(HubViews, AnIdentityShowsNoKeys) {
   EXPECT_NE(identities(json::array{}, false).find("0 identities"), std::string::npos);
 }
 
+TEST(HubViews, RowsOfAQueryByWhatTheyAre) {
+  EXPECT_EQ(
+      query_rows(
+          json::parse(
+              R"([{"deviceId":"thermo","deviceEtag":"A","status":"enabled","connectionState":)"
+              R"("Connected","tags":{"floor":1},"properties":{}}])"),
+          false),
+      "DEVICE  MODULE  STATUS   CONNECTION  TAGS\n"
+      "thermo  -       enabled  Connected   {\"floor\":1}\n"
+      "1 row\n");
+  EXPECT_EQ(
+      query_rows(
+          json::parse(
+              R"([{"deviceId":"a","jobId":"j","jobType":"scheduleDeviceMethod","status":)"
+              R"("completed","endTimeUtc":"T","outcome":{"deviceMethodResponse":{"status":200}}},)"
+              R"({"deviceId":"b","jobId":"j","jobType":"scheduleDeviceMethod","status":"failed",)"
+              R"("endTimeUtc":"T","error":{"code":"DeviceNotOnline"}}])"),
+          false),
+      "JOB  DEVICE  STATUS     END  OUTCOME\n"
+      "j    a       completed  T    {\"status\":200}\n"
+      "j    b       failed     T    DeviceNotOnline\n"
+      "2 rows\n");
+  EXPECT_EQ(query_rows(json::array{}, false), "0 rows\n");
+  const std::string sly = query_rows(json::parse(R"([{"a\u001b[2J":"x\ny"}])"), false);
+  EXPECT_EQ(sly.find('\x1b'), std::string::npos) << "names come from devices, too";
+}
+
 TEST(HubViews, ATwinLeavesItsMetadataOut) {
   const std::string text = hub_twin(
       json::parse(R"({"deviceId":"thermo","etag":"A","tags":{"floor":1},"properties":{"desired":)"

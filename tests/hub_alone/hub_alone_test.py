@@ -240,6 +240,35 @@ class HubAloneTest(unittest.TestCase):
         self.assertEqual(twin["properties"]["desired"]["$version"], 3)
         self.assertIn("desired, version 3", self.house.cli("hub", "device-twin", "show", "-d", "twin"))
 
+    def test_twins_are_asked_for(self):
+        for number in range(3):
+            self.hub("device-identity", "create", "-d", f"asked-{number}")
+            self.hub("device-twin", "update", "-d", f"asked-{number}", "--tags", f'{{"asked":true,"floor":{number % 2}}}')
+        where = "FROM devices WHERE tags.asked = true"
+        self.assertEqual([each["deviceId"] for each in self.hub("query", "-q", f"SELECT * {where}")],
+                         ["asked-0", "asked-1", "asked-2"])
+        self.assertEqual(self.hub("query", "-q", f"SELECT deviceId {where}", "--top", "2"),
+                         [{"deviceId": "asked-0"}, {"deviceId": "asked-1"}])
+        self.assertIn("floor  devices\n0      2\n1      1\n2 rows",
+                      self.house.cli("hub", "query", "-q",
+                                     f"SELECT tags.floor, COUNT() AS devices {where} GROUP BY tags.floor"))
+        self.assertIn("at byte 28", self.assert_refused(1, "query", "-q", "SELECT * FROM devices WHERE "))
+
+    def test_jobs_change_twins_and_can_be_cancelled(self):
+        self.hub("device-identity", "create", "-d", "worked-on")
+        done = self.hub("job", "create", "--job-id", "tag", "--job-type", "scheduleUpdateTwin", "-q",
+                        "deviceId = 'worked-on'", "--twin-patch", '{"tags":{"done":1}}', "--wait", "30")
+        self.assertEqual(done["status"], "completed")
+        self.assertEqual(done["deviceJobStatistics"]["succeededCount"], 1)
+        self.assertEqual(self.hub("device-twin", "show", "-d", "worked-on")["tags"], {"done": 1})
+        self.hub("job", "create", "--job-id", "later", "--job-type", "scheduleDeviceMethod", "-q", "*", "--method-name", "m",
+                 "--start-time", "2999-01-01T00:00:00Z")
+        self.assertEqual([each["jobId"] for each in self.hub("job", "list", "--job-status", "scheduled")], ["later"])
+        self.assertEqual(self.hub("job", "cancel", "--job-id", "later")["status"], "cancelled")
+        self.assertIn("later", self.house.cli("hub", "job", "show", "--job-id", "later"))
+        self.assert_refused(6, "job", "create", "--job-id", "tag", "--job-type", "scheduleUpdateTwin", "-q", "*",
+                            "--twin-patch", '{"tags":{"done":2}}')
+
     def test_hubs_are_made_changed_and_removed(self):
         made = self.hub("create", "plant-2", "--partition-count", "2")
         self.assertEqual(made["host_name"], "plant-2.localhost")
@@ -311,6 +340,37 @@ class StartAndStopTest(unittest.TestCase):
             self.assertEqual(fields(strings["device"])["HostName"], "iot.example.com")
             self.assertEqual(fields(strings["device"])["SharedAccessKey"],
                              fields(first["connection_strings"]["device"])["SharedAccessKey"])
+
+    def test_a_method_of_a_job_is_not_called_twice_after_kill_9(self):
+        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
+            house = RunningHub(folder).wait_until_ready()
+            self.addCleanup(house.stop)
+            string = house.facts["connection_strings"]["device"]
+            device = house.client(DEVICE, string)
+            device.subscribe("$iothub/methods/POST/#")
+            house.hub("job", "create", "--job-id", "once", "--job-type", "scheduleDeviceMethod", "-q",
+                      f"deviceId = '{DEVICE}'", "--method-name", "open-the-gate")
+            self.assertIn("open-the-gate", device.next_message()[0])
+            # It is under way, and the device never says what it did.
+            server = int((pathlib.Path(folder) / "state/server.pid").read_text(encoding="utf-8"))
+            os.kill(server, signal.SIGKILL)
+            device.close()
+            house.stop()
+            again = RunningHub(folder).wait_until_ready()
+            self.addCleanup(again.stop)
+            device = again.client(DEVICE, again.facts["connection_strings"]["device"])
+            self.addCleanup(device.close)
+            device.subscribe("$iothub/methods/POST/#")
+            job = again.hub("job", "create", "--job-id", "after", "--job-type", "scheduleUpdateTwin", "-q", "*",
+                            "--twin-patch", '{"tags":{"x":1}}', "--wait", "30")
+            self.assertEqual(job["status"], "completed")
+            self.assertEqual(again.hub("job", "show", "--job-id", "once")["deviceJobStatistics"],
+                             {"deviceCount": 1, "failedCount": 1, "succeededCount": 0, "runningCount": 0, "pendingCount": 0})
+            part, = again.hub("query", "-q", "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'once'")
+            self.assertIn("PV-HJB-002", part["error"]["description"])
+            device.tls.settimeout(2)
+            with self.assertRaises(TimeoutError, msg="the method came a second time"):
+                device.next_message()
 
     def test_a_port_in_use_is_named(self):
         # Entered first, so that the hub stops before its folder goes.

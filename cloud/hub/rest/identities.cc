@@ -66,12 +66,13 @@ Result<Written> write(HubTransaction& transaction, const iothub::Identity& ident
 
 Result<Response> read_identity(Call& call, bool of_module) {
   PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
-  std::optional<IdentityRecord> record;
+  Response out;
   PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {
-    PAVISE_TRY_ASSIGN(record, reader.identity(identity));
+    PAVISE_TRY_ASSIGN(const IdentityRecord record, reader.identity(identity));
+    out = shown(call, record);
     return {};
   }));
-  return shown(call, *record);
+  return out;
 }
 
 Status same_ids(const json::object& body, const iothub::Identity& identity) {
@@ -218,9 +219,10 @@ Result<Response> list_devices(Call& call) {
   if (const auto top = call.query.find("top"); top != call.query.end()) {
     const std::string& text = top->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), page.limit);
-    if (error != std::errc{} || end != text.data() + text.size() || page.limit == 0 ||
-        page.limit > kTopMax)
+    if (error == std::errc::invalid_argument || end != text.data() + text.size())
       return Error(kBadArgument, "top is a number from 1 to 1000");
+    // Documented: what is outside counts as 1000.
+    if (error != std::errc{} || page.limit == 0 || page.limit > kTopMax) page.limit = kTopMax;
   }
   std::vector<IdentityRecord> records;
   PAVISE_TRY(call.services.queue.store().read([&](store::HubReader& reader) -> Status {

@@ -159,7 +159,7 @@ void RestApi::handle(const Request& request, const Respond& respond) {
     stranger->clear();
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
-    Call call{services_, request, *std::move(principal), *names, *std::move(query)};
+    Call call{services_, shared_, request, *std::move(principal), *names, *std::move(query)};
     if (route.later != nullptr) return route.later(call, respond, refuse);
     auto response = route.handler(call);
     return respond(response ? *std::move(response) : refuse(response.error()));

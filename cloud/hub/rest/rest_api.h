@@ -1,10 +1,12 @@
 // The hub's HTTP calls: who may make them, and where they go.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/rest/message.h"
+#include "cloud/hub/rest/query_scan.h"
 #include "cloud/hub/segment_log/segment_log.h"
 #include "cloud/hub/store/store_queue.h"
 #include "cloud/hub/transport/method_broker.h"
@@ -15,6 +17,10 @@ namespace pavise::hub::rest {
 inline constexpr std::size_t kBodySizeMax = 1024UL * 1024;  // a bulk call of 100 devices
 inline constexpr std::size_t kBulkMax = 100;                // devices in one bulk call
 inline constexpr std::size_t kTopMax = 1000;                // devices in one list
+inline constexpr std::uint64_t kActiveJobsMax = 100;        // of a hub, that have not ended
+inline constexpr std::int64_t kJobExecutionDefaultS = 3600;
+inline constexpr std::int64_t kJobExecutionMaxS = 30L * 24 * 3600;
+inline constexpr unsigned kQueriesUnderWayMax = 8;  // the other threads serve other calls
 
 // Errors: PV-HRS-nnn.
 inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
@@ -40,6 +46,17 @@ inline constexpr ErrorInfo kBadMethodAnswer{"PV-HRS-008", Retry::never,
                                             "the device answered the method with no JSON",
                                             "Correct the device's program."};
 
+inline constexpr ErrorInfo kTooManyQueries{"PV-HRS-022", Retry::later,
+                                           "too many queries are under way",
+                                           "Send the query again later, one at a time."};
+
+inline constexpr ErrorInfo kTooManyJobs{"PV-HRS-023", Retry::later,
+                                        "100 jobs of the hub have not ended yet",
+                                        "Wait for one, or cancel it."};
+inline constexpr ErrorInfo kJobHasEnded{"PV-HRS-024", Retry::never,
+                                        "a job that has ended cannot be cancelled",
+                                        "Look at its parts: SELECT * FROM devices.jobs."};
+
 // What the calls use; as the hub has it. None of the functions blocks.
 struct Services {
   store::StoreQueue& queue;
@@ -60,6 +77,14 @@ struct Services {
   std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
                      std::string_view stranger)>
       refused = {};
+  QueryBounds query_bounds = {};
+  // A job was made or cancelled.
+  std::function<void()> jobs_changed = {};
+};
+
+// What all calls share.
+struct Shared {
+  std::atomic<unsigned> queries = 0;  // under way
 };
 
 class RestApi {
@@ -70,6 +95,7 @@ class RestApi {
 
  private:
   Services services_;
+  Shared shared_;
 };
 
 }  // namespace pavise::hub::rest

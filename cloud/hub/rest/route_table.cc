@@ -8,6 +8,7 @@ std::span<const Route> route_table() {
   static const Route rows[] = {
       {"GET", "/devices", registry_read, list_devices},
       {"POST", "/devices", registry_write, bulk_devices},
+      {"POST", "/devices/query", registry_read, query_devices},
       {"GET", "/devices/{}", registry_read, get_device},
       {"PUT", "/devices/{}", registry_write, put_device},
       {"DELETE", "/devices/{}", registry_write, delete_device},
@@ -15,6 +16,10 @@ std::span<const Route> route_table() {
       {"GET", "/devices/{}/modules/{}", registry_read, get_module},
       {"PUT", "/devices/{}/modules/{}", registry_write, put_module},
       {"DELETE", "/devices/{}/modules/{}", registry_write, delete_module},
+      {"GET", "/jobs/v2/query", registry_read, query_jobs},
+      {"GET", "/jobs/v2/{}", registry_read, get_job},
+      {"PUT", "/jobs/v2/{}", registry_write, put_job},
+      {"POST", "/jobs/v2/{}/cancel", registry_write, cancel_job},
       {"GET", "/statistics/devices", registry_read, device_statistics},
       {"GET", "/statistics/service", registry_read, service_statistics},
 

@@ -14,6 +14,7 @@ namespace pavise::hub::rest {
 
 struct Call {
   Services& services;
+  Shared& shared;
   const Request& request;
   Principal principal;
   std::vector<std::string> names;  // what stands for each {name} of the pattern, decoded
@@ -60,6 +61,34 @@ Result<Response> put_module(Call& call);
 Result<Response> delete_module(Call& call);
 Result<Response> device_statistics(Call& call);
 Result<Response> service_statistics(Call& call);
+
+// jobs.cc
+Result<Response> put_job(Call& call);
+Result<Response> get_job(Call& call);
+Result<Response> cancel_job(Call& call);
+Result<Response> query_jobs(Call& call);
+// queries.cc
+Result<Response> query_devices(Call& call);
+// A share in the queries that may be under way; it is given back at the end of the scope.
+class QueryTurn {
+ public:
+  explicit QueryTurn(Shared& shared);
+  ~QueryTurn();
+  QueryTurn(const QueryTurn&) = delete;
+  QueryTurn& operator=(const QueryTurn&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  Shared& shared_;
+  bool granted_ = false;
+};
+// What a call with pages asks for: x-ms-max-item-count and x-ms-continuation. kBadArgument,
+// kBadContinuation.
+Result<std::size_t> page_size(const Call& call);
+Result<Continuation> continuation(const Call& call, std::string_view asked);
+// A JSON array of rows, and how to go on.
+Response page_of(const std::vector<std::string>& rows, std::string_view type,
+                 const std::optional<Continuation>& next, std::string_view asked);
 
 // Which feedback a message to a device asks for: a header, and a property of that name.
 inline constexpr std::string_view kAckHeader = "iothub-ack";

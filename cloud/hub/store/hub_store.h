@@ -5,6 +5,7 @@
 // programs use it through StoreQueue.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <span>
 #include <string>
@@ -64,6 +65,15 @@ class HubReader {
     JobRecord job;
   };
   virtual Result<std::vector<DueJob>> due_jobs(UnixMillis now_ms, std::size_t limit) = 0;
+  // Those of them that are made of parts per device, methods and twin updates; of each hub
+  // `of_hub_max` at most, and what runs first.
+  virtual Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
+                                                         std::size_t limit) = 0;
+  // When the next of these that is scheduled or queued is to start after this time; nullopt: none
+  // is.
+  virtual Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) = 0;
+  // How many of these a hub has that have not ended. kHubNotFound.
+  virtual Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) = 0;
   // In the order of identities; `after` is a client_id().
   virtual Result<std::vector<DeviceJobRecord>> device_jobs(const iothub::HubName& hub,
                                                            std::string_view job,
@@ -212,6 +222,21 @@ class HubTransaction : public HubReader {
                                  std::span<const iothub::Identity> ids) = 0;
   // Writes status, start_ms, end_ms and outcome_json. kJobNotFound, kBadJob.
   virtual Status update_device_job(const DeviceJobRecord& part) = 0;
+  // The next `limit` pending parts of a running job, running from now on. kJobNotFound, kBadJob
+  // (the job is not running).
+  virtual Result<std::vector<DeviceJobRecord>> take_device_jobs(const iothub::HubName& hub,
+                                                                std::string_view job,
+                                                                std::size_t limit) = 0;
+  // Pending parts of jobs that have ended become cancelled, of all hubs, `limit` at most. Returns
+  // how many.
+  virtual Result<std::size_t> cancel_device_jobs(std::size_t limit) = 0;
+  // Running parts fail with this outcome, of all hubs, `limit` at most; for those that a former
+  // process left. Returns how many.
+  virtual Result<std::size_t> fail_running_device_jobs(std::string_view outcome_json,
+                                                       std::size_t limit) = 0;
+  // Jobs that ended before this time, of all hubs, with their parts; one that has more than `limit`
+  // parts loses as many of them and stays. Returns how many rows were deleted.
+  virtual Result<std::size_t> delete_jobs_before(UnixMillis ended_ms, std::size_t limit) = 0;
 
   // kConfigurationExists, kBadConfiguration, kTooManyConfigurations, kHubNotFound.
   virtual Result<ConfigurationRecord> create_configuration(const iothub::HubName& hub,
@@ -248,6 +273,14 @@ class HubStore {
 
   // Authentication data of all that is committed.
   virtual const IdentityIndex& index() const = 0;
+
+  // Who executes the jobs of this store claims that: true for one claimant at a time. (No other
+  // process has the store: see the implementation.)
+  bool claim_jobs() { return !jobs_claimed_.exchange(true); }
+  void release_jobs() { jobs_claimed_ = false; }
+
+ private:
+  std::atomic<bool> jobs_claimed_ = false;
 };
 
 }  // namespace pavise::hub::store

@@ -374,6 +374,97 @@ TEST_P(QueuesContract, JobsAndTheirParts) {
   EXPECT_THAT(*run([](Tx& tx) { return tx.jobs_of_device(device_id("a"), 10); }), IsEmpty());
 }
 
+TEST_P(QueuesContract, WhatARunnerOfJobsAsks) {
+  const auto due = [&](UnixMillis now, std::size_t of_hub = 10) {
+    std::vector<std::string> out;
+    const auto found = run([&](Tx& tx) { return tx.due_scheduled_jobs(now, of_hub, 10); });
+    for (const auto& each : *found) out.push_back(each.job.id);
+    return out;
+  };
+  const auto next = [&](UnixMillis after) {
+    return *run([&](Tx& tx) { return tx.next_job_ms(after); });
+  };
+  const auto active = [&] { return *run([](Tx& tx) { return tx.count_active_jobs(hub_name()); }); };
+  EXPECT_EQ(next(0), std::nullopt);
+  const auto create = [&](const JobRecord& given) {
+    return run([&](Tx& tx) { return tx.create_job(hub_name(), given); }).has_value();
+  };
+  ASSERT_TRUE(create({.id = "later", .status = JobStatus::scheduled, .start_ms = kTestTime + 9}));
+  ASSERT_TRUE(create({.id = "now", .status = JobStatus::queued, .start_ms = kTestTime}));
+  ASSERT_TRUE(create({.id = "import", .type = JobType::import_devices}));
+  ASSERT_TRUE(create({.id = "over", .status = JobStatus::failed, .start_ms = 1, .end_ms = 5}));
+  EXPECT_EQ(next(kTestTime - 1), kTestTime);
+  EXPECT_EQ(next(kTestTime), kTestTime + 9);
+  EXPECT_EQ(next(kTestTime + 9), std::nullopt);
+  EXPECT_EQ(active(), 2U);
+  EXPECT_THAT(due(kTestTime + 8), ElementsAre("now"));
+  EXPECT_THAT(due(kTestTime + 9), ElementsAre("now", "later"));
+  EXPECT_THAT(due(kTestTime + 9, 1), ElementsAre("now"));
+  EXPECT_TRUE(run([](Tx& tx) { return tx.count_active_jobs(*iothub::HubName::parse("nobody")); })
+                  .error()
+                  .is(kHubNotFound));
+
+  const iothub::Identity ids[] = {device_id("c"), device_id("a"), device_id("b")};
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.add_device_jobs(hub_name(), "now", ids); }));
+  const auto take = [&](std::string_view job, std::size_t limit) {
+    return run([&](Tx& tx) { return tx.take_device_jobs(hub_name(), job, limit); });
+  };
+  EXPECT_TRUE(take("no", 1).error().is(kJobNotFound));
+  EXPECT_TRUE(take("now", 1).error().is(kBadJob)) << "it does not run yet";
+  JobRecord job{.id = "now", .status = JobStatus::running, .start_ms = kTestTime};
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }));
+  ASSERT_TRUE(create({.id = "early", .status = JobStatus::queued, .start_ms = 1}));
+  EXPECT_THAT(due(kTestTime), ElementsAre("now", "early")) << "what runs comes first";
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_job(hub_name(), "early"); }));
+  const auto taken = take("now", 2);
+  ASSERT_TRUE(taken);
+  ASSERT_THAT(*taken, SizeIs(2));
+  EXPECT_EQ(taken->front().id, device_id("a"));
+  EXPECT_EQ(taken->front().status, DeviceJobStatus::running);
+  EXPECT_EQ(taken->front().start_ms, kTestTime);
+  EXPECT_EQ(run([](Tx& tx) { return tx.job(hub_name(), "now"); })->statistics,
+            (JobStatistics{3, 0, 0, 2, 1}));
+
+  const auto cancel = [&] { return *run([](Tx& tx) { return tx.cancel_device_jobs(10); }); };
+  EXPECT_EQ(cancel(), 0U) << "the job has not ended";
+  job.status = JobStatus::cancelled;
+  job.end_ms = kTestTime;
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }));
+  EXPECT_TRUE(take("now", 1).error().is(kBadJob));
+  EXPECT_EQ(cancel(), 1U) << "what runs is not taken back";
+  EXPECT_EQ(cancel(), 0U);
+  const auto fail = [&](std::size_t limit) {
+    return *run([&](Tx& tx) { return tx.fail_running_device_jobs(R"({"error":1})", limit); });
+  };
+  EXPECT_EQ(fail(1), 1U);
+  EXPECT_EQ(fail(10), 1U);
+  EXPECT_EQ(fail(10), 0U);
+  const auto parts =
+      run([](Tx& tx) { return tx.device_jobs(hub_name(), "now", std::nullopt, {}); });
+  EXPECT_EQ(parts->at(0).status, DeviceJobStatus::failed);
+  EXPECT_EQ(parts->at(0).outcome_json, R"({"error":1})");
+  EXPECT_EQ(parts->at(2).status, DeviceJobStatus::cancelled);
+  EXPECT_EQ(parts->at(2).end_ms, kTestTime);
+
+  const auto remove = [&](UnixMillis before, std::size_t limit) {
+    return *run([&](Tx& tx) { return tx.delete_jobs_before(before, limit); });
+  };
+  EXPECT_EQ(remove(5, 10), 0U);
+  EXPECT_EQ(remove(6, 10), 1U);
+  EXPECT_EQ(remove(kTestTime + 1, 2), 2U) << "parts first";
+  EXPECT_EQ(remove(kTestTime + 1, 2), 2U) << "the last part, and the job";
+  EXPECT_EQ(remove(kTestTime + 1, 2), 0U);
+  EXPECT_EQ(active(), 1U);
+}
+
+// One runner of jobs at a time.
+TEST_P(QueuesContract, JobsAreClaimedOnce) {
+  EXPECT_TRUE(store().claim_jobs());
+  EXPECT_FALSE(store().claim_jobs());
+  store().release_jobs();
+  EXPECT_TRUE(store().claim_jobs());
+}
+
 // ---- configurations
 
 TEST_P(QueuesContract, Configurations) {

@@ -188,6 +188,32 @@ Result<std::vector<HubReader::DueJob>> SqliteTransaction::due_jobs(UnixMillis no
       now_ms, std::min(limit, kPageSizeMax));
 }
 
+Result<std::vector<HubReader::DueJob>> SqliteTransaction::due_scheduled_jobs(UnixMillis now_ms,
+                                                                             std::size_t of_hub_max,
+                                                                             std::size_t limit) {
+  return job_rows(
+      "j.number IN (SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY hub ORDER "
+      "BY status = 3 DESC, start, number) AS place FROM jobs WHERE type IN (1, 2) AND "
+      "((status IN (1, 2) AND start <= ?1) OR status = 3)) WHERE place <= ?2) "
+      "ORDER BY j.status = 3 DESC, j.start, j.number LIMIT ?3",
+      now_ms, of_hub_max, std::min(limit, kPageSizeMax));
+}
+
+Result<std::optional<UnixMillis>> SqliteTransaction::next_job_ms(UnixMillis after_ms) {
+  return number(
+      "SELECT min(start) FROM jobs WHERE status IN (1, 2) AND type IN (1, 2) AND start > ?1",
+      after_ms);
+}
+
+Result<std::uint64_t> SqliteTransaction::count_active_jobs(const iothub::HubName& hub) {
+  PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(hub));
+  PAVISE_TRY_ASSIGN(
+      const auto found,
+      number("SELECT count(*) FROM jobs WHERE status IN (1, 2, 3) AND type IN (1, 2) AND hub = ?1",
+             hub_id));
+  return static_cast<std::uint64_t>(found.value_or(0));
+}
+
 Result<JobRecord> SqliteTransaction::create_job(const iothub::HubName& hub,
                                                 const JobRecord& given) {
   PAVISE_TRY(check_job(given));
@@ -295,6 +321,67 @@ Status SqliteTransaction::update_device_job(const DeviceJobRecord& part) {
              part.start_ms, part.end_ms, clock_.now_ms(), part.outcome_json));
   if (rows == 0) return Error(kJobNotFound, part.id.client_id());
   return {};
+}
+
+Result<std::vector<DeviceJobRecord>> SqliteTransaction::take_device_jobs(const iothub::HubName& hub,
+                                                                         std::string_view job,
+                                                                         std::size_t limit) {
+  PAVISE_TRY_ASSIGN(const std::int64_t found, job_number(hub, job));
+  PAVISE_TRY_ASSIGN(const auto status, number("SELECT status FROM jobs WHERE number = ?1", found));
+  if (status != static_cast<std::int64_t>(JobStatus::running))
+    return Error(kBadJob, "the job is not running");
+  PAVISE_TRY_ASSIGN(auto parts,
+                    part_rows("d.job = ?1 AND d.status = 1 ORDER BY d.device, d.module LIMIT ?2",
+                              found, std::min(limit, kPageSizeMax)));
+  const UnixMillis now = clock_.now_ms();
+  for (DeviceJobRecord& part : parts) {
+    part.status = DeviceJobStatus::running;
+    part.start_ms = part.updated_ms = now;
+    PAVISE_TRY(
+        change("UPDATE device_jobs SET status = 3, start = ?4, updated = ?4 WHERE job = ?1 AND "
+               "device = ?2 AND module = ?3",
+               found, part.id.device(), part.id.module_id(), now));
+  }
+  return parts;
+}
+
+// In each of these the few jobs are looked through first, each by the index of its parts.
+
+Result<std::size_t> SqliteTransaction::cancel_device_jobs(std::size_t limit) {
+  const UnixMillis now = clock_.now_ms();
+  return change(
+      "UPDATE device_jobs SET status = 6, ended = ?1, updated = ?1 WHERE (job, device, module) IN "
+      "(SELECT d.job, d.device, d.module FROM jobs AS j CROSS JOIN device_jobs AS d "
+      "ON d.job = j.number AND d.status IN (1, 2) WHERE j.status >= 4 LIMIT ?2)",
+      now, std::min(limit, kPageSizeMax));
+}
+
+Result<std::size_t> SqliteTransaction::fail_running_device_jobs(std::string_view outcome_json,
+                                                                std::size_t limit) {
+  const UnixMillis now = clock_.now_ms();
+  return change(
+      "UPDATE device_jobs SET status = 5, ended = ?1, updated = ?1, outcome = ?3 "
+      "WHERE (job, device, module) IN "
+      "(SELECT d.job, d.device, d.module FROM jobs AS j CROSS JOIN device_jobs AS d "
+      "ON d.job = j.number AND d.status = 3 LIMIT ?2)",
+      now, std::min(limit, kPageSizeMax), outcome_json);
+}
+
+Result<std::size_t> SqliteTransaction::delete_jobs_before(UnixMillis ended_ms, std::size_t limit) {
+  const std::size_t most = std::min(limit, kPageSizeMax);
+  PAVISE_TRY_ASSIGN(
+      const std::size_t parts,
+      change("DELETE FROM device_jobs WHERE (job, device, module) IN "
+             "(SELECT d.job, d.device, d.module FROM jobs AS j CROSS JOIN device_jobs AS d "
+             "ON d.job = j.number WHERE j.status >= 4 AND j.ended < ?1 LIMIT ?2)",
+             ended_ms, most));
+  if (parts == most) return parts;
+  PAVISE_TRY_ASSIGN(
+      const std::size_t jobs,
+      change("DELETE FROM jobs WHERE number IN (SELECT number FROM jobs WHERE status >= 4 AND "
+             "ended < ?1 LIMIT ?2)",
+             ended_ms, most));
+  return parts + jobs;
 }
 
 // ---- configurations

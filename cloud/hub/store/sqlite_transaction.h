@@ -119,6 +119,10 @@ class SqliteTransaction final : public HubTransaction {
   Result<std::vector<JobRecord>> jobs(const iothub::HubName& hub, const JobFilter& filter,
                                       const Page& page) override;
   Result<std::vector<DueJob>> due_jobs(UnixMillis now_ms, std::size_t limit) override;
+  Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
+                                                 std::size_t limit) override;
+  Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) override;
+  Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) override;
   Result<std::vector<DeviceJobRecord>> device_jobs(const iothub::HubName& hub, std::string_view job,
                                                    std::optional<DeviceJobStatus> status,
                                                    const Page& page) override;
@@ -130,6 +134,13 @@ class SqliteTransaction final : public HubTransaction {
   Status add_device_jobs(const iothub::HubName& hub, std::string_view job,
                          std::span<const iothub::Identity> ids) override;
   Status update_device_job(const DeviceJobRecord& part) override;
+  Result<std::vector<DeviceJobRecord>> take_device_jobs(const iothub::HubName& hub,
+                                                        std::string_view job,
+                                                        std::size_t limit) override;
+  Result<std::size_t> cancel_device_jobs(std::size_t limit) override;
+  Result<std::size_t> fail_running_device_jobs(std::string_view outcome_json,
+                                               std::size_t limit) override;
+  Result<std::size_t> delete_jobs_before(UnixMillis ended_ms, std::size_t limit) override;
   Result<ConfigurationRecord> configuration(const iothub::HubName& hub,
                                             std::string_view id) override;
   Result<std::vector<ConfigurationRecord>> configurations(const iothub::HubName& hub) override;

@@ -62,6 +62,7 @@ class StoreQueue {
       PAVISE_TRY_ASSIGN(answer, ask(transaction));
       return {};
     }));
+    PAVISE_CHECK(answer.has_value());
     return *std::move(answer);
   }
 

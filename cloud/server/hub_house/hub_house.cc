@@ -42,6 +42,7 @@ Status HubHouse::open_data() {
                               if (hub::Hub* const hub = running_.load())
                                 hub->service_message_waiting(name, queue);
                             }});
+  PAVISE_TRY_ASSIGN(jobs_, hub::jobs::JobRunner::create(job_services()));
   rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
   return {};
 }
@@ -53,8 +54,7 @@ hub::rest::Services HubHouse::rest_services() {
           .clock = clock_,
           .desired_changed =
               [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
-                if (hub::Hub* const hub = running_.load())
-                  hub->desired_changed(identity, version, std::move(body));
+                desired_changed(identity, version, std::move(body));
               },
           .message_waiting =
               [this](const iothub::Identity& identity) {
@@ -71,22 +71,50 @@ hub::rest::Services HubHouse::rest_services() {
               },
           .rights_changed =
               [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
-          .connected =
-              [this](const iothub::Identity& identity) {
-                hub::Hub* const hub = running_.load();
-                return hub != nullptr && hub->connection(identity).has_value();
-              },
+          .connected = [this](const iothub::Identity& identity) { return connected(identity); },
           .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
             hub::Hub* const hub = running_.load();
             return hub == nullptr ? 0 : hub->connected_count(name);
           },
           .invoke_method =
               [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
-                hub::Hub* const hub = running_.load();
-                if (hub == nullptr) return done(hub::kHubStopped);
-                hub->invoke_method(std::move(invocation), done);
+                invoke_method(std::move(invocation), done);
               },
-          .refused = options_.on_refused_call};
+          .refused = options_.on_refused_call,
+          .jobs_changed = [this] { jobs_->changed(); }};
+}
+
+hub::jobs::JobServices HubHouse::job_services() {
+  return {.queue = *queue_,
+          .clock = clock_,
+          .invoke_method =
+              [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
+                invoke_method(std::move(invocation), done);
+              },
+          .desired_changed =
+              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+                desired_changed(identity, version, std::move(body));
+              },
+          .connected = [this](const iothub::Identity& identity) { return connected(identity); },
+          .failed = options_.on_job_failure};
+}
+
+void HubHouse::invoke_method(hub::MethodInvocation invocation,
+                             const hub::MethodBroker::Done& done) {
+  hub::Hub* const hub = running_.load();
+  if (hub == nullptr) return done(hub::kHubStopped);
+  hub->invoke_method(std::move(invocation), done);
+}
+
+void HubHouse::desired_changed(const iothub::Identity& identity, std::uint64_t version,
+                               std::string body) {
+  if (hub::Hub* const hub = running_.load())
+    hub->desired_changed(identity, version, std::move(body));
+}
+
+bool HubHouse::connected(const iothub::Identity& identity) {
+  hub::Hub* const hub = running_.load();
+  return hub != nullptr && hub->connection(identity).has_value();
 }
 
 Status HubHouse::start() {
@@ -102,13 +130,17 @@ Status HubHouse::start() {
   options.on_closed = options_.on_closed;
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
+  jobs_->start();
   return {};
 }
 
 void HubHouse::stop() {
+  // First: a part that is begun while the hub ends would fail without having been tried.
+  if (jobs_) jobs_->stop();
   if (hub_) hub_->stop();
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
+  jobs_.reset();
   data_.reset();
   queue_.reset();
   running_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include "cloud/hub/access/hub_gatekeeper.h"
 #include "cloud/hub/data/store_data.h"
+#include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transport/hub.h"
@@ -34,6 +35,8 @@ struct HubHouseOptions {
   std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
                      std::string_view stranger)>
       on_refused_call = {};
+  // A step of the jobs' runner failed and is done again.
+  std::function<void(const Error&)> on_job_failure = {};
 };
 
 // All functions are thread-safe.
@@ -63,6 +66,10 @@ class HubHouse {
       : options_(std::move(options)), authority_(authority), clock_(clock) {}
   Status open_data();
   hub::rest::Services rest_services();
+  hub::jobs::JobServices job_services();
+  void invoke_method(hub::MethodInvocation invocation, const hub::MethodBroker::Done& done);
+  void desired_changed(const iothub::Identity& identity, std::uint64_t version, std::string body);
+  bool connected(const iothub::Identity& identity);
 
   HubHouseOptions options_;
   security::DeviceAuthority& authority_;
@@ -76,6 +83,7 @@ class HubHouse {
   std::unique_ptr<hub::Hub> hub_;
   std::unique_ptr<hub::store::StoreQueue> queue_;
   std::unique_ptr<hub::StoreData> data_;
+  std::unique_ptr<hub::jobs::JobRunner> jobs_;
   std::unique_ptr<hub::rest::RestPool> rest_;
 };
 

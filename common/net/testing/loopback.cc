@@ -110,7 +110,8 @@ bool serve_one(SSL* ssl, std::string& buffer,
   const std::string head = "HTTP/1.1 " + std::to_string(response.status) +
                            " X\r\nContent-Type: " + response.content_type +
                            "\r\nContent-Length: " + std::to_string(response.body.size()) +
-                           (response.close ? "\r\nConnection: close" : "") + "\r\n\r\n";
+                           (response.close ? "\r\nConnection: close" : "") + "\r\n" +
+                           response.more_headers + "\r\n";
   return write_all(ssl, head + response.body) && !response.close;
 }
 

@@ -90,7 +90,8 @@ struct TestResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body = {};
-  bool close = false;  // announces and does it
+  bool close = false;             // announces and does it
+  std::string more_headers = {};  // lines, each with its end
 };
 
 // A handler that reads requests and answers each by `answer`, until the peer closes. `answer` may

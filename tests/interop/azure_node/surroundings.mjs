@@ -12,7 +12,7 @@ export const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 export const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 export const { Http } = require('azure-iot-device-http');
 export const { EventHubConsumerClient, earliestEventPosition } = require('@azure/event-hubs');
-export const { Registry, Client: ServiceClient } = require('azure-iothub');
+export const { Registry, Client: ServiceClient, JobClient } = require('azure-iothub');
 export const { SharedAccessSignature } = require('azure-iot-common');
 
 function required(name) {
