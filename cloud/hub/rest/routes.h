@@ -90,6 +90,14 @@ Result<Continuation> continuation(const Call& call, std::string_view asked);
 Response page_of(const std::vector<std::string>& rows, std::string_view type,
                  const std::optional<Continuation>& next, std::string_view asked);
 
+// configurations.cc
+Result<Response> list_configurations(Call& call);
+Result<Response> get_configuration(Call& call);
+Result<Response> put_configuration(Call& call);
+Result<Response> delete_configuration(Call& call);
+Result<Response> test_configuration_queries(Call& call);
+Result<Response> apply_configuration_content(Call& call);
+
 // How a message's properties travel as headers: "iothub-app-colour", "iothub-messageid". Adds what
 // this header, in lower case, says to the bag; other headers are passed over. messages.cc
 void add_property(iothub::PropertyBag& bag, std::string_view header, std::string_view value);
