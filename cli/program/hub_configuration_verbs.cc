@@ -11,8 +11,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr const char* kRowsMax = "1000";  // of one query; the hub gives no more at once
-
 struct ConfigurationArguments {
   std::string hub, id, content, condition, labels, metrics, etag, metric, metric_type = "user";
   std::vector<std::string> custom_labels, custom_queries;
@@ -125,9 +123,8 @@ Exit show_metric(Session& session, const ConfigurationArguments& a) {
   if (query == nullptr || !query->is_string())
     return session.fail(Error(kBadArgument, "the configuration has no " + a.metric_type +
                                                 " metric of this name: " + a.metric));
-  const auto rows = session.hub_call(*hub, "POST", "/devices/query",
-                                     json::serialize(json::object{{"query", *query}}),
-                                     {{"x-ms-max-item-count", kRowsMax}});
+  const auto rows = session.hub_pages(*hub, "POST", "/devices/query",
+                                      json::serialize(json::object{{"query", *query}}), 0);
   if (!rows) return session.exit();
   const json::value answer{{"metric", a.metric}, {"query", *query}, {"result", *rows}};
   session.print(session.json() ? json::serialize(answer) + "\n"
@@ -205,7 +202,7 @@ void add_configuration_verbs(CLI::App& hub, Action& run) {
     add_etag_option(verb, a->etag);
   }
   const auto [verb, a] =
-      add("show-metric", "which devices a metric counts now, 1000 at most",
+      add("show-metric", "which devices a metric counts now",
           "show-metric -n plant-1 -c fan-on -m appliedCount --mt system", true, &show_metric);
   verb->add_option("-m,--metric-id", a->metric, "name of the metric")->required();
   verb->add_option("--mt,--metric-type", a->metric_type, "user (its own) or system (the hub's)")

@@ -420,7 +420,9 @@ TEST_F(HubVerbs, AMetricIsItsQueryNow) {
   auto system = words;
   system.insert(system.end(), {"--mt", "system"});
   EXPECT_EQ(run(system).out, "{\"deviceId\":\"thermo\"}\n1 row\n");
-  EXPECT_EQ(seen.back(), R"(POST /devices/query {"query":"SELECT deviceId FROM devices"})");
+  EXPECT_EQ(
+      seen.back(),
+      R"(POST /devices/query {"query":"SELECT deviceId FROM devices"} x-ms-max-item-count=1000)");
   EXPECT_EQ(run(words).code, 2) << "it is not one of the configuration's own";
 }
 
