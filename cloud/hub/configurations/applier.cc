@@ -196,14 +196,14 @@ void Applier::forget(const iothub::HubName& name) {
   hubs_.erase(name);  // `name` may be its key
 }
 
-Status Applier::look_at(const std::shared_ptr<const Plan>& plan, std::vector<TwinRecord> twins,
-                        Tally* tally) {
+Status Applier::look_at(const std::shared_ptr<const Plan>& plan,
+                        const std::vector<TwinRecord>& twins, Tally* tally) {
   const auto count = [&](const TwinRecord& twin, const std::vector<Standing>& standings,
                          const query::Document* document) {
     if (tally != nullptr) tally->add(twin, standings, document);
   };
   std::vector<std::future<Result<Seen>>> under_way;
-  for (TwinRecord& twin : twins) {
+  for (const TwinRecord& twin : twins) {
     const iothub::Identity& id = twin.identity.id;
     std::optional<query::Document> document;
     if (plan->looks_at(id.is_module())) document = document_of(wiring_, twin);
@@ -255,11 +255,11 @@ Status Applier::look_at_touched(std::int64_t now_ms) {
     }
     return {};
   });
-  for (auto& [name, of_hub] : twins) {
+  for (const auto& [name, of_hub] : twins) {
     const auto found = hubs_.find(name);
     if (found == hubs_.end() || !found->second.plan) continue;
     Hub& hub = found->second;
-    const Status looked = look_at(hub.plan, std::move(of_hub), nullptr);
+    const Status looked = look_at(hub.plan, of_hub, nullptr);
     if (!looked) status = looked;
     hub.round_due_ms = std::min(
         hub.round_due_ms, now_ms + std::max(bounds_.recount_ms, hub.round_took_ms * kRestFactor));
@@ -290,7 +290,7 @@ Status Applier::go_on(const iothub::HubName& name, Hub& hub, std::int64_t now_ms
   std::string after = twins.empty() ? round.after : twins.back().identity.id.client_id();
   // With other configurations than at its begin, a round applies but does not count.
   Tally* const tally = round.tally->plan == hub.plan ? round.tally.get() : nullptr;
-  const Status looked = look_at(hub.plan, std::move(twins), tally);
+  const Status looked = look_at(hub.plan, twins, tally);
   round.whole = round.whole && looked;
   PAVISE_TRY(looked);
   round.after = std::move(after);

@@ -83,8 +83,8 @@ class Applier {
   Status look_at_touched(std::int64_t now_ms);
   Status go_on(const iothub::HubName& name, Hub& hub, std::int64_t now_ms);
   void end_round(const iothub::HubName& name, Hub& hub, std::int64_t now_ms);
-  Status look_at(const std::shared_ptr<const Plan>& plan, std::vector<store::TwinRecord> twins,
-                 Tally* tally);
+  Status look_at(const std::shared_ptr<const Plan>& plan,
+                 const std::vector<store::TwinRecord>& twins, Tally* tally);
   void forget(const iothub::HubName& name);
   std::map<iothub::HubName, Hub>::value_type* next_round(std::int64_t now_ms);
   Status work(std::int64_t now_ms);
