@@ -54,5 +54,7 @@ void add_hub_query_verb(CLI::App& hub, Action& run);
 void add_hub_job_verbs(CLI::App& hub, Action& run);
 // hub_certificate_verbs.cc
 void add_hub_certificate_verbs(CLI::App& hub, Action& run);
+// hub_configuration_verbs.cc
+void add_configuration_verbs(CLI::App& hub, Action& run);
 
 }  // namespace pavise::cli

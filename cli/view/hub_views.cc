@@ -32,6 +32,16 @@ std::vector<Cell> certificate_row(const json::value& item) {
           short_id(text(item, "thumbprint"))};
 }
 
+// "-" before the hub has looked.
+std::string result_of(const json::value& configuration, std::string_view name) {
+  return text(member(member(configuration, "systemMetrics"), "results"), name);
+}
+
+std::vector<Cell> configuration_row(const json::value& item) {
+  return {text(item, "id"), text(item, "priority"), text(item, "targetCondition"),
+          result_of(item, "targetedCount"), result_of(item, "appliedCount")};
+}
+
 Cell status_cell(const json::value& identity) {
   const std::string status = text(identity, "status");
   if (status == "enabled") return {status, Mood::good};
@@ -157,6 +167,43 @@ std::string hub_certificate(const json::value& answer, bool colour) {
   facts.add("until", text(answer, "not_after"));
   facts.add("etag", text(answer, "etag"));
   return facts.text(colour);
+}
+
+std::string hub_configurations(const json::value& answer, bool colour) {
+  static const json::array none;
+  const json::array* all = answer.if_array();
+  if (all == nullptr) all = &none;
+  return list_of(*all, {"CONFIGURATION", "PRIORITY", "TARGET", "TARGETED", "APPLIED"},
+                 &configuration_row)
+             .text(colour) +
+         count_line(all->size(), "configuration");
+}
+
+std::string hub_configuration(const json::value& answer, bool colour) {
+  Facts facts;
+  facts.add("configuration", text(answer, "id"));
+  facts.add("priority", text(answer, "priority"));
+  facts.add("target", text(answer, "targetCondition"));
+  facts.add("content", compact(member(answer, "content")));
+  facts.add("labels", compact(member(answer, "labels")));
+  facts.add("targeted", result_of(answer, "targetedCount"));
+  facts.add("applied", result_of(answer, "appliedCount"));
+  const json::value& metrics = member(answer, "metrics");
+  if (const json::object* queries = member(metrics, "queries").if_object())
+    for (const auto& query : *queries)
+      facts.add("metric " + std::string(query.key()),
+                text(member(metrics, "results"), query.key()) + "  " + scalar(query.value()));
+  facts.add("created", text(answer, "createdTimeUtc"));
+  facts.add("updated", text(answer, "lastUpdatedTimeUtc"));
+  facts.add("etag", text(answer, "etag"));
+  return facts.text(colour);
+}
+
+std::string hub_metric(const json::value& answer, bool) {
+  const json::array& rows = items(answer, "result");
+  std::string out;
+  for (const json::value& row : rows) out += safe_text(compact(row)) + "\n";
+  return out + count_line(rows.size(), "row");
 }
 
 std::string hub_event(const json::value& item, bool colour) {

@@ -10,6 +10,10 @@ std::string hubs(const boost::json::value& answer, bool colour);
 std::string hub(const boost::json::value& answer, bool colour);
 std::string hub_certificates(const boost::json::value& answer, bool colour);
 std::string hub_certificate(const boost::json::value& answer, bool colour);
+std::string hub_configurations(const boost::json::value& answer, bool colour);
+std::string hub_configuration(const boost::json::value& answer, bool colour);
+// {"metric":..., "query":..., "result":[rows]}
+std::string hub_metric(const boost::json::value& answer, bool colour);
 std::string hub_event(const boost::json::value& item, bool colour);  // one line
 
 std::string identities(const boost::json::value& answer, bool colour);  // devices or modules

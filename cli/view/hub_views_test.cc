@@ -90,11 +90,26 @@ TEST(HubViews, AnEventIsOneLine) {
             "T  d  AA== (base64)\n");
 }
 
+TEST(HubViews, ConfigurationsWithTheirCounts) {
+  const json::value configuration = json::parse(
+      R"({"id":"fan-on","priority":7,"targetCondition":"*","content":{"deviceContent":{}},)"
+      R"("systemMetrics":{"results":{"targetedCount":3,"appliedCount":2}},)"
+      R"("metrics":{"results":{"warm":1},"queries":{"warm":"SELECT 1"}}})");
+  EXPECT_EQ(hub_configurations(json::array{configuration}, false),
+            "CONFIGURATION  PRIORITY  TARGET  TARGETED  APPLIED\n"
+            "fan-on         7         *       3         2\n"
+            "1 configuration\n");
+  EXPECT_NE(hub_configuration(configuration, false).find("1  SELECT 1"), std::string::npos);
+  EXPECT_EQ(hub_metric(json::parse(R"({"result":[{"deviceId":"a"},{"deviceId":"b"}]})"), false),
+            "{\"deviceId\":\"a\"}\n{\"deviceId\":\"b\"}\n2 rows\n");
+}
+
 TEST(HubViews, AnAnswerOfAnotherShapeShowsDashes) {
   for (const char* text : {"null", "[]", "{}", "7", R"({"hubs":3})"}) {
     const json::value answer = json::parse(text);
-    for (const auto view : {&hubs, &hub, &hub_certificates, &hub_certificate, &hub_event,
-                            &identities, &identity, &hub_twin, &method_result, &purged})
+    for (const auto view :
+         {&hubs, &hub, &hub_certificates, &hub_certificate, &hub_configurations, &hub_configuration,
+          &hub_metric, &hub_event, &identities, &identity, &hub_twin, &method_result, &purged})
       EXPECT_FALSE(view(answer, false).empty());
   }
 }

@@ -12,6 +12,8 @@ namespace json = boost::json;
 
 constexpr std::string_view kVersionKey = "$version";
 constexpr std::string_view kMetadataKey = "$metadata";
+constexpr std::string_view kConfigurations = "configurations";
+constexpr std::string_view kConfigured = "configured";
 // Two levels of JSON for each level of properties, and the document around them.
 constexpr std::size_t kStoreDepthMax = 2 * kDepthMax + 4;
 constexpr std::size_t kNumberSize = 8;
@@ -295,6 +297,8 @@ struct Twin::State {
   json::object tags;
   std::uint64_t version = 1;
   std::uint64_t etag = 1;
+  json::object configurations = {};
+  json::object configured = {};
   SectionState& at(Section section) { return section == Section::desired ? desired : reported; }
 };
 
@@ -321,6 +325,12 @@ Result<Twin> Twin::from_store(std::string_view text) {
   if (!version || !etag) return kCorruptTwin;
   state->version = *version;
   state->etag = *etag;
+  for (const auto& [name, note] : {std::pair{kConfigurations, &state->configurations},
+                                   std::pair{kConfigured, &state->configured}})
+    if (const json::value* found = document->if_contains(name)) {
+      if (!found->is_object()) return kCorruptTwin;
+      *note = found->get_object();
+    }
   return Twin(std::move(state));
 }
 
@@ -376,6 +386,32 @@ Result<Change> Twin::change(std::string_view body_json, ChangeKind kind, UnixMil
   return out;
 }
 
+Result<Change> Twin::configure(std::string_view desired_patch, std::string_view configurations_json,
+                               std::string_view configured_json, UnixMillis now_ms) {
+  PAVISE_TRY_ASSIGN(json::object configurations, parse_object(configurations_json, kStoreDepthMax));
+  PAVISE_TRY_ASSIGN(json::object configured, parse_object(configured_json, kStoreDepthMax));
+  Change out;
+  if (!desired_patch.empty()) {
+    PAVISE_TRY_ASSIGN(json::object patch, parse_patch(desired_patch));
+    PAVISE_TRY(state_->desired.write(patch, ChangeKind::merge, now_ms));
+    out.desired = true;
+    out.desired_notification = notification(std::move(patch), state_->desired.version);
+    ++state_->version;
+    ++state_->etag;
+  }
+  state_->configurations = std::move(configurations);
+  state_->configured = std::move(configured);
+  return out;
+}
+
+std::string Twin::configurations_json() const {
+  return json::serialize(state_->configurations);
+}
+
+std::string Twin::configured_json() const {
+  return json::serialize(state_->configured);
+}
+
 std::uint64_t Twin::version(Section section) const {
   return state_->at(section).version;
 }
@@ -420,6 +456,8 @@ std::string Twin::store_text() const {
   out["etag"] = state_->etag;
   out["marks"] =
       json::object{{"desired", state_->desired.mark}, {"reported", state_->reported.mark}};
+  if (!state_->configurations.empty()) out[kConfigurations] = state_->configurations;
+  if (!state_->configured.empty()) out[kConfigured] = state_->configured;
   return json::serialize(out);
 }
 

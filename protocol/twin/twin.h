@@ -108,6 +108,14 @@ class Twin {
   // kVersionMismatch.
   Result<Change> change(std::string_view body_json, ChangeKind kind, UnixMillis now_ms);
 
+  // What configurations make of it: a merge of desired properties (empty: none) and two notes that
+  // are kept beside them, both objects. The notes alone raise no version. On an error nothing
+  // changes. Errors: all but kCorruptTwin and kVersionMismatch.
+  Result<Change> configure(std::string_view desired_patch, std::string_view configurations_json,
+                           std::string_view configured_json, UnixMillis now_ms);
+  std::string configurations_json() const;  // {"id":{"status":"Applied"}}
+  std::string configured_json() const;      // which desired properties are theirs: {"a":{"b":1}}
+
   std::uint64_t version(Section section) const;
   std::string section_json(Section section) const;  // without $version
 

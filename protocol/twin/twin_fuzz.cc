@@ -12,6 +12,7 @@ void check_stored(const twin::Twin& twin) {
   PAVISE_CHECK(again->version(twin::Section::reported) == twin.version(twin::Section::reported));
   PAVISE_CHECK(again->store_text() == twin.store_text());
   PAVISE_CHECK(again->etag() == twin.etag());
+  PAVISE_CHECK(again->configurations_json() == twin.configurations_json());
   for (const auto section : {twin::Section::desired, twin::Section::reported})
     PAVISE_CHECK(again->service_section_json(section) == twin.service_section_json(section));
 }
@@ -28,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)twin.merge(twin::Section::reported, two, 1).has_value();
   (void)twin.change(one, twin::ChangeKind::merge, 2).has_value();
   (void)twin.change(two, twin::ChangeKind::replace, 3).has_value();
+  (void)twin.configure(one, two, one, 4).has_value();
   check_stored(twin);
   if (first) {
     PAVISE_CHECK(twin::desired_notification(one, 7).has_value());

@@ -410,5 +410,30 @@ TEST(Twin, Bodies) {
   EXPECT_EQ(error_body(400004, "bad \"json\""), R"({"errorCode":400004,"message":"bad \"json\""})");
 }
 
+TEST(Twin, ConfigurationsWriteDesiredPropertiesAndKeepNotes) {
+  Twin twin;
+  const std::string before = twin.store_text();
+  EXPECT_EQ(before.find("configur"), std::string::npos) << "nothing to store without them";
+  const auto change = twin.configure(R"({"fan":{"on":true}})", R"({"c":{"status":"Applied"}})",
+                                     R"({"fan":1})", kNow);
+  ASSERT_TRUE(change && change->desired);
+  EXPECT_EQ(change->desired_notification, R"({"fan":{"on":true},"$version":2})");
+  EXPECT_EQ(twin.version(Section::desired), 2U);
+  const std::string etag = twin.etag();
+  ASSERT_TRUE(twin.configure("", R"({"c":{"status":"Targeted"}})", "{}", kNow));
+  EXPECT_EQ(twin.version(Section::desired), 2U) << "notes alone raise no version";
+  EXPECT_EQ(twin.etag(), etag);
+  auto again = Twin::from_store(twin.store_text());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->configurations_json(), R"({"c":{"status":"Targeted"}})");
+  EXPECT_EQ(again->configured_json(), "{}");
+  EXPECT_TRUE(again->configure(R"({"a b":1})", "{}", "{}", kNow).error().is(kBadKey));
+  EXPECT_TRUE(again->configure("", "[]", "{}", kNow).error().is(kNotAnObject));
+  EXPECT_EQ(again->configurations_json(), R"({"c":{"status":"Targeted"}})") << "nothing changed";
+  std::string corrupt = twin.store_text();
+  corrupt.insert(1, R"("configured":7,)");
+  EXPECT_TRUE(Twin::from_store(corrupt).error().is(kCorruptTwin));
+}
+
 }  // namespace
 }  // namespace pavise::twin

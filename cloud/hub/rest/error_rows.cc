@@ -1,5 +1,6 @@
 #include "cloud/hub/rest/error_rows.h"
 
+#include "cloud/hub/configurations/errors.h"
 #include "cloud/hub/rest/rest_api.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/errors.h"
@@ -47,6 +48,15 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&store::kMessageTooLarge, message_too_large},
       {&store::kBadExpiry, invalid_message_expiry_time},
       {&store::kLockLost, device_message_lock_lost},
+      {&store::kConfigurationNotFound, configuration_not_found},
+      {&store::kConfigurationExists, configuration_already_exists},
+      {&store::kBadConfiguration, argument_invalid},
+      {&store::kTooManyConfigurations, configuration_count_limit_exceeded},
+      {&configurations::kBadTargetCondition, invalid_configuration_target_condition},
+      {&configurations::kBadContent, invalid_configuration_content},
+      {&configurations::kContentIsFixed, cannot_modify_immutable_configuration_content},
+      {&configurations::kBadMetric, invalid_configuration_custom_metrics_query},
+      {&configurations::kNotEdge, invalid_operation},
       {&twin::kBadJson, iot_hub_format_error},
       {&twin::kNotAnObject, argument_invalid},
       {&twin::kBadKey, argument_invalid},

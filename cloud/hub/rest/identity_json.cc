@@ -171,11 +171,17 @@ json::object twin_json(const store::TwinRecord& record, bool connected) {
   out["tags"] = part(record.tags_json);
   out["properties"] = {{"desired", part(record.desired_json)},
                        {"reported", part(record.reported_json)}};
+  if (record.configurations_json.size() > 2)
+    out["configurations"] = part(record.configurations_json);
   if (!identity.id.is_module()) {
     out["capabilities"] = {{"iotEdge", identity.fields.iot_edge}};
     if (!identity.fields.device_scope.empty()) out["deviceScope"] = identity.fields.device_scope;
   }
   return out;
+}
+
+std::string twin_document(const store::TwinRecord& record, bool connected) {
+  return json::serialize(twin_json(record, connected));
 }
 
 Result<store::IdentityFields> identity_fields(const json::object& body) {

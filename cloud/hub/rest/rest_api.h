@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 
+#include "cloud/hub/configurations/board.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/rest/message.h"
 #include "cloud/hub/rest/query_scan.h"
@@ -80,6 +81,9 @@ struct Services {
   QueryBounds query_bounds = {};
   // A job was made or cancelled.
   std::function<void()> jobs_changed = {};
+  // What configurations were found to do; may be empty.
+  std::function<std::optional<configurations::Counts>(const iothub::HubName&, std::string_view id)>
+      configuration_counts = {};
 };
 
 // What all calls share.

@@ -20,6 +20,14 @@ std::span<const Route> route_table() {
       {"GET", "/jobs/v2/{}", registry_read, get_job},
       {"PUT", "/jobs/v2/{}", registry_write, put_job},
       {"POST", "/jobs/v2/{}/cancel", registry_write, cancel_job},
+
+      {"GET", "/configurations", registry_read, list_configurations},
+      {"POST", "/configurations/testQueries", registry_read, test_configuration_queries},
+      {"GET", "/configurations/{}", registry_read, get_configuration},
+      {"PUT", "/configurations/{}", registry_write, put_configuration},
+      {"DELETE", "/configurations/{}", registry_write, delete_configuration},
+      {"POST", "/devices/{}/applyConfigurationContent", registry_write, apply_configuration_content},
+
       {"GET", "/statistics/devices", registry_read, device_statistics},
       {"GET", "/statistics/service", registry_read, service_statistics},
 

@@ -90,6 +90,14 @@ Result<Continuation> continuation(const Call& call, std::string_view asked);
 Response page_of(const std::vector<std::string>& rows, std::string_view type,
                  const std::optional<Continuation>& next, std::string_view asked);
 
+// configurations.cc
+Result<Response> list_configurations(Call& call);
+Result<Response> get_configuration(Call& call);
+Result<Response> put_configuration(Call& call);
+Result<Response> delete_configuration(Call& call);
+Result<Response> test_configuration_queries(Call& call);
+Result<Response> apply_configuration_content(Call& call);
+
 // Which feedback a message to a device asks for: a header, and a property of that name.
 inline constexpr std::string_view kAckHeader = "iothub-ack";
 

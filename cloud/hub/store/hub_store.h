@@ -148,6 +148,10 @@ class HubTransaction : public HubReader {
   // twin::Twin::change, kDeviceNotFound, kModuleNotFound, kPreconditionFailed.
   virtual Result<TwinChanged> change_twin(const iothub::Identity& id, std::string_view body_json,
                                           TwinChangeKind kind, const IfMatch& if_match) = 0;
+  // Without a patch only the notes: no version rises, nobody is notified. Errors of
+  // twin::Twin::configure, kDeviceNotFound, kModuleNotFound.
+  virtual Result<TwinChanged> configure_twin(const iothub::Identity& id,
+                                             const TwinSettings& settings) = 0;
   // Takes over a twin in the stored form of protocol/twin, of any version, unless the identity has
   // a twin already. kDeviceNotFound, kModuleNotFound, twin::kCorruptTwin.
   virtual Status import_twin(const iothub::Identity& id, std::string_view stored_text) = 0;
@@ -270,6 +274,11 @@ class HubStore {
   // Runs `reading` on a consistent, committed state, at the same time as writes. For long lists and
   // queries on pool threads.
   virtual Status read(const Reading& reading) = 0;
+
+  // `watcher` hears of each commit of execute() from now on, before it returns; it must not block
+  // nor use the store. One watcher; an empty one ends it.
+  using Watcher = std::function<void(const Touched&)>;
+  virtual void watch(Watcher watcher) = 0;
 
   // Authentication data of all that is committed.
   virtual const IdentityIndex& index() const = 0;

@@ -413,4 +413,63 @@ TEST_P(HubStoreContract, OperationsOfAGroupAreIndependent) {
   EXPECT_EQ(store().index().size(), 2U);
 }
 
+TEST_P(HubStoreContract, ConfigurationsWriteTwins) {
+  make_hub(store());
+  make_device(store());
+  const auto configure = [&](const TwinSettings& settings) {
+    return run([&](Tx& tx) { return tx.configure_twin(device_id(), settings); });
+  };
+  const auto made = configure({R"({"fan":1})", R"({"c":{"status":"Applied"}})", R"({"fan":1})"});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->desired_notification, R"({"fan":1,"$version":2})");
+  EXPECT_EQ(made->desired_version, 2U);
+  const auto noted = configure({"", R"({"c":{"status":"Targeted"}})", "{}"});
+  EXPECT_EQ(noted->desired_notification, "");
+  EXPECT_EQ(noted->twin.etag, made->twin.etag);
+  reopen();
+  const auto twin = run([](Tx& tx) { return tx.twin(device_id()); });
+  EXPECT_EQ(twin->configurations_json, R"({"c":{"status":"Targeted"}})");
+  EXPECT_EQ(twin->configured_json, "{}");
+  EXPECT_TRUE(run([](Tx& tx) { return tx.configure_twin(device_id("none"), {"", "{}", "{}"}); })
+                  .error()
+                  .is(kDeviceNotFound));
+}
+
+TEST_P(HubStoreContract, TheWatcherHearsWhatWasCommitted) {
+  make_hub(store());
+  std::string heard;
+  store().watch([&](const Touched& touched) {
+    for (const auto& id : touched.twins) heard += id.client_id() + " ";
+    for (const auto& hub : touched.configurations) heard += "hub:" + hub.text() + " ";
+  });
+  const auto told = [&] { return std::exchange(heard, {}); };
+  make_device(store());
+  EXPECT_EQ(told(), "d1 ");
+  ASSERT_TRUE(run([](Tx& tx) { return tx.merge_reported(device_id(), R"({"a":1})", {}); }));
+  EXPECT_EQ(told(), "d1 ");
+  ASSERT_TRUE(run([](Tx& tx) {
+    return tx.change_twin(device_id(), R"({"tags":{"a":1}})", TwinChangeKind::merge, {});
+  }));
+  EXPECT_EQ(told(), "d1 ");
+  ASSERT_TRUE(run([](Tx& tx) { return tx.configure_twin(device_id(), {"", "{}", "{}"}); }));
+  EXPECT_EQ(told(), "") << "configurations look at their own writes themselves";
+  ASSERT_FALSE(run([](Tx& tx) -> Result<int> {
+    PAVISE_TRY(tx.merge_reported(device_id(), R"({"a":2})", {}));
+    return kStoreFailed;
+  }));
+  EXPECT_EQ(told(), "") << "nothing was committed";
+  ASSERT_TRUE(run([](Tx& tx) { return tx.create_configuration(hub_name(), {.id = "c"}); }));
+  EXPECT_EQ(told(), "hub:acme ");
+  ASSERT_TRUE(run([](Tx& tx) { return tx.update_configuration(hub_name(), {.id = "c"}, {}); }));
+  EXPECT_EQ(told(), "hub:acme ");
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_configuration(hub_name(), "c", {}); }));
+  EXPECT_EQ(told(), "hub:acme ");
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_hub(hub_name(), {}); }));
+  EXPECT_EQ(told(), "hub:acme ");
+  store().watch({});
+  make_hub(store());
+  make_device(store());
+  EXPECT_EQ(told(), "");
+}
+
 }  // namespace pavise::hub::store

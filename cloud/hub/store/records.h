@@ -157,6 +157,9 @@ struct TwinRecord {
   std::string tags_json{};
   std::string desired_json{};   // with $metadata and $version
   std::string reported_json{};  // with $metadata and $version
+  // What configurations made of it, see TwinSettings; "{}": nothing.
+  std::string configurations_json{};
+  std::string configured_json{};
 };
 
 using TwinChangeKind = twin::ChangeKind;
@@ -166,6 +169,19 @@ struct TwinChanged {
   std::uint64_t desired_version = 0;
   // Body for the device, with $version; empty: desired was not written.
   std::string desired_notification{};
+};
+
+// What configurations make of a twin.
+struct TwinSettings {
+  std::string desired_patch{};        // merged into the desired properties; empty: none
+  std::string configurations_json{};  // {"id":{"status":"Applied"}}, as queries see it
+  std::string configured_json{};      // which desired properties are theirs: {"a":{"b":1}}
+};
+
+// What a commit changed that configurations look at.
+struct Touched {
+  std::vector<iothub::Identity> twins{};  // made, or written by others than configure_twin()
+  std::vector<iothub::HubName> configurations{};  // hubs whose configurations changed
 };
 
 // ---- cloud-to-device messages and service messages

@@ -36,17 +36,28 @@ class SqliteHubStore final : public HubStore {
   std::vector<Status> execute(std::span<const Operation> group) override {
     const std::lock_guard lock(mutex_);
     std::vector<std::vector<IndexChange>> changes(group.size());
+    std::vector<Touched> touched(group.size());
     auto outcome = sqlite::commit_together(*db_, group.size(), [&](std::size_t i) {
       transaction_.begin();
       Status status = group[i](transaction_);
       changes[i] = transaction_.take_changes();
+      touched[i] = transaction_.take_touched();
       if (transaction_.failure()) return Status(*transaction_.failure());
       return status;
     });
-    for (std::size_t i = 0; i < group.size(); ++i)
-      if (outcome[i])
-        for (IndexChange& change : changes[i]) apply(std::move(change), index_);
+    Touched all;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (!outcome[i]) continue;
+      if (watcher_) add_touched(touched[i], changes[i], all);
+      for (IndexChange& change : changes[i]) apply(std::move(change), index_);
+    }
+    if (watcher_ && !(all.twins.empty() && all.configurations.empty())) watcher_(all);
     return outcome;
+  }
+
+  void watch(Watcher watcher) override {
+    const std::lock_guard lock(mutex_);
+    watcher_ = std::move(watcher);
   }
 
   Status read(const Reading& reading) override {
@@ -66,6 +77,18 @@ class SqliteHubStore final : public HubStore {
   const IdentityIndex& index() const override { return index_; }
 
  private:
+  static void add_touched(const Touched& touched, std::span<const IndexChange> changes,
+                          Touched& all) {
+    all.twins.insert(all.twins.end(), touched.twins.begin(), touched.twins.end());
+    all.configurations.insert(all.configurations.end(), touched.configurations.begin(),
+                              touched.configurations.end());
+    for (const IndexChange& change : changes) {
+      if (const auto* put = std::get_if<IdentityPut>(&change)) all.twins.push_back(put->id);
+      if (const auto* gone = std::get_if<HubRemoved>(&change))
+        all.configurations.push_back(gone->name);
+    }
+  }
+
   Result<std::unique_ptr<Database>> take_reader() {
     {
       const std::lock_guard lock(readers_mutex_);
@@ -85,6 +108,7 @@ class SqliteHubStore final : public HubStore {
   std::unique_ptr<Database> db_;
   SqliteTransaction transaction_;
   IdentityIndex index_;
+  Watcher watcher_;  // under mutex_
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Database>> readers_;
 };

@@ -427,6 +427,7 @@ Result<ConfigurationRecord> SqliteTransaction::create_configuration(
       hub_id, given.id, given.schema_version, given.labels_json, given.content_json,
       given.target_condition, given.priority, given.system_metrics_json, given.metrics_json,
       clock_.now_ms(), etag));
+  touched_.configurations.push_back(hub);
   return configuration(hub, given.id);
 }
 
@@ -444,6 +445,7 @@ Result<ConfigurationRecord> SqliteTransaction::update_configuration(
       hub_id, given.id, given.schema_version, given.labels_json, given.content_json,
       given.target_condition, given.priority, given.system_metrics_json, given.metrics_json,
       clock_.now_ms(), etag));
+  touched_.configurations.push_back(hub);
   return configuration(hub, given.id);
 }
 
@@ -453,6 +455,7 @@ Status SqliteTransaction::delete_configuration(const iothub::HubName& hub, std::
   PAVISE_TRY(check_etag(if_match, before.etag));
   PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(hub));
   PAVISE_TRY(change("DELETE FROM configurations WHERE hub = ?1 AND id = ?2", hub_id, id));
+  touched_.configurations.push_back(hub);
   return {};
 }
 

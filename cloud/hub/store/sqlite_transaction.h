@@ -37,10 +37,12 @@ class SqliteTransaction final : public HubTransaction {
   void begin() {
     failure_.reset();
     changes_.clear();
+    touched_ = {};
   }
   // Set when the database failed during the operation, whatever the operation made of it.
   const std::optional<Error>& failure() const { return failure_; }
   std::vector<IndexChange> take_changes() { return std::move(changes_); }
+  Touched take_touched() { return std::move(touched_); }
   // Every hub and identity, for a new index.
   Status load(IdentityIndex& index);
   // Ends the locks that a former process held for its connections, without counting a delivery.
@@ -82,6 +84,8 @@ class SqliteTransaction final : public HubTransaction {
                                        std::optional<std::uint64_t> if_version) override;
   Result<TwinChanged> change_twin(const iothub::Identity& id, std::string_view body_json,
                                   TwinChangeKind kind, const IfMatch& if_match) override;
+  Result<TwinChanged> configure_twin(const iothub::Identity& id,
+                                     const TwinSettings& settings) override;
   Status import_twin(const iothub::Identity& id, std::string_view stored_text) override;
 
   Result<std::uint32_t> messages_waiting(const iothub::Identity& id) override;
@@ -258,6 +262,7 @@ class SqliteTransaction final : public HubTransaction {
   const Clock& clock_;
   std::optional<Error> failure_;
   std::vector<IndexChange> changes_;
+  Touched touched_;
 };
 
 // nullopt in `if_match` is "*". kPreconditionFailed.

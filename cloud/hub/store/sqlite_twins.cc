@@ -21,7 +21,9 @@ TwinRecord record_of(IdentityRecord identity, const twin::Twin& twin) {
           twin.document_version(),
           twin.tags_json(),
           twin.service_section_json(twin::Section::desired),
-          twin.service_section_json(twin::Section::reported)};
+          twin.service_section_json(twin::Section::reported),
+          twin.configurations_json(),
+          twin.configured_json()};
 }
 
 }  // namespace
@@ -120,6 +122,7 @@ Result<std::uint64_t> SqliteTransaction::merge_reported(const iothub::Identity& 
   PAVISE_TRY_ASSIGN(StoredTwin stored, load_twin(id));
   PAVISE_TRY(stored.twin.merge(twin::Section::reported, patch_json, clock_.now_ms(), if_version));
   PAVISE_TRY(save_twin(stored.identity, stored.twin));
+  touched_.twins.push_back(id);
   return stored.twin.version(twin::Section::reported);
 }
 
@@ -130,6 +133,20 @@ Result<TwinChanged> SqliteTransaction::change_twin(const iothub::Identity& id,
   PAVISE_TRY(check_etag(if_match, stored.twin.etag()));
   PAVISE_TRY_ASSIGN(twin::Change changed, stored.twin.change(body_json, kind, clock_.now_ms()));
   if (changed.tags || changed.desired) PAVISE_TRY(save_twin(stored.identity, stored.twin));
+  touched_.twins.push_back(id);
+  PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
+  return TwinChanged{record_of(std::move(record), stored.twin),
+                     stored.twin.version(twin::Section::desired),
+                     std::move(changed.desired_notification)};
+}
+
+Result<TwinChanged> SqliteTransaction::configure_twin(const iothub::Identity& id,
+                                                      const TwinSettings& settings) {
+  PAVISE_TRY_ASSIGN(StoredTwin stored, load_twin(id));
+  PAVISE_TRY_ASSIGN(twin::Change changed,
+                    stored.twin.configure(settings.desired_patch, settings.configurations_json,
+                                          settings.configured_json, clock_.now_ms()));
+  PAVISE_TRY(save_twin(stored.identity, stored.twin));
   PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
   return TwinChanged{record_of(std::move(record), stored.twin),
                      stored.twin.version(twin::Section::desired),
@@ -147,6 +164,7 @@ Status SqliteTransaction::import_twin(const iothub::Identity& id, std::string_vi
   PAVISE_TRY(change(
       "INSERT INTO twins (identity, document) VALUES (?1, ?2) ON CONFLICT (identity) DO NOTHING",
       *identity, twin->store_text()));
+  touched_.twins.push_back(id);
   return {};
 }
 

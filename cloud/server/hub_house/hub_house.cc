@@ -1,5 +1,6 @@
 #include "cloud/server/hub_house/hub_house.h"
 
+#include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/session/close_reasons.h"
 
 namespace pavise::server {
@@ -81,7 +82,9 @@ hub::rest::Services HubHouse::rest_services() {
                 invoke_method(std::move(invocation), done);
               },
           .refused = options_.on_refused_call,
-          .jobs_changed = [this] { jobs_->changed(); }};
+          .jobs_changed = [this] { jobs_->changed(); },
+          .configuration_counts = [this](const iothub::HubName& name,
+                                         std::string_view id) { return board_.counts(name, id); }};
 }
 
 hub::jobs::JobServices HubHouse::job_services() {
@@ -117,6 +120,22 @@ bool HubHouse::connected(const iothub::Identity& identity) {
   return hub != nullptr && hub->connection(identity).has_value();
 }
 
+void HubHouse::start_applier() {
+  applier_ = std::make_unique<hub::configurations::Applier>(
+      *queue_, clock_, board_,
+      hub::configurations::Wiring{
+          .document =
+              [this](const hub::store::TwinRecord& twin) {
+                return hub::rest::twin_document(twin, connected(twin.identity.id));
+              },
+          .desired_changed =
+              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+                desired_changed(identity, version, std::move(body));
+              }});
+  applier_thread_ = std::make_unique<hub::configurations::ApplierThread>(
+      *applier_, clock_, options_.on_configuration_failure);
+}
+
 Status HubHouse::start() {
   hub::HubOptions options;
   options.address = options_.listen;
@@ -131,6 +150,7 @@ Status HubHouse::start() {
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
   jobs_->start();
+  start_applier();
   return {};
 }
 
@@ -141,6 +161,8 @@ void HubHouse::stop() {
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
   jobs_.reset();
+  applier_thread_.reset();
+  applier_.reset();
   data_.reset();
   queue_.reset();
   running_ = nullptr;

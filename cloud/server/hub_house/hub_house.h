@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud/hub/access/hub_gatekeeper.h"
+#include "cloud/hub/configurations/applier_thread.h"
 #include "cloud/hub/data/store_data.h"
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
@@ -37,6 +38,8 @@ struct HubHouseOptions {
       on_refused_call = {};
   // A step of the jobs' runner failed and is done again.
   std::function<void(const Error&)> on_job_failure = {};
+  // Configurations could not be applied for now; may be empty.
+  std::function<void(const Error&)> on_configuration_failure = {};
 };
 
 // All functions are thread-safe.
@@ -70,6 +73,7 @@ class HubHouse {
   void invoke_method(hub::MethodInvocation invocation, const hub::MethodBroker::Done& done);
   void desired_changed(const iothub::Identity& identity, std::uint64_t version, std::string body);
   bool connected(const iothub::Identity& identity);
+  void start_applier();
 
   HubHouseOptions options_;
   security::DeviceAuthority& authority_;
@@ -84,6 +88,9 @@ class HubHouse {
   std::unique_ptr<hub::store::StoreQueue> queue_;
   std::unique_ptr<hub::StoreData> data_;
   std::unique_ptr<hub::jobs::JobRunner> jobs_;
+  hub::configurations::Board board_;
+  std::unique_ptr<hub::configurations::Applier> applier_;
+  std::unique_ptr<hub::configurations::ApplierThread> applier_thread_;
   std::unique_ptr<hub::rest::RestPool> rest_;
 };
 

@@ -185,6 +185,10 @@ Status Server::Parts::open_hub() {
     log_.write(Level::warning, "hub.job_step_failed",
                {{"code", std::string(error.code())}, {"reason", error.message()}});
   };
+  options.on_configuration_failure = [this](const Error& error) {
+    log_.write(Level::warning, "hub.configuration_step_failed",
+               {{"code", std::string(error.code())}, {"reason", error.message()}});
+  };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
       [this](const hub::LogProgress& progress) { note_commit(progress); });

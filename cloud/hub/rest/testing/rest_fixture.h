@@ -109,7 +109,9 @@ class RestTest : public ::testing::Test {
               strangers_.emplace_back(stranger);
             },
         .query_bounds = bounds,
-        .jobs_changed = [this] { ++jobs_changed_; }});
+        .jobs_changed = [this] { ++jobs_changed_; },
+        .configuration_counts = [this](const iothub::HubName&,
+                                       std::string_view) { return counts_; }});
   }
   ~RestTest() override {
     api_.reset();
@@ -165,6 +167,7 @@ class RestTest : public ::testing::Test {
   int jobs_changed_ = 0;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
+  std::optional<configurations::Counts> counts_;
 };
 
 }  // namespace pavise::hub::rest::testing
