@@ -7,7 +7,7 @@ namespace pavise::hub {
 using store::HubTransaction;
 
 StoreData::StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener)
-    : queue_(queue), clock_(clock), listener_(std::move(listener)) {
+    : queue_(queue), clock_(clock), listener_(std::move(listener)), activity_(queue, clock) {
   sweeper_ = std::thread([this] { keep_sweeping(); });
 }
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cloud/hub/data/activity_book.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/ports/service_port.h"
 #include "cloud/hub/store/store_queue.h"
@@ -31,6 +32,10 @@ class StoreData final : public HubData {
   ~StoreData() override;
 
   void ensure_attested(const iothub::Identity& identity) override;
+  void note_active(const iothub::Identity& identity) override { activity_.note_active(identity); }
+  void note_connection(const iothub::Identity& identity, bool connected) override {
+    activity_.note_connection(identity, connected);
+  }
   void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override;
   void next_message(const iothub::Identity& identity, LockOwner owner,
                     Done<std::optional<DeviceMessage>> done) override;
@@ -47,6 +52,8 @@ class StoreData final : public HubData {
 
   // Ends what is over by time, now. Blocks until it is durable.
   Status sweep();
+  // Who was active, now. See ActivityBook.
+  Status write_activity() { return activity_.write(); }
 
  private:
   void tell(const store::Released& released) const;
@@ -56,6 +63,7 @@ class StoreData final : public HubData {
   store::StoreQueue& queue_;
   const Clock& clock_;
   const DataListener listener_;
+  ActivityBook activity_;
   std::mutex mutex_;
   std::condition_variable wakes_;
   bool stopping_ = false;

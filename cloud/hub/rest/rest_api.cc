@@ -154,6 +154,7 @@ void RestApi::handle(const Request& request, const Respond& respond) {
     if (!principal)
       return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
                             "Unauthorized"));
+    if (route.need == Need::device) services_.device_active(*principal->identity);
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
     Call call{services_, request, *std::move(principal), *names, *std::move(query)};

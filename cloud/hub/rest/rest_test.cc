@@ -87,6 +87,7 @@ class RestTest : public ::testing::Test {
             [this](const RightsChanged& change) {
               barred_.push_back(change.device + (change.module_id ? "/" + *change.module_id : ""));
             },
+        .device_active = [this](const iothub::Identity& id) { active_.push_back(id.client_id()); },
         .connected = [this](const iothub::Identity& id) { return id.device() == connected_; },
         .connected_count = [](const iothub::HubName&) { return 3; },
         .invoke_method =
@@ -147,7 +148,7 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<RestApi> api_;
-  std::vector<std::string> told_, forgotten_, barred_, refused_;
+  std::vector<std::string> told_, forgotten_, barred_, refused_, active_;
   std::vector<MethodInvocation> invoked_;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
@@ -391,6 +392,7 @@ TEST_F(RestTest, TelemetryIsDurableWhenAnswered) {
   EXPECT_EQ((*records)[0].properties, "site=a%20b&%24.mid=m1");
   EXPECT_EQ((*records)[0].hub, "plant-1");
   EXPECT_EQ(call("POST", "/devices/other/messages/events", "x", {}, "dev").status, 401);
+  EXPECT_EQ(active_, std::vector<std::string>{"dev"}) << "who may not call was not active";
 }
 
 TEST_F(RestTest, TelemetryBatch) {

@@ -47,41 +47,43 @@ Status HubHouse::open_data() {
 }
 
 hub::rest::Services HubHouse::rest_services() {
-  return {.queue = *queue_,
-          .gatekeeper = *gatekeeper_,
-          .log = *log_,
-          .clock = clock_,
-          .desired_changed =
-              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
-                if (hub::Hub* const hub = running_.load())
-                  hub->desired_changed(identity, version, std::move(body));
-              },
-          .message_waiting =
-              [this](const iothub::Identity& identity) {
-                if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
-              },
-          .forget =
-              [this](const iothub::Identity& identity) {
-                if (hub::Hub* const hub = running_.load()) hub->forget(identity);
-              },
-          .rights_changed =
-              [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
-          .connected =
-              [this](const iothub::Identity& identity) {
-                hub::Hub* const hub = running_.load();
-                return hub != nullptr && hub->connection(identity).has_value();
-              },
-          .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
-            hub::Hub* const hub = running_.load();
-            return hub == nullptr ? 0 : hub->connected_count(name);
+  return {
+      .queue = *queue_,
+      .gatekeeper = *gatekeeper_,
+      .log = *log_,
+      .clock = clock_,
+      .desired_changed =
+          [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+            if (hub::Hub* const hub = running_.load())
+              hub->desired_changed(identity, version, std::move(body));
           },
-          .invoke_method =
-              [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
-                hub::Hub* const hub = running_.load();
-                if (hub == nullptr) return done(hub::kHubStopped);
-                hub->invoke_method(std::move(invocation), done);
-              },
-          .refused = options_.on_refused_call};
+      .message_waiting =
+          [this](const iothub::Identity& identity) {
+            if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
+          },
+      .forget =
+          [this](const iothub::Identity& identity) {
+            if (hub::Hub* const hub = running_.load()) hub->forget(identity);
+          },
+      .rights_changed =
+          [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
+      .device_active = [this](const iothub::Identity& identity) { data_->note_active(identity); },
+      .connected =
+          [this](const iothub::Identity& identity) {
+            hub::Hub* const hub = running_.load();
+            return hub != nullptr && hub->connection(identity).has_value();
+          },
+      .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
+        hub::Hub* const hub = running_.load();
+        return hub == nullptr ? 0 : hub->connected_count(name);
+      },
+      .invoke_method =
+          [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
+            hub::Hub* const hub = running_.load();
+            if (hub == nullptr) return done(hub::kHubStopped);
+            hub->invoke_method(std::move(invocation), done);
+          },
+      .refused = options_.on_refused_call};
 }
 
 Status HubHouse::start() {
