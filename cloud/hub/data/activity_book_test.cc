@@ -48,9 +48,11 @@ class ActivityBookTest : public ::testing::Test {
     store_ = std::make_unique<FailingStore>(
         *store::open_sqlite_hub_store({.path = folder_ + "/hub.db"}, clock_));
     queue_ = std::make_unique<store::StoreQueue>(*store_);
-    book_ = std::make_unique<ActivityBook>(*queue_, clock_, kNeverMs);
+    book_ = make_book();
     EXPECT_TRUE(queue_->call([this](store::HubTransaction& transaction) -> Status {
-      PAVISE_TRY(transaction.create_hub(hub_, *TenantId::parse("acme"), {}));
+      PAVISE_TRY(transaction.create_hub(hub_, *TenantId::parse("acme"),
+                                        {.event_sources = static_cast<store::EventSources>(
+                                             store::EventSource::connection_state)}));
       PAVISE_TRY(transaction.create_identity(device_, {}));
       return {};
     }));
@@ -60,6 +62,22 @@ class ActivityBookTest : public ::testing::Test {
     queue_.reset();
     store_.reset();
     std::filesystem::remove_all(folder_);
+  }
+  std::unique_ptr<ActivityBook> make_book() {
+    return std::make_unique<ActivityBook>(
+        *queue_, clock_, [this](const iothub::Identity&) { return connected_.load(); }, kNeverMs);
+  }
+  // "deviceConnected" and so on.
+  std::vector<std::string> told() {
+    std::vector<std::string> out;
+    const auto events = queue_->call<std::vector<store::DeviceEvent>>(
+        [](store::HubTransaction& transaction) { return transaction.device_events(100'000); });
+    for (const store::DeviceEvent& event : *events) out.push_back(event.operation);
+    return out;
+  }
+  void note_connection(bool connected) {
+    connected_ = connected;
+    book_->note_connection(device_, connected);
   }
   store::IdentityRecord read() {
     return *queue_->call<store::IdentityRecord>(
@@ -73,6 +91,7 @@ class ActivityBookTest : public ::testing::Test {
   const iothub::Identity device_ = *iothub::Identity::make(hub_, "dev");
   std::string folder_;
   OwnClock clock_;
+  std::atomic<bool> connected_{false};
   std::unique_ptr<FailingStore> store_;
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<ActivityBook> book_;
@@ -108,8 +127,79 @@ TEST_F(ActivityBookTest, WhatTheStoreRefusedWaits) {
 
 TEST_F(ActivityBookTest, TheEndWritesWhatIsLeft) {
   book_->note_active(device_);
-  book_ = std::make_unique<ActivityBook>(*queue_, clock_, kNeverMs);
+  book_.reset();
+  book_ = make_book();
   EXPECT_EQ(read().last_activity_ms, kStart);
+}
+
+using Told = std::vector<std::string>;
+
+TEST_F(ActivityBookTest, AConnectionIsToldOnceAMinuteAndTheLastStateWins) {
+  note_connection(true);
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told(), Told{"deviceConnected"});
+  for (int i = 0; i < 7; ++i) note_connection(i % 2 != 0);
+  EXPECT_FALSE(connected_);
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told().size(), 1U) << "its minute is not over";
+  EXPECT_EQ(read().connection_updated_ms, kStart) << "the times are written all the same";
+  clock_.now += kConnectionReportEveryMs - 1;
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told().size(), 1U);
+  clock_.now += 1;
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told(), (Told{"deviceConnected", "deviceDisconnected"}));
+  clock_.now += kConnectionReportEveryMs;
+  note_connection(true);
+  note_connection(false);
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told().size(), 2U) << "back where it was";
+}
+
+TEST_F(ActivityBookTest, OfNotesInTheWrongOrderTheTruthIsTold) {
+  connected_ = true;
+  book_->note_connection(device_, true);
+  book_->note_connection(device_, false);  // of the connection before, by another worker
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told(), Told{"deviceConnected"});
+}
+
+TEST_F(ActivityBookTest, AReportThatTheStoreRefusedComesAgain) {
+  note_connection(true);
+  store_->failing = true;
+  EXPECT_FALSE(book_->write());
+  store_->failing = false;
+  ASSERT_TRUE(book_->write());
+  EXPECT_EQ(told(), Told{"deviceConnected"});
+}
+
+TEST_F(ActivityBookTest, TheEndTellsBeforeTheMinuteIsOver) {
+  note_connection(true);
+  ASSERT_TRUE(book_->write());
+  note_connection(false);
+  book_.reset();
+  EXPECT_EQ(told(), (Told{"deviceConnected", "deviceDisconnected"}));
+}
+
+TEST_F(ActivityBookTest, AStormMakesNoMoreEventsThanDevices) {
+  std::vector<iothub::Identity> devices;
+  ASSERT_TRUE(queue_->call([&](store::HubTransaction& transaction) -> Status {
+    for (std::size_t i = 0; i < 300; ++i) {
+      devices.push_back(numbered(i));
+      PAVISE_TRY(transaction.create_identity(devices.back(), {}));
+    }
+    return {};
+  }));
+  connected_ = true;
+  for (int round = 0; round < 20; ++round) {
+    for (const auto& device : devices) {
+      book_->note_connection(device, false);
+      book_->note_connection(device, true);
+    }
+    ASSERT_TRUE(book_->write());
+    clock_.now += 1'000;
+  }
+  EXPECT_EQ(told().size(), devices.size());
 }
 
 TEST_F(ActivityBookTest, OneOperationTakesThatMany) {

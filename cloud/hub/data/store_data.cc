@@ -7,7 +7,12 @@ namespace pavise::hub {
 using store::HubTransaction;
 
 StoreData::StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener)
-    : queue_(queue), clock_(clock), listener_(std::move(listener)), activity_(queue, clock) {
+    : queue_(queue),
+      clock_(clock),
+      listener_(std::move(listener)),
+      activity_(queue, clock, [this](const iothub::Identity& identity) {
+        return listener_.is_connected && listener_.is_connected(identity);
+      }) {
   sweeper_ = std::thread([this] { keep_sweeping(); });
 }
 

@@ -19,10 +19,12 @@ namespace pavise::hub {
 inline constexpr std::int64_t kSweepEveryMs = 1'000;
 inline constexpr std::size_t kSweepMax = 1'000;  // messages per commit
 
-// Who is told when something can be taken. Called on the queue's thread; must not block.
+// Who is told when something can be taken, and asked. Called on threads of the data; must not
+// block.
 struct DataListener {
   std::function<void(const iothub::Identity&)> message_waiting = {};
   std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting = {};
+  IsConnected is_connected = {};  // empty: nobody is
 };
 
 class StoreData final : public HubData {

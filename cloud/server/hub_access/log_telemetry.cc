@@ -12,6 +12,8 @@ bool wanted(const hub::Record& record, const TelemetryFilter& filter) {
   if (filter.device && record.device != *filter.device) return false;
   if (record.time_ms < filter.since_ms) return false;
   if (filter.hub) return record.hub == filter.hub->text();
+  // Without a hub it is what devices sent, not what a hub says of them.
+  if (!hub::RecordOrigin::parse(record.origin).source.empty()) return false;
   return DeviceId::parse(record.device).has_value();
 }
 

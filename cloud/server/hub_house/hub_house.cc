@@ -30,6 +30,7 @@ Status HubHouse::open_data() {
   for (const TenantId& tenant : options_.tenants) PAVISE_TRY(ensure_tenant_hub(*queue_, tenant));
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
+  events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
   data_ = std::make_unique<hub::StoreData>(
       *queue_, clock_,
       hub::DataListener{.message_waiting =
@@ -41,6 +42,11 @@ Status HubHouse::open_data() {
                             [this](const iothub::HubName& name, hub::ServiceQueue queue) {
                               if (hub::Hub* const hub = running_.load())
                                 hub->service_message_waiting(name, queue);
+                            },
+                        .is_connected =
+                            [this](const iothub::Identity& identity) {
+                              hub::Hub* const hub = running_.load();
+                              return hub != nullptr && hub->connection(identity).has_value();
                             }});
   rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
   return {};
@@ -107,6 +113,7 @@ void HubHouse::stop() {
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
   data_.reset();
+  events_.reset();
   queue_.reset();
   running_ = nullptr;
 }

@@ -10,6 +10,7 @@
 
 #include "cloud/hub/access/hub_gatekeeper.h"
 #include "cloud/hub/data/store_data.h"
+#include "cloud/hub/device_events/event_pump.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transport/hub.h"
@@ -74,6 +75,7 @@ class HubHouse {
   std::atomic<hub::Hub*> running_{nullptr};
   std::unique_ptr<hub::Hub> hub_;
   std::unique_ptr<hub::store::StoreQueue> queue_;
+  std::unique_ptr<hub::EventPump> events_;  // ends after the data, which tells of the last ones
   std::unique_ptr<hub::StoreData> data_;
   std::unique_ptr<hub::rest::RestPool> rest_;
 };
