@@ -6,7 +6,8 @@
 
 namespace pavise::hub {
 
-EventReader::EventReader(SegmentLog& log, unsigned threads) : log_(log) {
+EventReader::EventReader(SegmentLog& log, const Retention* retention, unsigned threads)
+    : log_(log), retention_(retention) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -55,14 +56,20 @@ void EventReader::describe(PartitionKey key, Done<PartitionInfo> done) {
                         std::move(done));
 }
 
-void EventReader::find(PartitionKey, UnixMillis at_or_after, Done<std::uint64_t> done) {
-  submit<std::uint64_t>([this, at_or_after] { return find_now(at_or_after); }, std::move(done));
+void EventReader::find(PartitionKey key, UnixMillis at_or_after, Done<std::uint64_t> done) {
+  submit<std::uint64_t>([this, key = std::move(key),
+                         at_or_after] { return find_time(log_, first_kept(key.hub), at_or_after); },
+                        std::move(done));
+}
+
+Offset EventReader::first_kept(const iothub::HubName& hub) const {
+  return retention_ == nullptr ? log_.first_offset() : retention_->floor(hub.text());
 }
 
 Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuery& query) {
   if (key.partition >= key.partition_count) return kPartitionUnknown;
   EventPage page;
-  page.next = std::max<std::uint64_t>(query.from, log_.first_offset());
+  page.next = std::max<std::uint64_t>(query.from, first_kept(key.hub));
   std::size_t bytes = 0;
   for (std::size_t scanned = 0; scanned < kEventsScannedMax;) {
     PAVISE_TRY_ASSIGN(auto records, log_.read(page.next));
@@ -87,9 +94,9 @@ Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuer
 Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
   if (key.partition >= key.partition_count) return kPartitionUnknown;
   PartitionInfo out;
-  out.first_offset = log_.first_offset();
+  out.first_offset = first_kept(key.hub);
   const std::lock_guard lock(tails_mutex_);
-  walked_to_ = std::max(walked_to_, out.first_offset);
+  walked_to_ = std::max(walked_to_, log_.first_offset());
   for (;;) {
     PAVISE_TRY_ASSIGN(const auto records, log_.read(walked_to_));
     if (records.empty()) break;
@@ -110,24 +117,6 @@ Result<PartitionInfo> EventReader::describe_now(const PartitionKey& key) {
     out.last_enqueued_ms = tail.last_ms;
   }
   return out;
-}
-
-// Times grow with offsets but for steps of the clock, which halving bears: it ends where they
-// cross.
-Result<std::uint64_t> EventReader::find_now(UnixMillis at_or_after) {
-  std::uint64_t low = log_.first_offset();
-  std::uint64_t high = log_.durable_end();
-  while (low < high) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    PAVISE_TRY_ASSIGN(const auto records, log_.read(middle, {.records_max = 1}));
-    if (records.empty() || records.front().offset >= high ||
-        records.front().time_ms >= at_or_after) {
-      high = middle;
-    } else {
-      low = records.front().offset + 1;
-    }
-  }
-  return low;
 }
 
 }  // namespace pavise::hub

@@ -49,7 +49,7 @@ class EventReaderTest : public ::testing::Test {
   std::unique_ptr<SegmentLog> log_ = *SegmentLog::open(
       std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
       clock_);
-  EventReader reader_{*log_, 2};
+  EventReader reader_{*log_, nullptr, 2};
 };
 
 TEST_F(EventReaderTest, EveryRecordIsInExactlyOnePartition) {
@@ -103,6 +103,37 @@ TEST_F(EventReaderTest, DescribesPartitionsAndFollowsTheLog) {
   const unsigned own = partition_of("dev", 4);
   EXPECT_FALSE(describe(own)->empty);
   EXPECT_TRUE(describe((own + 1) % 4)->empty);
+}
+
+TEST_F(EventReaderTest, ReadersSeeWhatTheirHubKeeps) {
+  const auto now_ms = clock_.now_ms();
+  append("dev", now_ms - 5'000);
+  append("dev", now_ms - 5'000, "plant-2");
+  append("dev", now_ms);
+  Retention retention(*log_, clock_, [] {
+    return std::vector<HubRetention>{{"plant-1", 0, 3'000, 0}, {"plant-2", 0, 3'600'000, 0}};
+  });
+  ASSERT_TRUE(retention.apply());
+  EventReader reader(*log_, &retention, 1);
+  const auto of = [&](std::string_view hub) {
+    return PartitionKey{*iothub::HubName::parse(hub), 0, 1};
+  };
+  const auto page = wait_for<EventPage>([&](EventReader::Done<EventPage> done) {
+    reader.read(of("plant-1"), {.from = 0}, std::move(done));
+  });
+  ASSERT_EQ(page->records.size(), 1U) << "from before the beginning: from the beginning";
+  EXPECT_EQ(page->records[0].offset, 2U);
+  const auto describe = [&](std::string_view hub) {
+    return *wait_for<PartitionInfo>(
+        [&](EventReader::Done<PartitionInfo> done) { reader.describe(of(hub), std::move(done)); });
+  };
+  EXPECT_EQ(describe("plant-1").first_offset, 2U);
+  EXPECT_EQ(describe("plant-2").first_offset, 0U) << "nothing older, of whatever hub";
+  EXPECT_EQ(describe("plant-2").last_offset, 1U);
+  const auto found = wait_for<std::uint64_t>([&](EventReader::Done<std::uint64_t> done) {
+    reader.find(of("plant-1"), 0, std::move(done));
+  });
+  EXPECT_EQ(*found, 2U);
 }
 
 TEST_F(EventReaderTest, FindsTheOffsetOfATime) {

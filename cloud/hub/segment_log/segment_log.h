@@ -82,8 +82,13 @@ class SegmentLog {
   // After a failure: cuts off what was not committed and accepts records again. Failed offsets are
   // not used again. The disk's error if it still fails.
   Status reopen();
-  // Removes whole segments that the retention no longer wants; also done when a segment starts.
+  // Removes whole segments that the retention of the options no longer wants; also done when a
+  // segment starts.
   Status apply_retention();
+  // Removes whole segments of which every record is below `end`, from the front; never the last
+  // one. Stops at the first that cannot be removed: kLogIoFailed. A crash at any point leaves a log
+  // that opens; a power cut may bring removed segments back.
+  Status drop_before(Offset end);
 
  private:
   SegmentLog(std::unique_ptr<LogDirectory> directory, const SegmentLogOptions& options,
@@ -94,6 +99,9 @@ class SegmentLog {
   Status write_group(std::vector<RecordBatch>& group, Offset first);
   Status start_segment_if_full(Offset first, std::size_t group_bytes);
   void tell(const LogProgress& progress);
+  // The name of the first segment, if it may go.
+  std::optional<std::string> removable(const std::function<bool()>& unwanted) const;
+  Status remove_while(const std::function<bool()>& unwanted);
 
   const std::unique_ptr<LogDirectory> directory_;
   const SegmentLogOptions options_;
@@ -111,6 +119,8 @@ class SegmentLog {
   std::optional<Error> failure_;
   bool stopping_ = false;
   std::deque<std::shared_ptr<Segment>> segments_;  // the last one is written to
+
+  std::mutex retention_mutex_;  // one removal at a time; before mutex_
 
   std::mutex listeners_mutex_;
   std::uint64_t next_subscription_ = 1;

@@ -82,9 +82,10 @@ TEST_F(HubAccess, PagesThroughTelemetry) {
 
 TEST_F(HubAccess, ReadsWhatOneHubReceived) {
   const auto plant = *iothub::HubName::parse("plant-1");
-  const auto add = [&](std::string_view hub, std::string_view device, UnixMillis time_ms) {
+  const auto add = [&](std::string_view hub, std::string_view device, UnixMillis time_ms,
+                       const std::string& source = "twinChangeEvents") {
     hub::RecordBatch batch;
-    const std::string origin = hub::RecordOrigin{"m1", "sas", "7", "twinChangeEvents"}.encode();
+    const std::string origin = hub::RecordOrigin{"m1", "sas", "7", source}.encode();
     ASSERT_TRUE(batch.add({.time_ms = time_ms,
                            .tenant = "acme",
                            .device = device,
@@ -108,6 +109,9 @@ TEST_F(HubAccess, ReadsWhatOneHubReceived) {
   EXPECT_EQ(page->items[0].generation_id, "7");
   EXPECT_EQ(page->items[0].source, "twinChangeEvents");
   EXPECT_EQ(telemetry.read(0, 10, {.device = "pump", .hub = plant})->items.size(), 1U);
+  EXPECT_EQ(telemetry.read(0, 10, {})->items.size(), 0U) << "what a hub says of a device";
+  add("plant-1", first_.text(), 6, "");
+  add("plant-1", "thermo", 6, "");
   EXPECT_EQ(telemetry.read(0, 10, {})->items.size(), 1U) << "without a hub: attested devices";
 }
 

@@ -41,6 +41,10 @@ std::optional<TelemetryItem> item_of(hub::Record&& record, const TelemetryFilter
 
 }  // namespace
 
+bool LogTelemetry::kept(const hub::Record& record) const {
+  return retention_ == nullptr || record.offset >= retention_->floor(record.hub);
+}
+
 Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
                                          const TelemetryFilter& filter) {
   TelemetryPage page;
@@ -51,6 +55,7 @@ Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
     for (hub::Record& record : records) {
       page.next_offset = record.offset + 1;
       ++scanned;
+      if (!kept(record)) continue;
       auto item = item_of(std::move(record), filter);
       if (!item) continue;
       page.items.push_back(*std::move(item));

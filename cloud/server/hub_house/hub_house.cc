@@ -7,6 +7,17 @@ namespace pavise::server {
 namespace {
 // They wait most of their time for a commit that they share.
 constexpr unsigned kRestThreads = 16;
+constexpr std::int64_t kHourMs = 3'600'000;
+
+std::vector<hub::HubRetention> retention_of_hubs(const hub::store::HubStore& store) {
+  std::vector<hub::HubRetention> out;
+  for (const auto& each : store.index().hubs()) {
+    const hub::store::HubSettings& settings = each->hub.settings;
+    out.push_back({each->hub.name.text(), each->hub.created_ms, settings.retention_hours * kHourMs,
+                   settings.retention_bytes_max});
+  }
+  return out;
+}
 }  // namespace
 
 Result<std::unique_ptr<HubHouse>> HubHouse::open(HubHouseOptions options,
@@ -28,6 +39,10 @@ Status HubHouse::open_data() {
                     hub::store::open_sqlite_hub_store({.path = options_.database_path}, clock_));
   queue_ = std::make_unique<hub::store::StoreQueue>(*store_);
   for (const TenantId& tenant : options_.tenants) PAVISE_TRY(ensure_tenant_hub(*queue_, tenant));
+  retention_ = std::make_unique<hub::Retention>(*log_, clock_,
+                                                [this] { return retention_of_hubs(*store_); });
+  // A failure is no reason not to start; the server's housekeeping meets and reports it again.
+  (void)retention_->apply().has_value();
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
@@ -99,6 +114,7 @@ Status HubHouse::start() {
   options.amqp_port = options_.amqp_port;
   options.https_port = options_.https_port;
   options.http = rest_.get();
+  options.retention = retention_.get();
   options.certificate_chain_pem = options_.certificate_chain_pem;
   options.private_key_pem = std::move(options_.private_key_pem);
   options.on_session = options_.on_session;

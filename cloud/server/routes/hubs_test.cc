@@ -72,7 +72,7 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
   ASSERT_EQ(changed.status, 200) << changed.raw.body;
   EXPECT_EQ(changed.json.at("settings").at("message_ttl_s"), 120);
   EXPECT_EQ(changed.json.at("settings").at("event_sources"),
-            boost::json::parse(R"(["twinChangeEvents","deviceLifecycleEvents"])"));
+            (boost::json::array{"twinChangeEvents", "deviceLifecycleEvents"}));
   EXPECT_EQ(changed.json.at("settings").at("disable_device_sas"), true);
   EXPECT_EQ(changed.json.at("settings").at("partition_count"), 8) << "what is not named stays";
   EXPECT_EQ(house_.ended_hubs, std::vector<std::string>{"plant-1"});

@@ -18,6 +18,7 @@ struct DiskFaults {
   bool sync_fails = false;
   bool truncate_fails = false;
   bool create_fails = false;
+  std::size_t removes_left = SIZE_MAX;  // then kLogIoFailed
 };
 
 // The state of the disk; survives the directory objects that show it. Thread-safe.
@@ -131,6 +132,8 @@ class MemoryLogDirectory final : public LogDirectory {
   }
   Status remove(const std::string& name) override {
     const std::lock_guard lock(disk_->mutex);
+    if (disk_->faults.removes_left == 0) return Error(kLogIoFailed, "injected");
+    --disk_->faults.removes_left;
     if (disk_->files.erase(name) == 0) return Error(kLogIoFailed, "no file " + name);
     return {};
   }
