@@ -1,5 +1,6 @@
 #include "cloud/hub/device_events/event_pump.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "protocol/iothub/hub_error.h"
@@ -83,8 +84,10 @@ Result<bool> EventPump::pump_some() {
   if (events.empty()) return false;
   RecordBatch batch;
   const UnixMillis now_ms = clock_.now_ms();
-  for (const DeviceEvent& event : events) PAVISE_TRY(add(batch, event, now_ms));
+  for (const DeviceEvent& event : events)
+    if (event.number > in_log_) PAVISE_TRY(add(batch, event, now_ms));
   PAVISE_TRY(log_.append_and_wait(batch));
+  in_log_ = std::max(in_log_, events.back().number);  // a store that is full refuses what follows
   PAVISE_TRY(queue_.call([last = events.back().number](store::HubTransaction& transaction) {
     return transaction.delete_device_events(last);
   }));

@@ -36,7 +36,8 @@ class EventPump {
   SegmentLog& log_;
   const Clock& clock_;
   const std::int64_t every_ms_;
-  std::mutex pump_mutex_;  // one at a time: they would take the same events
+  std::mutex pump_mutex_;    // one at a time: they would take the same events; guards the following
+  std::int64_t in_log_ = 0;  // number of the last event that the log has
   std::mutex mutex_;
   std::condition_variable wakes_;
   bool stopping_ = false;

@@ -71,24 +71,23 @@ Status Retention::apply() {
   const std::lock_guard lock(apply_mutex_);
   const std::vector<HubRetention> hubs = hubs_();
   const UnixMillis now_ms = clock_.now_ms();
-  Offset all_below = log_.durable_end();
   PAVISE_TRY(count(hubs));
-  std::map<std::string, Offset> floors;
   std::map<UnixMillis, Offset> by_time;  // hubs with the same hours share a search
-  for (const HubRetention& hub : hubs) {
-    const UnixMillis since_ms = std::max(now_ms - hub.age_ms, hub.created_ms);
+  const auto first_since = [&](UnixMillis since_ms) -> Result<Offset> {
     const auto known = by_time.find(since_ms);
-    Offset floor = 0;
-    if (known != by_time.end()) {
-      floor = known->second;
-    } else {
-      PAVISE_TRY_ASSIGN(floor, find_time(log_, 0, since_ms));
-      by_time[since_ms] = floor;
-    }
+    if (known != by_time.end()) return known->second;
+    PAVISE_TRY_ASSIGN(by_time[since_ms], find_time(log_, 0, since_ms));
+    return by_time[since_ms];
+  };
+  std::map<std::string, Offset> floors;
+  Offset all_below = hubs.empty() ? 0 : log_.durable_end();
+  for (const HubRetention& hub : hubs) {
+    PAVISE_TRY_ASSIGN(Offset wanted, first_since(now_ms - hub.age_ms));
     if (hub.bytes_max != 0)
-      floor = std::max(floor, floor_by_size(counted_[hub.hub], hub.bytes_max));
-    floors[hub.hub] = floor;
-    all_below = std::min(all_below, floor);
+      wanted = std::max(wanted, floor_by_size(counted_[hub.hub], hub.bytes_max));
+    all_below = std::min(all_below, wanted);
+    PAVISE_TRY_ASSIGN(const Offset own, first_since(std::max(now_ms - hub.age_ms, hub.created_ms)));
+    floors[hub.hub] = std::max(wanted, own);
   }
   {
     const std::lock_guard floors_lock(floors_mutex_);

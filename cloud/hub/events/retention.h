@@ -24,8 +24,10 @@ inline constexpr std::size_t kRetentionCountedMax = 100'000;
 inline constexpr std::uint64_t kRetentionParts = 64;
 
 struct HubRetention {
-  std::string hub;            // its name
-  UnixMillis created_ms = 0;  // older records are of a former hub of that name
+  std::string hub;  // its name
+  // Older records are of a former hub of that name: its readers do not see them, but they stay as
+  // long as others of their age, in case that the hub was made again after a mishap.
+  UnixMillis created_ms = 0;
   std::int64_t age_ms = 0;
   std::uint64_t bytes_max = 0;  // of payloads and properties; 0: no bound
 };
@@ -41,8 +43,8 @@ class Retention {
   // All must outlive it. `hubs` is asked with every apply().
   Retention(SegmentLog& log, const Clock& clock, std::function<std::vector<HubRetention>()> hubs);
 
-  // Moves the floors and drops the segments that lie below all of them; with no hub at all, every
-  // segment but the last. Blocks on disk. Errors of the log; what was not done is done next time.
+  // Moves the floors and drops the segments that no hub wants by its age and size; with no hub at
+  // all, none. Blocks on disk. Errors of the log; what was not done is done next time.
   Status apply();
 
   // The first offset that a reader of this hub may see. A hub of which apply() does not know yet

@@ -152,12 +152,16 @@ TEST_F(RetentionTest, AHubDoesNotSeeItsPredecessor) {
   EXPECT_EQ(retention_.floor("a"), 2U);
   EXPECT_EQ(retention_.floor("b"), 0U);
   EXPECT_EQ(retention_.floor("nobody"), 0U);
+  hubs_.pop_back();
+  apply();
+  EXPECT_EQ(log_->first_offset(), 0U) << "hidden, not gone before its age";
 }
 
-TEST_F(RetentionTest, WithoutHubsOnlyTheLastSegmentStays) {
+TEST_F(RetentionTest, WithoutHubsNothingGoes) {
   for (int i = 0; i < 3; ++i) append("gone");
+  clock_.advance_ms(24 * kHourMs);
   apply();
-  EXPECT_EQ(log_->first_offset(), 2U);
+  EXPECT_EQ(log_->first_offset(), 0U) << "whoever lost the database has not lost the log";
 }
 
 TEST_F(RetentionTest, ADiskThatFailsIsSaidAndTriedAgain) {

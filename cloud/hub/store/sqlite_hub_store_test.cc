@@ -12,6 +12,7 @@
 #include "cloud/hub/store/queues_contract.h"
 #include "cloud/hub/store/sqlite_schema.h"
 #include "cloud/hub/store/testing/folder.h"
+#include "common/sqlite/file.h"
 
 namespace pavise::hub::store {
 namespace {
@@ -132,6 +133,19 @@ TEST_F(SqliteStore, AHubHasAMaximumOfIdentities) {
   make_device(*store, "last");
   const auto more = ask(*store, [](Tx& tx) { return tx.create_identity(device_id("more"), {}); });
   EXPECT_TRUE(more.error().is(kTooManyIdentities));
+}
+
+TEST_F(SqliteStore, TakesOverTheDatabaseOfTheFirstVersion) {
+  ASSERT_TRUE(sqlite::open_file(folder_.file(), 0, hub_store_migrations().first(1), kSqliteErrors));
+  run_sql(folder_.file(),
+          "INSERT INTO hubs VALUES (1,'acme','tenant',1,'e',4,24,0,3600,10,3600,10,60,0,0,0,1,1,0);"
+          "INSERT INTO identities VALUES (1,1,'d1','',7,'e',1,'',0,'','',0,'','','',1,0,5,6);");
+  auto store = open();
+  EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.hub(hub_name()); })->settings, HubSettings{});
+  const auto device = ask(*store, [](Tx& tx) { return tx.identity(device_id()); });
+  EXPECT_EQ(device->connection_updated_ms, 5);
+  EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.device_events(10); })->size(), 0U);
+  EXPECT_TRUE(fs::exists(folder_.file() + ".v1.bak"));
 }
 
 TEST_F(SqliteStore, EventsThatWaitHaveAMaximum) {
