@@ -62,9 +62,8 @@ Status SqliteTransaction::note_deleted(const IdentityRecord& record) {
                     stored ? twin_body(record.id, stored->twin) : twin_body(record.id, {}));
 }
 
-Status SqliteTransaction::report_connection(const Activity& activity) {
+Status SqliteTransaction::report_connection(const Activity& activity, bool connected) {
   const iothub::Identity& id = activity.id;
-  const bool connected = *activity.report_connected;
   PAVISE_TRY_ASSIGN(
       const std::size_t changed,
       change("UPDATE identities SET connection_reported = ?4 "

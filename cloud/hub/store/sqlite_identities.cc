@@ -302,7 +302,8 @@ Status SqliteTransaction::note_activity(std::span<const Activity> activities) {
                "WHERE hub = (SELECT id FROM hubs WHERE name = ?1) AND device = ?2 AND module = ?3",
                activity.id.hub().text(), activity.id.device(), activity.id.module_id(),
                activity.connection_updated_ms, activity.last_activity_ms));
-    if (activity.report_connected) PAVISE_TRY(report_connection(activity));
+    if (activity.report_connected)
+      PAVISE_TRY(report_connection(activity, *activity.report_connected));
   }
   return {};
 }

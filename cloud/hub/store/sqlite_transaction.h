@@ -223,7 +223,7 @@ class SqliteTransaction final : public HubTransaction {
                     std::string_view operation, std::string_view body);
   Status note_created(const IdentityRecord& record);
   Status note_deleted(const IdentityRecord& record);
-  Status report_connection(const Activity& activity);
+  Status report_connection(const Activity& activity, bool connected);
 
   Result<QueueOf> queue_of(const iothub::Identity& id);
   Result<QueueOf> queue_of_message(std::int64_t message);
