@@ -52,7 +52,7 @@ namespace {
 
 struct SettingArguments {
   std::string hub, tenant, disable_device_sas, disable_module_sas, fault_injection;
-  std::vector<std::string> aliases;
+  std::vector<std::string> aliases, event_sources;
   int partitions = 0, retention_hours = 0, message_ttl_s = 0, delivery_count = 0;
 };
 
@@ -87,6 +87,11 @@ void add_settings(CLI::App* verb, SettingArguments& a) {
       ->check(CLI::Range(1, 100));
   flag("--disable-device-sas", a.disable_device_sas, "refuse tokens of devices");
   flag("--disable-module-sas", a.disable_module_sas, "refuse tokens of modules");
+  verb->add_option("--event-source", a.event_sources,
+                   "what to tell of devices among their telemetry; may be repeated")
+      ->take_all()
+      ->check(CLI::IsMember(
+          {"twinChangeEvents", "deviceLifecycleEvents", "deviceConnectionStateEvents", "none"}));
   flag("--fault-injection", a.fault_injection, "the test hook of the SDKs' fault suites");
 }
 
@@ -105,6 +110,12 @@ json::object settings_of(const SettingArguments& a) {
   flag("disable_device_sas", a.disable_device_sas);
   flag("disable_module_sas", a.disable_module_sas);
   flag("fault_injection", a.fault_injection);
+  if (!a.event_sources.empty()) {
+    json::array sources;
+    for (const std::string& source : a.event_sources)
+      if (source != "none") sources.emplace_back(source);
+    out["event_sources"] = std::move(sources);
+  }
   if (!a.aliases.empty()) {
     json::array aliases;
     for (const std::string& alias : a.aliases) aliases.emplace_back(alias);

@@ -129,6 +129,15 @@ TEST_F(HubVerbs, ChangeAndRemoveAHub) {
   answers["DELETE /api/v1/hubs/plant-1"] = {.status = 204};
   EXPECT_EQ(run({"update", "plant-1", "--retention-hours", "72"}).code, 0);
   EXPECT_EQ(seen, Seen{R"(PATCH /api/v1/hubs/plant-1 {"settings":{"retention_hours":72}})"});
+  EXPECT_EQ(run({"update", "plant-1", "--event-source", "twinChangeEvents", "--event-source",
+                 "deviceLifecycleEvents"})
+                .code,
+            0);
+  EXPECT_EQ(seen.back(),
+            R"(PATCH /api/v1/hubs/plant-1 {"settings":{"event_sources":["twinChangeEvents",)"
+            R"("deviceLifecycleEvents"]}})");
+  EXPECT_EQ(run({"update", "plant-1", "--event-source", "none"}).code, 0);
+  EXPECT_EQ(seen.back(), R"(PATCH /api/v1/hubs/plant-1 {"settings":{"event_sources":[]}})");
   EXPECT_EQ(run({"update", "plant-1"}).code, 2) << "nothing to change";
   EXPECT_EQ(run({"delete", "plant-1"}).out, "removed\n");
   EXPECT_EQ(run({"delete", "nobody"}).code, 3);

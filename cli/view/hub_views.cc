@@ -17,6 +17,13 @@ std::string aliases(const json::value& hub) {
   return out.empty() ? "-" : out;
 }
 
+std::string event_sources(const json::value& settings) {
+  std::string out;
+  for (const json::value& source : items(settings, "event_sources"))
+    out += (out.empty() ? "" : ", ") + scalar(source);
+  return out.empty() ? "none" : out;
+}
+
 std::vector<Cell> hub_row(const json::value& item) {
   return {text(item, "name"), text(item, "tenant"), text(item, "host_name"), aliases(item),
           text(item, "created")};
@@ -139,6 +146,7 @@ std::string hub(const json::value& answer, bool colour) {
   }
   facts.add("partitions", text(settings, "partition_count"));
   facts.add("retention", text(settings, "retention_hours") + " h");
+  facts.add("events of devices", event_sources(settings));
   facts.add("message lifetime", text(settings, "message_ttl_s") + " s, at most " +
                                     text(settings, "delivery_count_max") + " deliveries");
   facts.add("tokens of devices",

@@ -14,6 +14,7 @@ constexpr const char* kHub =
     R"("created":"2026-11-25T00:00:00Z","etag":"x","devices":3,"modules":1,"connected":2,)"
     R"("settings":{"partition_count":4,"retention_hours":24,"message_ttl_s":3600,)"
     R"("delivery_count_max":10,"disable_device_sas":true,"fault_injection":false,)"
+    R"("event_sources":["twinChangeEvents"],)"
     R"("host_aliases":["127.0.0.1","localhost"]}})";
 
 TEST(HubViews, Hubs) {
@@ -25,7 +26,8 @@ TEST(HubViews, Hubs) {
 
 TEST(HubViews, OneHub) {
   const std::string text = hub(json::parse(kHub), false);
-  for (const char* part : {"3, 2 connected", "127.0.0.1, localhost", "refused", "24 h"})
+  for (const char* part :
+       {"3, 2 connected", "127.0.0.1, localhost", "refused", "24 h", "twinChangeEvents"})
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 

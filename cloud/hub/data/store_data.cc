@@ -30,7 +30,10 @@ void tell(const DataListener& listener, const store::Released& released) {
 StoreData::StoreData(store::StoreQueue& queue, const Clock& clock, DataListener listener)
     : queue_(queue),
       clock_(clock),
-      listener_(std::make_shared<const DataListener>(std::move(listener))) {
+      listener_(std::make_shared<const DataListener>(std::move(listener))),
+      activity_(queue, clock, [asked = listener_](const iothub::Identity& identity) {
+        return asked->is_connected && asked->is_connected(identity);
+      }) {
   sweeper_ = std::thread([this] { keep_sweeping(); });
 }
 

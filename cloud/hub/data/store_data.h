@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cloud/hub/data/activity_book.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/ports/service_port.h"
 #include "cloud/hub/store/store_queue.h"
@@ -19,12 +20,13 @@ namespace pavise::hub {
 inline constexpr std::int64_t kSweepEveryMs = 1'000;
 inline constexpr std::size_t kSweepMax = 1'000;  // messages per commit
 
-// Who is told when something can be taken. Called on the queue's thread; must not block. What the
-// queue still holds when a StoreData ends is told afterwards: what the functions use must outlive
-// the queue.
+// Who is told when something can be taken, and asked. Called on threads of the data and the queue;
+// must not block. What the queue still holds when a StoreData ends is told afterwards: what the
+// functions use must outlive the queue.
 struct DataListener {
   std::function<void(const iothub::Identity&)> message_waiting = {};
   std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting = {};
+  IsConnected is_connected = {};  // empty: nobody is
 };
 
 class StoreData final : public HubData {
@@ -34,6 +36,10 @@ class StoreData final : public HubData {
   ~StoreData() override;
 
   void ensure_attested(const iothub::Identity& identity) override;
+  void note_active(const iothub::Identity& identity) override { activity_.note_active(identity); }
+  void note_connection(const iothub::Identity& identity, bool connected) override {
+    activity_.note_connection(identity, connected);
+  }
   void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override;
   void next_message(const iothub::Identity& identity, LockOwner owner,
                     Done<std::optional<DeviceMessage>> done) override;
@@ -50,6 +56,8 @@ class StoreData final : public HubData {
 
   // Ends what is over by time, now. Blocks until it is durable.
   Status sweep();
+  // Who was active, now. See ActivityBook.
+  Status write_activity() { return activity_.write(); }
 
  private:
   void keep_sweeping();
@@ -58,6 +66,7 @@ class StoreData final : public HubData {
   const Clock& clock_;
   // Callbacks that the queue holds share it: they may come after the end of this object.
   const std::shared_ptr<const DataListener> listener_;
+  ActivityBook activity_;
   std::mutex mutex_;
   std::condition_variable wakes_;
   bool stopping_ = false;

@@ -15,7 +15,8 @@ bool holds(const PartitionKey& key, const Record& record) {
 
 }  // namespace
 
-EventReader::EventReader(SegmentLog& log, unsigned threads) : log_(log) {
+EventReader::EventReader(SegmentLog& log, const Retention* retention, unsigned threads)
+    : log_(log), retention_(retention) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -91,14 +92,20 @@ void EventReader::describe_by_turns(const PartitionKey& key, Offset until,
   done(kEventReadsBusy);
 }
 
-void EventReader::find(PartitionKey, UnixMillis at_or_after, Done<std::uint64_t> done) {
-  submit<std::uint64_t>([this, at_or_after] { return find_now(at_or_after); }, std::move(done));
+void EventReader::find(PartitionKey key, UnixMillis at_or_after, Done<std::uint64_t> done) {
+  submit<std::uint64_t>([this, key = std::move(key),
+                         at_or_after] { return find_time(log_, first_kept(key.hub), at_or_after); },
+                        std::move(done));
+}
+
+Offset EventReader::first_kept(const iothub::HubName& hub) const {
+  return retention_ == nullptr ? log_.first_offset() : retention_->floor(hub.text());
 }
 
 Result<EventPage> EventReader::read_now(const PartitionKey& key, const EventQuery& query) {
   if (key.partition >= key.partition_count) return kPartitionUnknown;
   EventPage page;
-  page.next = std::max<std::uint64_t>(query.from, log_.first_offset());
+  page.next = std::max<std::uint64_t>(query.from, first_kept(key.hub));
   std::size_t bytes = 0;
   std::size_t scanned_bytes = 0;
   for (std::size_t scanned = 0; scanned < kEventsScannedMax;) {
@@ -139,34 +146,16 @@ Result<bool> EventReader::walk(Offset until) {
 
 PartitionInfo EventReader::tail_of(const PartitionKey& key) {
   PartitionInfo out;
+  out.first_offset = first_kept(key.hub);
   const std::lock_guard lock(tails_mutex_);
-  out.first_offset = log_.first_offset();
   out.next_offset = std::max(walked_to_, out.first_offset);
-  tails_.forget_before(out.first_offset);
-  if (const auto tail = tails_.find(key)) {
+  tails_.forget_before(log_.first_offset());
+  if (const auto tail = tails_.find(key); tail && tail->last_offset >= out.first_offset) {
     out.empty = false;
     out.last_offset = tail->last_offset;
     out.last_enqueued_ms = tail->last_ms;
   }
   return out;
-}
-
-// Times grow with offsets but for steps of the clock, which halving bears: it ends where they
-// cross.
-Result<std::uint64_t> EventReader::find_now(UnixMillis at_or_after) {
-  std::uint64_t low = log_.first_offset();
-  std::uint64_t high = log_.durable_end();
-  while (low < high) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    PAVISE_TRY_ASSIGN(const auto records, log_.read(middle, {.records_max = 1}));
-    if (records.empty() || records.front().offset >= high ||
-        records.front().time_ms >= at_or_after) {
-      high = middle;
-    } else {
-      low = records.front().offset + 1;
-    }
-  }
-  return low;
 }
 
 }  // namespace pavise::hub

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cloud/hub/events/partition_tails.h"
+#include "cloud/hub/events/retention.h"
 #include "cloud/hub/ports/service_port.h"
 #include "cloud/hub/segment_log/segment_log.h"
 
@@ -34,8 +35,9 @@ class EventReader {
   template <class T>
   using Done = std::function<void(Result<T>)>;
 
-  EventReader(SegmentLog& log, unsigned threads);  // the log must outlive it
-  ~EventReader();                                  // answers what waits, then stops
+  // Both must outlive it. Without a retention every hub has what the log has.
+  EventReader(SegmentLog& log, const Retention* retention, unsigned threads);
+  ~EventReader();  // answers what waits, then stops
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
@@ -44,7 +46,7 @@ class EventReader {
   // The first call walks over the whole log, later ones over what came since; by turns, so that
   // others are answered meanwhile.
   void describe(PartitionKey key, Done<PartitionInfo> done);
-  // The first offset whose record, of whatever partition, is not older than this.
+  // The first offset whose record, of whatever partition, is not older than this and still kept.
   void find(PartitionKey key, UnixMillis at_or_after, Done<std::uint64_t> done);
 
  private:
@@ -56,9 +58,10 @@ class EventReader {
   Result<bool> walk(Offset until);
   void describe_by_turns(const PartitionKey& key, Offset until, const Done<PartitionInfo>& done);
   PartitionInfo tail_of(const PartitionKey& key);
-  Result<std::uint64_t> find_now(UnixMillis at_or_after);
+  Offset first_kept(const iothub::HubName& hub) const;
 
   SegmentLog& log_;
+  const Retention* const retention_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<std::function<void()>> items_;

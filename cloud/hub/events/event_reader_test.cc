@@ -51,7 +51,7 @@ class EventReaderTest : public ::testing::Test {
   std::unique_ptr<SegmentLog> log_ = *SegmentLog::open(
       std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
       clock_);
-  EventReader reader_{*log_, 2};
+  EventReader reader_{*log_, nullptr, 2};
 };
 
 TEST_F(EventReaderTest, EveryRecordIsInExactlyOnePartition) {
@@ -154,7 +154,7 @@ TEST_F(EventReaderTest, ALongWalkLetsOthersTakeTheirTurn) {
       ASSERT_TRUE(batch.add({.time_ms = 1, .tenant = "acme", .device = "dev", .hub = "plant-1"}));
     ASSERT_TRUE(log_->append_and_wait(batch));
   }
-  EventReader reader(*log_, 1);
+  EventReader reader(*log_, nullptr, 1);
   const PartitionKey key{kHub, "acme", 0, 0, 1};
   std::promise<void> busy;
   reader.find(key, 0, [&](const auto&) { busy.get_future().wait(); });
@@ -176,6 +176,37 @@ TEST_F(EventReaderTest, DescribesOnlyPartitionsThatCanBe) {
   EXPECT_TRUE(describe(kPartitionsMax - 1, kPartitionsMax));
   EXPECT_TRUE(describe(0, kPartitionsMax + 1).error().is(kPartitionUnknown));
   EXPECT_TRUE(describe(4).error().is(kPartitionUnknown));
+}
+
+TEST_F(EventReaderTest, ReadersSeeWhatTheirHubKeeps) {
+  const auto now_ms = clock_.now_ms();
+  append("dev", now_ms - 5'000);
+  append("dev", now_ms - 5'000, "plant-2");
+  append("dev", now_ms);
+  Retention retention(*log_, clock_, [] {
+    return std::vector<HubRetention>{{"plant-1", 0, 3'000, 0}, {"plant-2", 0, 3'600'000, 0}};
+  });
+  ASSERT_TRUE(retention.apply());
+  EventReader reader(*log_, &retention, 1);
+  const auto of = [&](std::string_view hub) {
+    return PartitionKey{*iothub::HubName::parse(hub), "acme", 0, 0, 1};
+  };
+  const auto page = wait_for<EventPage>([&](EventReader::Done<EventPage> done) {
+    reader.read(of("plant-1"), {.from = 0}, std::move(done));
+  });
+  ASSERT_EQ(page->records.size(), 1U) << "from before the beginning: from the beginning";
+  EXPECT_EQ(page->records[0].offset, 2U);
+  const auto describe = [&](std::string_view hub) {
+    return *wait_for<PartitionInfo>(
+        [&](EventReader::Done<PartitionInfo> done) { reader.describe(of(hub), std::move(done)); });
+  };
+  EXPECT_EQ(describe("plant-1").first_offset, 2U);
+  EXPECT_EQ(describe("plant-2").first_offset, 0U) << "nothing older, of whatever hub";
+  EXPECT_EQ(describe("plant-2").last_offset, 1U);
+  const auto found = wait_for<std::uint64_t>([&](EventReader::Done<std::uint64_t> done) {
+    reader.find(of("plant-1"), 0, std::move(done));
+  });
+  EXPECT_EQ(*found, 2U);
 }
 
 TEST_F(EventReaderTest, FindsTheOffsetOfATime) {

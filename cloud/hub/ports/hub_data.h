@@ -23,6 +23,10 @@ class HubData {
 
   // An attested device connected: it gets its entry in the hub, if it has none.
   virtual void ensure_attested(const iothub::Identity& identity) = 0;
+  // The identity sent or received something. Cheap, but not meant for every single message.
+  virtual void note_active(const iothub::Identity& identity) = 0;
+  // It has a connection since now, or has none any more.
+  virtual void note_connection(const iothub::Identity& identity, bool connected) = 0;
   virtual void twin(const iothub::Identity& identity, TwinRequest request,
                     Done<TwinReply> done) = 0;
   // Locks the oldest waiting message for this identity; nullopt: there is none.

@@ -47,6 +47,7 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&store::kQueueFull, device_maximum_queue_depth_exceeded},
       {&store::kMessageTooLarge, message_too_large},
       {&store::kBadExpiry, invalid_message_expiry_time},
+      {&store::kTooManyEvents, throttling_exception},
       {&store::kLockLost, device_message_lock_lost},
       {&store::kConfigurationNotFound, configuration_not_found},
       {&store::kConfigurationExists, configuration_already_exists},

@@ -70,6 +70,7 @@ struct Services {
   std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting;
   std::function<void(const iothub::Identity&)> forget;
   std::function<void(const RightsChanged&)> rights_changed;
+  std::function<void(const iothub::Identity&)> device_active;  // a call of the device itself
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;

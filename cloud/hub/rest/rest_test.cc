@@ -325,6 +325,7 @@ TEST_F(RestTest, TelemetryIsDurableWhenAnswered) {
   EXPECT_EQ((*records)[0].properties, "site=a%20b&%24.mid=m1");
   EXPECT_EQ((*records)[0].hub, "plant-1");
   EXPECT_EQ(call("POST", "/devices/other/messages/events", "x", {}, "dev").status, 401);
+  EXPECT_EQ(active_, std::vector<std::string>{"dev"}) << "who may not call was not active";
 }
 
 TEST_F(RestTest, TelemetryBatch) {

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -179,6 +180,96 @@ TEST(Recovery, ASegmentsNameIsOnTheMediumBeforeItIsWrittenTo) {
   }
   const auto log = *open_on(disk->after_power_cut(0));
   EXPECT_EQ(log->durable_end(), 7U);
+}
+
+// Six segments of one record each, of which the first three are to go.
+struct Segmented {
+  static constexpr SegmentLogOptions kOptions{.segment_size_max = 100};
+  static constexpr Offset kEnd = 6;
+  static constexpr Offset kDropped = 3;
+  std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
+
+  Segmented() {
+    auto log = *open(disk);
+    for (const auto payload : {"one", "two", "three", "four", "five", "six!"}) put(*log, {payload});
+  }
+  static Result<std::unique_ptr<SegmentLog>> open(const std::shared_ptr<MemoryDisk>& disk) {
+    return SegmentLog::open(std::make_unique<MemoryLogDirectory>(disk), kOptions, still_clock());
+  }
+  static std::vector<Offset> offsets(SegmentLog& log) {
+    std::vector<Offset> out;
+    for (const Record& record : *log.read(0)) out.push_back(record.offset);
+    return out;
+  }
+};
+
+TEST(Recovery, KilledAtEachStepOfTheRetention) {
+  for (std::size_t steps = 0; steps <= Segmented::kDropped; ++steps) {
+    const Segmented written;
+    {
+      auto log = *Segmented::open(written.disk);
+      written.disk->set_faults({.removes_left = steps});
+      EXPECT_EQ(log->drop_before(Segmented::kDropped).has_value(), steps == Segmented::kDropped);
+    }
+    written.disk->set_faults({});
+    auto log = Segmented::open(written.disk);
+    ASSERT_TRUE(log) << "after " << steps << " removals: " << log.error().message();
+    EXPECT_EQ((*log)->first_offset(), steps);
+    EXPECT_EQ((*log)->durable_end(), Segmented::kEnd);
+    EXPECT_EQ(Segmented::offsets(**log).size(), Segmented::kEnd - steps);
+    ASSERT_TRUE((*log)->drop_before(Segmented::kDropped));
+    EXPECT_EQ(Segmented::offsets(**log), (std::vector<Offset>{3, 4, 5}));
+  }
+}
+
+// A power cut may undo any of the removals, in any order: names are not written in theirs.
+TEST(Recovery, RemovedSegmentsThatComeBackAreNoDamage) {
+  const Segmented written;
+  for (unsigned back = 0; back < 1U << Segmented::kDropped; ++back) {
+    const auto disk = written.disk->copy();
+    std::vector<Offset> expected;
+    for (Offset offset = 0; offset < Segmented::kEnd; ++offset) {
+      if (offset >= Segmented::kDropped || (back & (1U << offset)) != 0)
+        expected.push_back(offset);
+      else
+        disk->files.erase(Segment::name_of(offset));
+    }
+    auto log = Segmented::open(disk);
+    ASSERT_TRUE(log) << back << ": " << log.error().message();
+    EXPECT_EQ(Segmented::offsets(**log), expected);
+    EXPECT_EQ((*log)->read(1)->front().offset, *std::ranges::lower_bound(expected, Offset{1}));
+    put(**log, {"new"});
+    ASSERT_TRUE((*log)->drop_before(Segmented::kDropped));
+    EXPECT_EQ(Segmented::offsets(**log), (std::vector<Offset>{3, 4, 5, 6}));
+  }
+}
+
+TEST(Recovery, TheLastSegmentTornAtEveryByteAfterTheOthersWereDropped) {
+  const Segmented written;
+  {
+    auto log = *Segmented::open(written.disk);
+    ASSERT_TRUE(log->drop_before(Segmented::kEnd));
+    ASSERT_EQ(written.disk->files.size(), 1U);
+    put(*log, {"seven"});
+  }
+  const auto name = Segment::name_of(Segmented::kEnd - 1);
+  ASSERT_TRUE(written.disk->files.contains(Segment::name_of(Segmented::kEnd)));
+  {
+    auto log = *Segmented::open(written.disk);
+    ASSERT_TRUE(log->drop_before(Segmented::kEnd));
+  }
+  ASSERT_FALSE(written.disk->files.contains(name));
+  const std::size_t size = written.disk->files.begin()->second->written.size();
+  for (std::size_t at = kSegmentHeaderSize; at <= size; ++at) {
+    const auto disk = written.disk->copy();
+    disk->files.begin()->second->written.resize(at);
+    auto log = Segmented::open(disk);
+    ASSERT_TRUE(log) << "byte " << at << ": " << log.error().message();
+    EXPECT_EQ((*log)->durable_end(), at == size ? 7U : 6U) << "byte " << at;
+    put(**log, {"new"});
+    EXPECT_EQ((*log)->read(0)->back().offset, at == size ? 7U : 6U)
+        << "byte " << at << ": offsets go on where they were";
+  }
 }
 
 // A payload that looks like a record must not make a torn tail look like an acknowledged one.

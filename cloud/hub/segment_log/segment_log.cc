@@ -184,6 +184,25 @@ Status SegmentLog::start_segment_if_full(Offset first, std::size_t group_bytes) 
   return {};
 }
 
+std::optional<std::string> SegmentLog::removable(const std::function<bool()>& unwanted) const {
+  const std::lock_guard lock(mutex_);
+  if (segments_.size() < 2 || !unwanted()) return std::nullopt;
+  return Segment::name_of(segments_.front()->header().base_offset);
+}
+
+// Files go one by one and without the lock, so that records are taken meanwhile; the segment is
+// forgotten after its file, so that what could not be removed is tried again.
+Status SegmentLog::remove_while(const std::function<bool()>& unwanted) {
+  bool removed = false;
+  while (const auto name = removable(unwanted)) {
+    PAVISE_TRY(directory_->remove(*name));
+    removed = true;
+    const std::lock_guard lock(mutex_);
+    segments_.pop_front();  // a running read keeps the open file
+  }
+  return removed ? directory_->sync() : Status{};
+}
+
 Status SegmentLog::apply_retention() {
   const std::lock_guard disk_lock(disk_mutex_);
   return remove_unwanted();
@@ -191,20 +210,19 @@ Status SegmentLog::apply_retention() {
 
 Status SegmentLog::remove_unwanted() {
   const UnixMillis now_ms = clock_.now_ms();
-  std::uint64_t total = 0;
-  for (const auto& segment : segments_) total += segment->committed_size();
-  while (segments_.size() > 1) {
+  return remove_while([this, now_ms] {
+    std::uint64_t total = 0;
+    for (const auto& segment : segments_) total += segment->committed_size();
     // A segment is as young as the moment at which its successor began.
     const bool too_old = options_.retention_age_ms > 0 &&
                          segments_[1]->header().created_ms + options_.retention_age_ms < now_ms;
-    const bool too_much = options_.retention_bytes_max > 0 && total > options_.retention_bytes_max;
-    if (!too_old && !too_much) break;
-    total -= segments_.front()->committed_size();
-    PAVISE_TRY(directory_->remove(Segment::name_of(segments_.front()->header().base_offset)));
-    const std::lock_guard lock(mutex_);
-    segments_.pop_front();  // a running read keeps the open file
-  }
-  return {};
+    return too_old || (options_.retention_bytes_max > 0 && total > options_.retention_bytes_max);
+  });
+}
+
+Status SegmentLog::drop_before(Offset end) {
+  const std::lock_guard disk_lock(disk_mutex_);
+  return remove_while([this, end] { return segments_[1]->header().base_offset <= end; });
 }
 
 Result<std::vector<Record>> SegmentLog::read(Offset from, const ReadBudget& budget) {

@@ -82,9 +82,13 @@ class SegmentLog {
   // After a failure: cuts off what was not committed and accepts records again. Failed offsets are
   // not used again. The disk's error if it still fails.
   Status reopen();
-  // Removes whole segments that the retention no longer wants; also done when a segment starts. The
-  // disk's error; what could not be removed is tried again the next time.
+  // Removes whole segments that the retention of the options no longer wants; also done when a
+  // segment starts. The disk's error; what could not be removed is tried again the next time.
   Status apply_retention();
+  // Removes whole segments of which every record is below `end`, from the front; never the last
+  // one. Stops at the first that cannot be removed: kLogIoFailed. A crash at any point leaves a log
+  // that opens; a power cut may bring removed segments back.
+  Status drop_before(Offset end);
 
  private:
   SegmentLog(std::unique_ptr<LogDirectory> directory, const SegmentLogOptions& options,
@@ -96,6 +100,9 @@ class SegmentLog {
   Status remove_unwanted();  // disk_mutex_ is held
   Status start_segment_if_full(Offset first, std::size_t group_bytes);
   void tell(const LogProgress& progress);
+  // The name of the first segment, if it may go.
+  std::optional<std::string> removable(const std::function<bool()>& unwanted) const;
+  Status remove_while(const std::function<bool()>& unwanted);  // disk_mutex_ is held
 
   const std::unique_ptr<LogDirectory> directory_;
   const SegmentLogOptions options_;

@@ -169,6 +169,39 @@ TEST(SegmentLog, RetentionByAge) {
   EXPECT_EQ(payloads_of(*log), (Texts{"middle"}));
 }
 
+TEST(SegmentLog, DropBeforeTakesWholeSegmentsFromTheFront) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  auto log = *open_on(disk, {.segment_size_max = 100});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(put(*log, {std::to_string(i)}));  // a segment each
+  ASSERT_EQ(disk->files.size(), 5U);
+  ASSERT_TRUE(log->drop_before(0));
+  EXPECT_EQ(log->first_offset(), 0U);
+  ASSERT_TRUE(log->drop_before(2));
+  EXPECT_EQ(log->first_offset(), 2U) << "the end itself stays";
+  EXPECT_EQ(payloads_of(*log, 0), (Texts{"2", "3", "4"})) << "a reader starts at the beginning";
+  ASSERT_TRUE(log->drop_before(log->durable_end()));
+  EXPECT_EQ(payloads_of(*log, 0), (Texts{"4"})) << "the last segment is written to";
+  ASSERT_TRUE(put(*log, {"5"}));
+  log.reset();
+  log = *open_on(disk, {.segment_size_max = 100});
+  EXPECT_EQ(payloads_of(*log, 0), (Texts{"4", "5"}));
+  EXPECT_EQ(log->durable_end(), 6U);
+}
+
+TEST(SegmentLog, WhatCannotBeRemovedIsTriedAgain) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  auto log = *open_on(disk, {.segment_size_max = 100});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(put(*log, {std::to_string(i)}));
+  disk->set_faults({.removes_left = 1});
+  EXPECT_TRUE(log->drop_before(4).error().is(kLogIoFailed));
+  EXPECT_EQ(log->first_offset(), 1U);
+  EXPECT_EQ(payloads_of(*log, 0), (Texts{"1", "2", "3", "4"})) << "still read";
+  ASSERT_TRUE(put(*log, {"5"})) << "and records are taken";
+  disk->set_faults({});
+  ASSERT_TRUE(log->drop_before(4));
+  EXPECT_EQ(log->first_offset(), 4U);
+}
+
 TEST(SegmentLog, WaitSeesOnlyDurableRecords) {
   auto log = *open_on(std::make_shared<MemoryDisk>());
   EXPECT_FALSE(log->wait(0, 0));

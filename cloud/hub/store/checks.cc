@@ -124,6 +124,7 @@ Status check_settings(const HubSettings& s) {
   if (!within(s.feedback.delivery_count_max, 1U, kDeliveryCountMax))
     return bad_setting("feedback.delivery_count_max");
   if (!within(s.feedback.lock_s, kLockSMin, kLockSMax)) return bad_setting("feedback.lock_s");
+  if (s.event_sources > kAllEventSources) return bad_setting("event_sources");
   if (s.host_aliases.size() > kHostAliasesMax) return bad_setting("host_aliases");
   auto aliases = s.host_aliases;
   std::ranges::sort(aliases);

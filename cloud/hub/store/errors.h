@@ -96,6 +96,11 @@ inline constexpr ErrorInfo kLockLost{"PV-HST-033", Retry::never,
                                      "the lock on the message ended or never was",
                                      "Receive the message again."};
 
+// [429001]
+inline constexpr ErrorInfo kTooManyEvents{
+    "PV-HST-034", Retry::later, "100,000 events of devices wait for the event log",
+    "Look why the event log does not take them; the change can be sent again then."};
+
 // [404008]
 inline constexpr ErrorInfo kCertificateNotFound{"PV-HST-040", Retry::never,
                                                 "there is no such CA certificate",

@@ -47,6 +47,9 @@ class HubReader {
   virtual Result<std::vector<TwinRecord>> twins(const iothub::HubName& hub, bool of_modules,
                                                 const Page& page) = 0;
 
+  // Events that are not yet in the event log, the oldest first.
+  virtual Result<std::vector<DeviceEvent>> device_events(std::size_t limit) = 0;
+
   virtual Result<std::uint32_t> messages_waiting(const iothub::Identity& id) = 0;
   // When a message or lock of a hub ends by time, or a feedback batch is due; nullopt: never.
   virtual Result<std::optional<UnixMillis>> next_sweep_ms() = 0;
@@ -134,7 +137,8 @@ class HubTransaction : public HubReader {
   // The entry of an attested device, made if it is missing; an entry that is there stays as it is,
   // whatever its kind. kHubNotFound, kTooManyIdentities.
   virtual Result<IdentityRecord> ensure_attested(const iothub::Identity& device) = 0;
-  // Unknown identities are skipped. Changes no ETag.
+  // Unknown identities are skipped. Changes no ETag. A connection state to report that is not the
+  // one reported last becomes an event, if the hub wants those. kTooManyEvents.
   virtual Status note_activity(std::span<const Activity> activities) = 0;
 
   // ---- twins
@@ -155,6 +159,13 @@ class HubTransaction : public HubReader {
   // Takes over a twin in the stored form of protocol/twin, of any version, unless the identity has
   // a twin already. kDeviceNotFound, kModuleNotFound, twin::kCorruptTwin.
   virtual Status import_twin(const iothub::Identity& id, std::string_view stored_text) = 0;
+
+  // ---- events of devices
+  // What a hub's event_sources name becomes an event in the operation that changes it: lost or kept
+  // together. While kDeviceEventsWaitingMax wait, such changes fail with kTooManyEvents.
+
+  // Those up to and with this number are in the event log.
+  virtual Status delete_device_events(std::int64_t number) = 0;
 
   // ---- cloud-to-device messages
 

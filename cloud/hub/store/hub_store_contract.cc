@@ -120,6 +120,7 @@ TEST_P(HubStoreContract, SettingsOutOfRangeAreRefused) {
       [](HubSettings& s) { s.feedback.delivery_count_max = kDeliveryCountMax + 1; },
       [](HubSettings& s) { s.feedback.lock_s = kLockSMin - 1; },
       [](HubSettings& s) { s.feedback.lock_s = kLockSMax + 1; },
+      [](HubSettings& s) { s.event_sources = kAllEventSources + 1; },
       [](HubSettings& s) { s.host_aliases = {"Upper.example"}; },
       [](HubSettings& s) { s.host_aliases = {"a..b"}; },
       [](HubSettings& s) { s.host_aliases = {""}; },
@@ -146,7 +147,8 @@ TEST_P(HubStoreContract, SettingsOutOfRangeAreRefused) {
                      .retention_bytes_max = kRetentionBytesMax,
                      .message_ttl_s = kMessageTtlSMax,
                      .delivery_count_max = kDeliveryCountMax,
-                     .feedback = {kMessageTtlSMax, kDeliveryCountMax, kLockSMax}};
+                     .feedback = {kMessageTtlSMax, kDeliveryCountMax, kLockSMax},
+                     .event_sources = kAllEventSources};
   for (std::size_t i = 0; i < kHostAliasesMax; ++i)
     widest.host_aliases.push_back("alias" + std::to_string(i));
   EXPECT_TRUE(check_settings(widest));

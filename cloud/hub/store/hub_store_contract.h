@@ -35,6 +35,7 @@ Result<T> ask_as(HubStore& store, const Ask& ask) {
   };
   const Status status = store.execute(operation);
   if (!status) return status.error();
+  if (!answer || !*answer) return Error(kStoreFailed, "success without an answer");
   if constexpr (std::is_void_v<T>)
     return {};
   else

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cloud/hub/ports/principal.h"
@@ -34,6 +35,17 @@ inline constexpr std::uint32_t kLockSMax = 300;
 inline constexpr std::size_t kHostAliasesMax = 16;
 inline constexpr std::size_t kHostAliasSizeMax = 253;
 
+// What the hub itself says of its devices, in the event log beside their telemetry.
+enum class EventSource : std::uint8_t {
+  twin_changes = 1,
+  device_lifecycle = 2,
+  connection_state = 4,
+};
+using EventSources = std::uint8_t;
+inline constexpr EventSources kAllEventSources = 7;
+// As readers know it: "twinChangeEvents" and so on.
+std::string_view event_source_name(EventSource source);
+
 struct FeedbackSettings {
   std::uint32_t ttl_s = 3600;             // kMessageTtlSMin to kMessageTtlSMax
   std::uint32_t delivery_count_max = 10;  // 1 to kDeliveryCountMax
@@ -52,6 +64,7 @@ struct HubSettings {
   bool disable_device_sas = false;
   bool disable_module_sas = false;
   bool fault_injection = false;             // the AzIoTHub_Fault* test hook
+  EventSources event_sources = 0;           // besides telemetry; a set of EventSource
   std::vector<std::string> host_aliases{};  // whole host names, lower case; unique over all hubs
 
   bool operator==(const HubSettings&) const = default;
@@ -146,6 +159,25 @@ struct Activity {
   iothub::Identity id;
   UnixMillis connection_updated_ms = 0;  // 0: unchanged
   UnixMillis last_activity_ms = 0;       // 0: unchanged
+  // Set: this is the state to tell readers, unless it was told last.
+  std::optional<bool> report_connected = std::nullopt;
+};
+
+// ---- events of devices on their way to the event log
+
+inline constexpr std::size_t kDeviceEventsWaitingMax = 100'000;  // in the database, of all hubs
+// A longer body leaves out the twin's $metadata, then the twin's parts.
+inline constexpr std::size_t kDeviceEventBodyMax = 256UL * 1024;
+
+struct DeviceEvent {
+  std::int64_t number = 0;  // grows with every event, never used twice
+  iothub::Identity id;
+  TenantId tenant;
+  std::string generation_id{};
+  EventSource source = EventSource::twin_changes;
+  std::string operation{};  // "updateTwin", "createDeviceIdentity", "deviceConnected", ...
+  UnixMillis at_ms = 0;
+  std::string body_json{};
 };
 
 // ---- twins

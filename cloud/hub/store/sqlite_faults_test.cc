@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "cloud/hub/store/hub_store_contract.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/store/testing/folder.h"
@@ -48,13 +50,22 @@ class StoreFaults : public testing::Test {
   void make_template() {
     template_ = std::make_unique<Folder>();
     auto store = open_sqlite_hub_store({template_->file()}, clock_).value();
-    make_hub(*store);
+    ASSERT_TRUE(ask(*store, [](Tx& tx) {
+      return tx.create_hub(hub_name(), *TenantId::parse("tenant"),
+                           {.event_sources = kAllEventSources});
+    }));
     make_device(*store, "d1");
     make_device(*store, "old");
     make_device(*store, "old", "m");
     MessageToDevice message = sample_message("d1");
     message.feedback = FeedbackWanted::full;
     ASSERT_TRUE(ask(*store, [&](Tx& tx) { return tx.enqueue_message(hub_name(), message); }));
+  }
+  static std::set<std::string> told(HubStore& store) {
+    std::set<std::string> out;
+    for (const DeviceEvent& event : *ask(store, [](Tx& tx) { return tx.device_events(100); }))
+      out.insert(event.operation + " " + event.id.device());
+    return out;
   }
   // All or nothing of everything(), told from each thing that it changes; the index agrees.
   static bool is_whole(HubStore& store) {
@@ -67,6 +78,10 @@ class StoreFaults : public testing::Test {
     EXPECT_EQ(ask(store, [](Tx& tx) { return tx.identity(device_id("old", "m")); }).has_value(),
               !made);
     EXPECT_EQ(store.index().contains(device_id("old", "m")), !made);
+    EXPECT_EQ(told(store).contains("createDeviceIdentity new"), made);
+    EXPECT_EQ(told(store).contains("updateTwin new"), made);
+    EXPECT_EQ(told(store).contains("deleteModuleIdentity old"), made);
+    EXPECT_EQ(told(store).contains("deleteDeviceIdentity old"), made);
     const auto counts = ask(store, [](Tx& tx) { return tx.count_identities(hub_name()); });
     EXPECT_EQ(counts->devices, 2U);
     EXPECT_EQ(counts->modules, made ? 0U : 1U);

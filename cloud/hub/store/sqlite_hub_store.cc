@@ -25,10 +25,11 @@ class SqliteHubStore final : public HubStore {
         transaction_(*db_, clock) {}
 
   Status start() {
-    const Operation end_stale_locks = [this](HubTransaction&) {
-      return transaction_.end_stale_locks();
+    const Operation end_stale = [this](HubTransaction&) -> Status {
+      PAVISE_TRY(transaction_.end_stale_locks());
+      return transaction_.end_stale_connections();
     };
-    PAVISE_TRY(execute(end_stale_locks));
+    PAVISE_TRY(execute(end_stale));
     return transaction_.load(index_);
   }
 

@@ -8,9 +8,11 @@
 #include <latch>
 #include <thread>
 
+#include "cloud/hub/store/device_events_contract.h"
 #include "cloud/hub/store/queues_contract.h"
 #include "cloud/hub/store/sqlite_schema.h"
 #include "cloud/hub/store/testing/folder.h"
+#include "common/sqlite/file.h"
 
 namespace pavise::hub::store {
 namespace {
@@ -133,6 +135,43 @@ TEST_F(SqliteStore, AHubHasAMaximumOfIdentities) {
   EXPECT_TRUE(more.error().is(kTooManyIdentities));
 }
 
+TEST_F(SqliteStore, TakesOverTheDatabaseOfTheFirstVersion) {
+  ASSERT_TRUE(sqlite::open_file(folder_.file(), 0, hub_store_migrations().first(1), kSqliteErrors));
+  run_sql(folder_.file(),
+          "INSERT INTO hubs VALUES (1,'acme','tenant',1,'e',4,24,0,3600,10,3600,10,60,0,0,0,1,1,0);"
+          "INSERT INTO identities VALUES (1,1,'d1','',7,'e',1,'',0,'','',0,'','','',1,0,5,6);");
+  auto store = open();
+  EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.hub(hub_name()); })->settings, HubSettings{});
+  const auto device = ask(*store, [](Tx& tx) { return tx.identity(device_id()); });
+  EXPECT_EQ(device->connection_updated_ms, 5);
+  EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.device_events(10); })->size(), 0U);
+  EXPECT_TRUE(fs::exists(folder_.file() + ".v1.bak"));
+}
+
+TEST_F(SqliteStore, EventsThatWaitHaveAMaximum) {
+  auto store = open();
+  const HubSettings wants_all{.event_sources = kAllEventSources};
+  ASSERT_TRUE(ask(*store, [&](Tx& tx) {
+    return tx.create_hub(hub_name(), *TenantId::parse("tenant"), wants_all);
+  }));
+  make_device(*store, "first");
+  run_sql(folder_.file(),
+          "UPDATE sqlite_sequence SET seq = " + std::to_string(kDeviceEventsWaitingMax - 1) +
+              " WHERE name = 'device_events'");
+  make_device(*store, "last");  // number kDeviceEventsWaitingMax, while 1 still waits
+  const auto more = ask(*store, [](Tx& tx) { return tx.create_identity(device_id("more"), {}); });
+  EXPECT_TRUE(more.error().is(kTooManyEvents));
+  const auto patched =
+      ask(*store, [](Tx& tx) { return tx.merge_reported(device_id("last"), "{}", {}); });
+  EXPECT_TRUE(patched.error().is(kTooManyEvents));
+  const Activity came[] = {{device_id("last"), 1, 1, true}};
+  const HubStore::Operation note = [&](Tx& tx) { return tx.note_activity(came); };
+  EXPECT_TRUE(store->execute(note).error().is(kTooManyEvents));
+  const HubStore::Operation take = [](Tx& tx) { return tx.delete_device_events(1); };
+  ASSERT_TRUE(store->execute(take));
+  EXPECT_TRUE(store->execute(note));
+}
+
 TEST_F(SqliteStore, ReadersSeeCommittedStateWhileAGroupIsWritten) {
   auto store = open();
   make_hub(*store);
@@ -252,6 +291,7 @@ TEST_F(SqliteStore, TwinsOfEarlierVersionsGoToTheHubOfTheirOwner) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, HubStoreContract, testing::Values(kSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, DeviceEventsContract, testing::Values(kSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, QueuesContract, testing::Values(kSqlite));
 
 }  // namespace

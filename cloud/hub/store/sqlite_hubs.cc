@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kHubColumns =
     "SELECT name, tenant, created, etag, partition_count, retention_hours, retention_bytes_max, "
     "message_ttl_s, delivery_count_max, feedback_ttl_s, feedback_delivery_count_max, "
-    "feedback_lock_s, disable_device_sas, disable_module_sas, fault_injection FROM hubs";
+    "feedback_lock_s, disable_device_sas, disable_module_sas, fault_injection, event_sources FROM "
+    "hubs";
 
 std::uint32_t small(const Row& row, int column) {
   return static_cast<std::uint32_t>(row.integer(column));
@@ -35,6 +36,7 @@ std::optional<HubRecord> hub_from(const Row& row) {
   s.disable_device_sas = row.integer(12) != 0;
   s.disable_module_sas = row.integer(13) != 0;
   s.fault_injection = row.integer(14) != 0;
+  s.event_sources = static_cast<EventSources>(row.integer(15));
   return hub;
 }
 
@@ -178,11 +180,12 @@ Result<HubRecord> SqliteTransaction::create_hub(const iothub::HubName& name, con
       "INSERT INTO hubs (name, tenant, created, etag, partition_count, retention_hours, "
       "retention_bytes_max, message_ttl_s, delivery_count_max, feedback_ttl_s, "
       "feedback_delivery_count_max, feedback_lock_s, disable_device_sas, disable_module_sas, "
-      "fault_injection) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+      "fault_injection, event_sources) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
       name.text(), tenant, clock_.now_ms(), etag, s.partition_count, s.retention_hours,
       s.retention_bytes_max, s.message_ttl_s, s.delivery_count_max, s.feedback.ttl_s,
       s.feedback.delivery_count_max, s.feedback.lock_s, s.disable_device_sas, s.disable_module_sas,
-      s.fault_injection));
+      s.fault_injection, s.event_sources));
   const std::int64_t hub_id = db_.last_insert_id();
   PAVISE_TRY(write_aliases(hub_id, s));
   for (const PolicyRecord& policy : defaults) PAVISE_TRY(write_policy(hub_id, policy));
@@ -200,14 +203,14 @@ Result<HubRecord> SqliteTransaction::update_hub(const iothub::HubName& name, con
   PAVISE_TRY(check_hub_names(name, s));
   PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(name));
   PAVISE_TRY_ASSIGN(const std::string etag, new_etag());
-  PAVISE_TRY(
-      change("UPDATE hubs SET etag = ?2, retention_hours = ?3, retention_bytes_max = ?4, "
-             "message_ttl_s = ?5, delivery_count_max = ?6, feedback_ttl_s = ?7, "
-             "feedback_delivery_count_max = ?8, feedback_lock_s = ?9, disable_device_sas = ?10, "
-             "disable_module_sas = ?11, fault_injection = ?12 WHERE id = ?1",
-             hub_id, etag, s.retention_hours, s.retention_bytes_max, s.message_ttl_s,
-             s.delivery_count_max, s.feedback.ttl_s, s.feedback.delivery_count_max,
-             s.feedback.lock_s, s.disable_device_sas, s.disable_module_sas, s.fault_injection));
+  PAVISE_TRY(change(
+      "UPDATE hubs SET etag = ?2, retention_hours = ?3, retention_bytes_max = ?4, "
+      "message_ttl_s = ?5, delivery_count_max = ?6, feedback_ttl_s = ?7, "
+      "feedback_delivery_count_max = ?8, feedback_lock_s = ?9, disable_device_sas = ?10, "
+      "disable_module_sas = ?11, fault_injection = ?12, event_sources = ?13 WHERE id = ?1",
+      hub_id, etag, s.retention_hours, s.retention_bytes_max, s.message_ttl_s, s.delivery_count_max,
+      s.feedback.ttl_s, s.feedback.delivery_count_max, s.feedback.lock_s, s.disable_device_sas,
+      s.disable_module_sas, s.fault_injection, s.event_sources));
   PAVISE_TRY(write_aliases(hub_id, s));
   PAVISE_TRY(note_hub(name));
   return hub(name);

@@ -1,4 +1,6 @@
 // Devices and modules.
+#include <algorithm>
+
 #include "cloud/hub/store/checks.h"
 #include "cloud/hub/store/sqlite_rows.h"
 #include "cloud/hub/store/sqlite_transaction.h"
@@ -223,6 +225,7 @@ Status SqliteTransaction::insert_identity(std::int64_t hub, const IdentityRecord
 Result<IdentityRecord> SqliteTransaction::create_identity(const iothub::Identity& id,
                                                           const IdentityFields& fields) {
   PAVISE_TRY(check_fields(id, fields));
+  PAVISE_TRY_ASSIGN(const bool tell, wants_event(id.hub(), EventSource::device_lifecycle));
   PAVISE_TRY_ASSIGN(const std::int64_t hub, hub_number(id.hub()));
   PAVISE_TRY_ASSIGN(const auto there, find_identity(id));
   if (there) return Error(id.is_module() ? kModuleExists : kDeviceExists, id.client_id());
@@ -238,6 +241,7 @@ Result<IdentityRecord> SqliteTransaction::create_identity(const iothub::Identity
   record.generation_id = std::to_string(generation);
   PAVISE_TRY(complete(id, record.generation_id, nullptr, record.fields));
   PAVISE_TRY(insert_identity(hub, record));
+  if (tell) PAVISE_TRY(note_created(record));
   return record;
 }
 
@@ -281,7 +285,9 @@ Result<std::vector<iothub::Identity>> SqliteTransaction::delete_identity(const i
   PAVISE_TRY_ASSIGN(const IdentityRecord record, identity(id));
   PAVISE_TRY(check_etag(if_match, record.etag));
   PAVISE_TRY_ASSIGN(const std::int64_t hub, hub_number(id.hub()));
+  PAVISE_TRY_ASSIGN(const bool tell, wants_event(id.hub(), EventSource::device_lifecycle));
   if (id.is_module()) {
+    if (tell) PAVISE_TRY(note_deleted(record));
     PAVISE_TRY(change("DELETE FROM identities WHERE hub = ?1 AND device = ?2 AND module = ?3", hub,
                       id.device(), id.module_id()));
     changes_.emplace_back(IdentityRemoved{id});
@@ -289,6 +295,10 @@ Result<std::vector<iothub::Identity>> SqliteTransaction::delete_identity(const i
     return std::vector{id};
   }
   PAVISE_TRY_ASSIGN(const auto its_modules, modules(id));
+  if (tell) {
+    for (const IdentityRecord& each : its_modules) PAVISE_TRY(note_deleted(each));
+    PAVISE_TRY(note_deleted(record));
+  }
   PAVISE_TRY(change("DELETE FROM identities WHERE hub = ?1 AND device = ?2", hub, id.device()));
   std::vector removed{id};
   for (const IdentityRecord& each : its_modules) removed.push_back(each.id);
@@ -299,13 +309,19 @@ Result<std::vector<iothub::Identity>> SqliteTransaction::delete_identity(const i
 }
 
 Status SqliteTransaction::note_activity(std::span<const Activity> activities) {
-  for (const Activity& activity : activities)
+  const bool reports = std::ranges::any_of(
+      activities, [](const Activity& activity) { return activity.report_connected.has_value(); });
+  if (reports) PAVISE_TRY(check_event_room());
+  for (const Activity& activity : activities) {
     PAVISE_TRY(
         change("UPDATE identities SET connection_updated = max(connection_updated, ?4), "
                "last_activity = max(last_activity, ?5) "
                "WHERE hub = (SELECT id FROM hubs WHERE name = ?1) AND device = ?2 AND module = ?3",
                activity.id.hub().text(), activity.id.device(), activity.id.module_id(),
                activity.connection_updated_ms, activity.last_activity_ms));
+    if (activity.report_connected)
+      PAVISE_TRY(report_connection(activity, *activity.report_connected));
+  }
   return {};
 }
 

@@ -180,7 +180,28 @@ CREATE TABLE configurations (
 CREATE INDEX configurations_by_priority ON configurations (hub, priority DESC, created DESC);
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Events of devices wait in device_events until they are in the event log. connection_reported:
+// what readers of events were told last, or would have been.
+constexpr const char* kDeviceEvents = R"sql(
+ALTER TABLE hubs ADD COLUMN event_sources INTEGER NOT NULL DEFAULT 0
+  CHECK (event_sources BETWEEN 0 AND 7);
+ALTER TABLE identities ADD COLUMN connection_reported INTEGER NOT NULL DEFAULT 0
+  CHECK (connection_reported IN (0, 1));
+CREATE TABLE device_events (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+  device TEXT NOT NULL,
+  module TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  source INTEGER NOT NULL CHECK (source IN (1, 2, 4)),
+  operation TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX device_events_by_hub ON device_events (hub);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents};
 
 }  // namespace
 

@@ -47,6 +47,8 @@ class SqliteTransaction final : public HubTransaction {
   Status load(IdentityIndex& index);
   // Ends the locks that a former process held for its connections, without counting a delivery.
   Status end_stale_locks();
+  // Tells the end of the connections that a former process had told of and did not see end.
+  Status end_stale_connections();
 
   Result<HubRecord> hub(const iothub::HubName& name) override;
   Result<std::vector<HubRecord>> hubs() override;
@@ -87,6 +89,9 @@ class SqliteTransaction final : public HubTransaction {
   Result<TwinChanged> configure_twin(const iothub::Identity& id,
                                      const TwinSettings& settings) override;
   Status import_twin(const iothub::Identity& id, std::string_view stored_text) override;
+
+  Result<std::vector<DeviceEvent>> device_events(std::size_t limit) override;
+  Status delete_device_events(std::int64_t number) override;
 
   Result<std::uint32_t> messages_waiting(const iothub::Identity& id) override;
   Result<std::optional<UnixMillis>> next_sweep_ms() override;
@@ -178,6 +183,7 @@ class SqliteTransaction final : public HubTransaction {
   struct StoredTwin {
     std::int64_t identity = 0;
     twin::Twin twin;
+    std::string generation{};
   };
   // As of sqlite::Database; they note a failure of the database.
   template <class... Args>
@@ -225,6 +231,16 @@ class SqliteTransaction final : public HubTransaction {
   Result<std::vector<TwinRecord>> twin_records(std::string_view sql, const Args&... args);
   Result<StoredTwin> load_twin(const iothub::Identity& id);
   Status save_twin(std::int64_t identity, const twin::Twin& twin);
+
+  // Whether the hub wants such events; asked before a change, so that one that cannot be told is
+  // not made. kTooManyEvents.
+  Status check_event_room();
+  Result<bool> wants_event(const iothub::HubName& hub, EventSource source);
+  Status note_event(const iothub::Identity& id, std::string_view generation, EventSource source,
+                    std::string_view operation, std::string_view body);
+  Status note_created(const IdentityRecord& record);
+  Status note_deleted(const IdentityRecord& record);
+  Status report_connection(const Activity& activity, bool connected);
 
   Result<QueueOf> queue_of(const iothub::Identity& id);
   Result<QueueOf> queue_of_message(std::int64_t message);

@@ -1,6 +1,7 @@
 // Twins of devices and modules: one document each, in the stored form of protocol/twin.
 #include <algorithm>
 
+#include "cloud/hub/store/device_event_bodies.h"
 #include "cloud/hub/store/sqlite_rows.h"
 #include "cloud/hub/store/sqlite_transaction.h"
 
@@ -89,18 +90,21 @@ Result<std::vector<TwinRecord>> SqliteTransaction::twins(const iothub::HubName& 
 Result<SqliteTransaction::StoredTwin> SqliteTransaction::load_twin(const iothub::Identity& id) {
   std::optional<std::int64_t> identity;
   std::optional<std::string> document;
+  std::string generation;
   PAVISE_TRY(query(
-      "SELECT i.id, t.document FROM identities AS i LEFT JOIN twins AS t ON t.identity = i.id "
+      "SELECT i.id, t.document, i.generation FROM identities AS i LEFT JOIN twins AS t ON "
+      "t.identity = i.id "
       "WHERE i.hub = (SELECT id FROM hubs WHERE name = ?1) AND i.device = ?2 AND i.module = ?3",
       [&](const Row& row) {
         identity = row.integer(0);
         if (!row.is_null(1)) document = row.text(1);
+        generation = std::to_string(row.integer(2));
       },
       id.hub().text(), id.device(), id.module_id()));
   if (!identity) return Error(id.is_module() ? kModuleNotFound : kDeviceNotFound, id.client_id());
   auto twin = twin_from(document);
   if (!twin) return Error(twin.error().info(), id.client_id());
-  return StoredTwin{*identity, *std::move(twin)};
+  return StoredTwin{*identity, *std::move(twin), std::move(generation)};
 }
 
 Status SqliteTransaction::save_twin(std::int64_t identity, const twin::Twin& twin) {
@@ -120,9 +124,13 @@ Result<std::uint64_t> SqliteTransaction::merge_reported(const iothub::Identity& 
                                                         std::string_view patch_json,
                                                         std::optional<std::uint64_t> if_version) {
   PAVISE_TRY_ASSIGN(StoredTwin stored, load_twin(id));
+  PAVISE_TRY_ASSIGN(const bool tell, wants_event(id.hub(), EventSource::twin_changes));
   PAVISE_TRY(stored.twin.merge(twin::Section::reported, patch_json, clock_.now_ms(), if_version));
   PAVISE_TRY(save_twin(stored.identity, stored.twin));
   touched_.twins.push_back(id);
+  if (tell)
+    PAVISE_TRY(note_event(id, stored.generation, EventSource::twin_changes, "updateTwin",
+                          reported_change_body(stored.twin, patch_json)));
   return stored.twin.version(twin::Section::reported);
 }
 
@@ -131,8 +139,16 @@ Result<TwinChanged> SqliteTransaction::change_twin(const iothub::Identity& id,
                                                    const IfMatch& if_match) {
   PAVISE_TRY_ASSIGN(StoredTwin stored, load_twin(id));
   PAVISE_TRY(check_etag(if_match, stored.twin.etag()));
+  PAVISE_TRY_ASSIGN(const bool tell, wants_event(id.hub(), EventSource::twin_changes));
   PAVISE_TRY_ASSIGN(twin::Change changed, stored.twin.change(body_json, kind, clock_.now_ms()));
-  if (changed.tags || changed.desired) PAVISE_TRY(save_twin(stored.identity, stored.twin));
+  if (changed.tags || changed.desired) {
+    PAVISE_TRY(save_twin(stored.identity, stored.twin));
+    const bool merged = kind == TwinChangeKind::merge;
+    if (tell)
+      PAVISE_TRY(note_event(
+          id, stored.generation, EventSource::twin_changes, merged ? "updateTwin" : "replaceTwin",
+          merged ? twin_change_body(stored.twin, body_json) : twin_replaced_body(stored.twin)));
+  }
   touched_.twins.push_back(id);
   PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
   return TwinChanged{record_of(std::move(record), stored.twin),
@@ -143,10 +159,15 @@ Result<TwinChanged> SqliteTransaction::change_twin(const iothub::Identity& id,
 Result<TwinChanged> SqliteTransaction::configure_twin(const iothub::Identity& id,
                                                       const TwinSettings& settings) {
   PAVISE_TRY_ASSIGN(StoredTwin stored, load_twin(id));
+  PAVISE_TRY_ASSIGN(const bool tell, wants_event(id.hub(), EventSource::twin_changes));
   PAVISE_TRY_ASSIGN(twin::Change changed,
                     stored.twin.configure(settings.desired_patch, settings.configurations_json,
                                           settings.configured_json, clock_.now_ms()));
   PAVISE_TRY(save_twin(stored.identity, stored.twin));
+  if (tell && changed.desired)
+    PAVISE_TRY(note_event(id, stored.generation, EventSource::twin_changes, "updateTwin",
+                          twin_change_body(stored.twin, R"({"properties":{"desired":)" +
+                                                            settings.desired_patch + "}}")));
   PAVISE_TRY_ASSIGN(IdentityRecord record, identity(id));
   return TwinChanged{record_of(std::move(record), stored.twin),
                      stored.twin.version(twin::Section::desired),

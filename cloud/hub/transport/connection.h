@@ -126,9 +126,10 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   std::string peer;                          // its address, if somebody wants to know
   Bytes stash;                               // ciphertext that arrived while reading is paused
   Bytes farewell;                            // what the session says when it is ended
-  std::optional<Error> ended;    // set once: the worker closes it at the end of the turn
-  std::int64_t timer_ms = 0;     // when the worker's timer for it goes off
-  std::uint64_t last_batch = 0;  // newest batch of records that holds one of its own
+  std::optional<Error> ended;  // set once: the worker closes it at the end of the turn
+  std::int64_t timer_ms = 0;   // when the worker's timer for it goes off
+  std::int64_t active_noted_ms = INT64_MIN;  // steady time of the last note of activity
+  std::uint64_t last_batch = 0;              // newest batch of records that holds one of its own
   std::uint32_t epoll_events = 0;
   bool paused = false;
   bool established = false;  // counted among the sessions, no longer among the handshakes

@@ -24,7 +24,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
         log_(log),
         data_(data),
         clock_(clock),
-        events_(std::make_unique<EventReader>(log, kEventThreads)) {}
+        events_(std::make_unique<EventReader>(log, options_.retention, kEventThreads)) {}
   ~Core() { stop(); }
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cloud/hub/events/retention.h"
 #include "cloud/hub/ports/http_port.h"
 #include "cloud/hub/transport/tls.h"
 #include "common/base/ids.h"
@@ -40,7 +41,8 @@ struct HubOptions {
   std::optional<std::uint16_t> amqp_port = std::nullopt;  // AMQP 1.0; nullopt: not served
   // HTTPS and WebSockets; nullopt: not served. Needs `http`.
   std::optional<std::uint16_t> https_port = std::nullopt;
-  HttpServing* http = nullptr;  // who answers HTTP calls; must outlive the hub
+  HttpServing* http = nullptr;           // who answers HTTP calls; must outlive the hub
+  const Retention* retention = nullptr;  // what readers still see; must outlive the hub
   std::string certificate_chain_pem;
   SecretBytes private_key_pem;
   unsigned threads = 0;  // 0: one per processor

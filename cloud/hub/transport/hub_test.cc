@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cloud/hub/transport/testing/hub_fixture.h"
 #include "protocol/mqtt/encode.h"
 
@@ -259,6 +261,33 @@ TEST_F(HubTest, TheWillOfABrokenConnectionIsStored) {
   ASSERT_TRUE(log_->wait(0, 5'000));
   EXPECT_EQ(as_text(records().front().payload), "gone");
   EXPECT_EQ(records().front().properties, "iothub-MessageType=Will");
+}
+
+TEST_F(HubTest, WhoComesSendsAndGoesIsNoted) {
+  start();
+  const Device device = make_device('a');
+  const std::string id(device.id.text());
+  {
+    TestClient client(device.context, hub_->port());
+    ASSERT_EQ(client.connect(device.id.text()), mqtt::ConnectCode::accepted);
+    for (std::uint16_t number = 1; number <= 50; ++number) {
+      ASSERT_TRUE(client.send(qos1(device, "x", number)));
+      ASSERT_EQ(puback(client), number);
+    }
+    const auto noted = data_.noted();
+    EXPECT_EQ(noted.front(), id + " came");
+    // 50 messages in less than kNoteActiveEveryMs; twice that on a very slow machine.
+    EXPECT_GE(std::ranges::count(noted, id + " active"), 1);
+    EXPECT_LT(std::ranges::count(noted, id + " active"), 50);
+    // Another connection takes over: the device neither came nor went.
+    TestClient second(device.context, hub_->port());
+    ASSERT_EQ(second.connect(device.id.text()), mqtt::ConnectCode::accepted);
+    ASSERT_TRUE(closed_with(kSuperseded));
+    EXPECT_EQ(std::ranges::count(data_.noted(), id + " came"), 1);
+    EXPECT_EQ(std::ranges::count(data_.noted(), id + " went"), 0);
+  }
+  hub_->stop();
+  EXPECT_EQ(std::ranges::count(data_.noted(), id + " went"), 1);
 }
 
 TEST_F(HubTest, StopEndsConnectionsAndRefusesCalls) {

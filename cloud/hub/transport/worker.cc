@@ -355,7 +355,8 @@ void Worker::bury() {
     shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
     if (!connection->established) --handshaking_;
     for (const Connection::Attached& one : connection->attached)
-      shared_.table.remove(one.identity, ref);
+      if (shared_.table.remove(one.identity, ref))
+        shared_.data.note_connection(one.identity, false);
     if (!connection->attached.empty()) shared_.methods.on_connection_ended(ref);
     if (connection->claims_partitions) shared_.claims.release_all(ref);
     if (connection->holds_locks) shared_.data.release_messages(lock_owner(*connection));
@@ -453,6 +454,7 @@ Result<std::uint64_t> Worker::queue_record(Connection& from, const RecordView& r
   PAVISE_TRY(batch_.add(record));
   counters_.messages.add();
   counters_.message_bytes.add(record.payload.size());
+  if (from.attached.size() > 1) note_sender(record);
   if (from.last_batch != batch_number_) {
     from.last_batch = batch_number_;
     batch_connections_.push_back(from.self);
@@ -462,6 +464,7 @@ Result<std::uint64_t> Worker::queue_record(Connection& from, const RecordView& r
 
 void Worker::hand_batch_to_log() {
   if (batch_.empty()) return;
+  note_batch_senders();
   Commit commit{0, batch_first_record_, next_record_, std::exchange(batch_connections_, {})};
   batch_first_record_ = next_record_;
   ++batch_number_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <queue>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "cloud/hub/events/event_reader.h"
@@ -21,6 +22,9 @@
 #include "common/base/clock.h"
 
 namespace pavise::hub {
+
+// An identity that sends is noted as active this often.
+inline constexpr std::int64_t kNoteActiveEveryMs = 5'000;
 
 // What all workers of a hub share. Everything must outlive them.
 struct WorkerShared {
@@ -145,6 +149,9 @@ class Worker final : public ConnectionHost {
   template <class Event, class T>
   std::function<void(Result<T>)> answer_with(const Connection& from, Token token);
 
+  void note_active(Connection& from, const iothub::Identity& identity);
+  void note_sender(const RecordView& record);
+  void note_batch_senders();
   void hand_batch_to_log();
   void fail_commit(const Commit& commit);
   void set_timer(Connection& connection);
@@ -177,6 +184,8 @@ class Worker final : public ConnectionHost {
   std::uint64_t next_record_ = 0;
   std::uint64_t batch_first_record_ = 0;
   std::vector<ConnectionRef> batch_connections_;
+  std::unordered_set<std::uint64_t> senders_;  // noted as active since senders_since_ms_, by hash
+  std::int64_t senders_since_ms_ = 0;
   std::deque<Commit> commits_;
 
   Bytes plain_out_;   // scratch of one turn: session output

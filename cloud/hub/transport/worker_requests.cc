@@ -36,10 +36,46 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
         ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
   if (!known) {
     from.attached.push_back({identity, principal.tenant});
+    if (!replaced) shared_.data.note_connection(identity, true);
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
   if ((channels & static_cast<Channels>(Channel::methods)) != 0)
     shared_.methods.on_listening(identity, from.self);
+}
+
+void Worker::note_active(Connection& from, const iothub::Identity& identity) {
+  // Of a connection with many identities, each one's own requests are few.
+  if (from.attached.size() == 1) {
+    const std::int64_t now_ms = shared_.clock.steady_ms();
+    if (now_ms < from.active_noted_ms + kNoteActiveEveryMs) return;
+    from.active_noted_ms = now_ms;
+  }
+  shared_.data.note_active(identity);
+}
+
+// Every record of a connection with many identities comes by here.
+void Worker::note_sender(const RecordView& record) {
+  const std::int64_t now_ms = shared_.clock.steady_ms();
+  if (now_ms >= senders_since_ms_ + kNoteActiveEveryMs) {
+    senders_.clear();
+    senders_since_ms_ = now_ms;
+  }
+  const std::string_view module_id = record.origin.substr(0, record.origin.find('\n'));
+  const std::hash<std::string_view> hash;
+  const std::uint64_t sender = (hash(record.device) * 31 + hash(module_id)) * 31 + hash(record.hub);
+  if (!senders_.insert(sender).second) return;
+  auto hub = iothub::HubName::parse(record.hub);
+  if (!hub) return;
+  if (const auto identity = iothub::Identity::make(*std::move(hub), record.device, module_id))
+    shared_.data.note_active(*identity);
+}
+
+void Worker::note_batch_senders() {
+  for (const ConnectionRef ref : batch_connections_) {
+    Connection* const connection = find(ref);
+    if (connection != nullptr && connection->attached.size() == 1)
+      note_active(*connection, connection->attached.front().identity);
+  }
 }
 
 void Worker::detach(Connection& from, const iothub::Identity& identity, Channels channels) {
@@ -55,6 +91,7 @@ std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token
 
 void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                       Token token) {
+  note_active(from, identity);
   shared_.data.twin(identity, std::move(request),
                     answer_with<TwinAnswered, TwinReply>(from, token));
 }
@@ -73,6 +110,7 @@ void Worker::next_message(Connection& from, const iothub::Identity& identity, To
 void Worker::settle_message(Connection& from, const iothub::Identity& identity,
                             const std::string& lock_token, Settlement settlement, Token token) {
   if (settlement == Settlement::complete) counters_.messages_sent.add();
+  note_active(from, identity);
   shared_.data.settle_message(identity, lock_token, settlement,
                               answer_with<MessageSettled, void>(from, token));
 }

@@ -82,9 +82,10 @@ TEST_F(HubAccess, PagesThroughTelemetry) {
 
 TEST_F(HubAccess, ReadsWhatOneHubReceived) {
   const auto plant = *iothub::HubName::parse("plant-1");
-  const auto add = [&](std::string_view hub, std::string_view device, UnixMillis time_ms) {
+  const auto add = [&](std::string_view hub, std::string_view device, UnixMillis time_ms,
+                       const std::string& source = "twinChangeEvents") {
     hub::RecordBatch batch;
-    const std::string origin = hub::RecordOrigin{"m1", "sas", "7", "twinChangeEvents"}.encode();
+    const std::string origin = hub::RecordOrigin{"m1", "sas", "7", source}.encode();
     ASSERT_TRUE(batch.add({.time_ms = time_ms,
                            .tenant = "acme",
                            .device = device,

@@ -21,7 +21,8 @@ bool wanted(const hub::Record& record, const TelemetryFilter& filter) {
   if (filter.device && record.device != *filter.device) return false;
   if (record.time_ms < filter.since_ms) return false;
   if (filter.hub) return record.hub == filter.hub->text();
-  return is_attested(record);
+  // Without a hub it is what attested devices sent, not what a hub says of them.
+  return hub::RecordOrigin::parse(record.origin).source.empty() && is_attested(record);
 }
 
 std::optional<TelemetryItem> item_of(hub::Record&& record, const TelemetryFilter& filter) {
@@ -48,6 +49,10 @@ std::optional<TelemetryItem> item_of(hub::Record&& record, const TelemetryFilter
 
 }  // namespace
 
+bool LogTelemetry::kept(const hub::Record& record) const {
+  return retention_ == nullptr || record.offset >= retention_->floor(record.hub);
+}
+
 Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
                                          const TelemetryFilter& filter) {
   TelemetryPage page;
@@ -58,6 +63,7 @@ Result<TelemetryPage> LogTelemetry::read(std::uint64_t from, std::size_t limit,
     for (hub::Record& record : records) {
       page.next_offset = record.offset + 1;
       ++scanned;
+      if (!kept(record)) continue;
       auto item = item_of(std::move(record), filter);
       if (!item) continue;
       page.items.push_back(*std::move(item));

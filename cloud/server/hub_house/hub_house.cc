@@ -8,6 +8,17 @@ namespace pavise::server {
 namespace {
 // They wait most of their time for a commit that they share.
 constexpr unsigned kRestThreads = 16;
+constexpr std::int64_t kHourMs = 3'600'000;
+
+std::vector<hub::HubRetention> retention_of_hubs(const hub::store::HubStore& store) {
+  std::vector<hub::HubRetention> out;
+  for (const auto& each : store.index().hubs()) {
+    const hub::store::HubSettings& settings = each->hub.settings;
+    out.push_back({each->hub.name.text(), each->hub.created_ms, settings.retention_hours * kHourMs,
+                   settings.retention_bytes_max});
+  }
+  return out;
+}
 }  // namespace
 
 Result<std::unique_ptr<HubHouse>> HubHouse::open(HubHouseOptions options,
@@ -29,8 +40,13 @@ Status HubHouse::open_data() {
                     hub::store::open_sqlite_hub_store({.path = options_.database_path}, clock_));
   queue_ = std::make_unique<hub::store::StoreQueue>(*store_);
   for (const TenantId& tenant : options_.tenants) PAVISE_TRY(ensure_tenant_hub(*queue_, tenant));
+  retention_ = std::make_unique<hub::Retention>(*log_, clock_,
+                                                [this] { return retention_of_hubs(*store_); });
+  // A failure is no reason not to start; the server's housekeeping meets and reports it again.
+  (void)retention_->apply().has_value();
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
+  events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
   data_ = std::make_unique<hub::StoreData>(
       *queue_, clock_,
       hub::DataListener{.message_waiting =
@@ -42,6 +58,11 @@ Status HubHouse::open_data() {
                             [this](const iothub::HubName& name, hub::ServiceQueue queue) {
                               if (hub::Hub* const hub = running_.load())
                                 hub->service_message_waiting(name, queue);
+                            },
+                        .is_connected =
+                            [this](const iothub::Identity& identity) {
+                              hub::Hub* const hub = running_.load();
+                              return hub != nullptr && hub->connection(identity).has_value();
                             }});
   PAVISE_TRY_ASSIGN(jobs_, hub::jobs::JobRunner::create(job_services()));
   rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
@@ -49,42 +70,43 @@ Status HubHouse::open_data() {
 }
 
 hub::rest::Services HubHouse::rest_services() {
-  return {.queue = *queue_,
-          .gatekeeper = *gatekeeper_,
-          .log = *log_,
-          .clock = clock_,
-          .desired_changed =
-              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
-                desired_changed(identity, version, std::move(body));
-              },
-          .message_waiting =
-              [this](const iothub::Identity& identity) {
-                if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
-              },
-          .service_message_waiting =
-              [this](const iothub::HubName& name, hub::ServiceQueue queue) {
-                if (hub::Hub* const hub = running_.load())
-                  hub->service_message_waiting(name, queue);
-              },
-          .forget =
-              [this](const iothub::Identity& identity) {
-                if (hub::Hub* const hub = running_.load()) hub->forget(identity);
-              },
-          .rights_changed =
-              [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
-          .connected = [this](const iothub::Identity& identity) { return connected(identity); },
-          .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
-            hub::Hub* const hub = running_.load();
-            return hub == nullptr ? 0 : hub->connected_count(name);
+  return {
+      .queue = *queue_,
+      .gatekeeper = *gatekeeper_,
+      .log = *log_,
+      .clock = clock_,
+      .desired_changed =
+          [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+            desired_changed(identity, version, std::move(body));
           },
-          .invoke_method =
-              [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
-                invoke_method(std::move(invocation), done);
-              },
-          .refused = options_.on_refused_call,
-          .jobs_changed = [this] { jobs_->changed(); },
-          .configuration_counts = [this](const iothub::HubName& name,
-                                         std::string_view id) { return board_.counts(name, id); }};
+      .message_waiting =
+          [this](const iothub::Identity& identity) {
+            if (hub::Hub* const hub = running_.load()) hub->message_waiting(identity);
+          },
+      .service_message_waiting =
+          [this](const iothub::HubName& name, hub::ServiceQueue queue) {
+            if (hub::Hub* const hub = running_.load()) hub->service_message_waiting(name, queue);
+          },
+      .forget =
+          [this](const iothub::Identity& identity) {
+            if (hub::Hub* const hub = running_.load()) hub->forget(identity);
+          },
+      .rights_changed =
+          [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
+      .device_active = [this](const iothub::Identity& identity) { data_->note_active(identity); },
+      .connected = [this](const iothub::Identity& identity) { return connected(identity); },
+      .connected_count = [this](const iothub::HubName& name) -> std::uint64_t {
+        hub::Hub* const hub = running_.load();
+        return hub == nullptr ? 0 : hub->connected_count(name);
+      },
+      .invoke_method =
+          [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
+            invoke_method(std::move(invocation), done);
+          },
+      .refused = options_.on_refused_call,
+      .jobs_changed = [this] { jobs_->changed(); },
+      .configuration_counts = [this](const iothub::HubName& name,
+                                     std::string_view id) { return board_.counts(name, id); }};
 }
 
 hub::jobs::JobServices HubHouse::job_services() {
@@ -143,6 +165,7 @@ Status HubHouse::start() {
   options.amqp_port = options_.amqp_port;
   options.https_port = options_.https_port;
   options.http = rest_.get();
+  options.retention = retention_.get();
   options.certificate_chain_pem = options_.certificate_chain_pem;
   options.private_key_pem = std::move(options_.private_key_pem);
   options.on_session = options_.on_session;
@@ -164,6 +187,7 @@ void HubHouse::stop() {
   applier_thread_.reset();
   applier_.reset();
   data_.reset();
+  events_.reset();
   queue_.reset();
   running_ = nullptr;
 }

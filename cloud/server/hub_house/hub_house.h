@@ -11,6 +11,8 @@
 #include "cloud/hub/access/hub_gatekeeper.h"
 #include "cloud/hub/configurations/applier_thread.h"
 #include "cloud/hub/data/store_data.h"
+#include "cloud/hub/device_events/event_pump.h"
+#include "cloud/hub/events/retention.h"
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
@@ -61,6 +63,7 @@ class HubHouse {
   // Precondition: started.
   hub::Hub& hub() { return *hub_; }
   hub::SegmentLog& log() { return *log_; }
+  hub::Retention& retention() { return *retention_; }
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
 
@@ -82,10 +85,12 @@ class HubHouse {
   // has started, and after it has stopped, nobody is told.
   std::unique_ptr<hub::SegmentLog> log_;
   std::unique_ptr<hub::store::HubStore> store_;
+  std::unique_ptr<hub::Retention> retention_;
   std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
   std::atomic<hub::Hub*> running_{nullptr};
   std::unique_ptr<hub::Hub> hub_;
   std::unique_ptr<hub::store::StoreQueue> queue_;
+  std::unique_ptr<hub::EventPump> events_;  // ends after the data, which tells of the last ones
   std::unique_ptr<hub::StoreData> data_;
   std::unique_ptr<hub::jobs::JobRunner> jobs_;
   hub::configurations::Board board_;

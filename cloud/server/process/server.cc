@@ -215,7 +215,7 @@ Status Server::Parts::take_over_twins() {
 
 Status Server::Parts::start_hub() {
   PAVISE_TRY(hub_house_->start());
-  telemetry_ = std::make_unique<LogTelemetry>(hub_house_->log());
+  telemetry_ = std::make_unique<LogTelemetry>(hub_house_->log(), &hub_house_->retention());
   twins_ = std::make_unique<HubTwins>(
       hub_house_->queue(),
       HubCalls{.desired_changed =
@@ -378,7 +378,7 @@ void Server::Parts::keep_house_once() {
           registry_->forget_expired_certificates(clock_.now_s() - kCertificatesKeptS);
       !forgotten)
     report("registry.not_tidied", forgotten.error());
-  if (const Status kept = hub_house_->log().apply_retention(); !kept)
+  if (const Status kept = hub_house_->retention().apply(); !kept)
     report("telemetry.not_tidied", kept.error());
   const UnixSeconds end = identity_.made + security::signer::kServerValidityS;
   if (end - clock_.now_s() < kWarnBeforeS)

@@ -1,9 +1,11 @@
 #include "cloud/server/routes/hub_views.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <utility>
 
+#include "cloud/hub/store/errors.h"
 #include "cloud/server/log/log.h"
 #include "cloud/server/routes/views.h"
 
@@ -50,6 +52,29 @@ Status take_flag(JsonObject& body, std::string_view name, bool& out) {
   return {};
 }
 
+constexpr std::array<hub::store::EventSource, 3> kEventSources = {
+    hub::store::EventSource::twin_changes, hub::store::EventSource::device_lifecycle,
+    hub::store::EventSource::connection_state};
+
+json::array event_sources_view(hub::store::EventSources sources) {
+  json::array out;
+  for (const auto source : kEventSources)
+    if ((sources & static_cast<hub::store::EventSources>(source)) != 0)
+      out.emplace_back(hub::store::event_source_name(source));
+  return out;
+}
+
+Result<hub::store::EventSources> event_sources(const std::vector<std::string>& names) {
+  unsigned out = 0;
+  for (const std::string& name : names) {
+    const auto* const found =
+        std::ranges::find(kEventSources, name, &hub::store::event_source_name);
+    if (found == kEventSources.end()) return Error(hub::store::kBadSettings, "event_sources");
+    out |= static_cast<unsigned>(*found);
+  }
+  return static_cast<hub::store::EventSources>(out);
+}
+
 std::string_view system_name(std::string_view name) {
   for (const auto& [given, shown] : kSystemNames)
     if (name == given) return shown;
@@ -77,6 +102,7 @@ json::object hub_settings_view(const hub::store::HubSettings& settings) {
           {"disable_device_sas", settings.disable_device_sas},
           {"disable_module_sas", settings.disable_module_sas},
           {"fault_injection", settings.fault_injection},
+          {"event_sources", event_sources_view(settings.event_sources)},
           {"host_aliases", std::move(aliases)}};
 }
 
@@ -147,6 +173,10 @@ Result<hub::store::HubSettings> hub_settings(JsonObject body, hub::store::HubSet
   PAVISE_TRY(take_flag(body, "disable_device_sas", base.disable_device_sas));
   PAVISE_TRY(take_flag(body, "disable_module_sas", base.disable_module_sas));
   PAVISE_TRY(take_flag(body, "fault_injection", base.fault_injection));
+  if (body.has("event_sources")) {
+    PAVISE_TRY_ASSIGN(const auto names, body.texts("event_sources", kEventSources.size(), 64));
+    PAVISE_TRY_ASSIGN(base.event_sources, event_sources(names));
+  }
   PAVISE_TRY_ASSIGN(auto feedback, body.optional_object("feedback"));
   if (feedback) {
     auto& to = base.feedback;

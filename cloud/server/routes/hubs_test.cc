@@ -66,9 +66,13 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
   const Said listed = house_.call("GET", "/hubs", house_.admin);
   EXPECT_EQ(listed.json.at("hubs").as_array().size(), 1U);
 
-  const Said changed = patch(R"({"message_ttl_s":120,"disable_device_sas":true})");
+  EXPECT_TRUE(made.json.at("settings").at("event_sources").as_array().empty());
+  const Said changed = patch(R"({"message_ttl_s":120,"disable_device_sas":true,)"
+                             R"("event_sources":["deviceLifecycleEvents","twinChangeEvents"]})");
   ASSERT_EQ(changed.status, 200) << changed.raw.body;
   EXPECT_EQ(changed.json.at("settings").at("message_ttl_s"), 120);
+  EXPECT_EQ(changed.json.at("settings").at("event_sources"),
+            (boost::json::array{"twinChangeEvents", "deviceLifecycleEvents"}));
   EXPECT_EQ(changed.json.at("settings").at("disable_device_sas"), true);
   EXPECT_EQ(changed.json.at("settings").at("partition_count"), 8) << "what is not named stays";
   EXPECT_EQ(house_.ended_hubs, std::vector<std::string>{"plant-1"});
@@ -132,6 +136,8 @@ TEST_F(Hubs, SettingsAreChecked) {
       {R"({"disable_device_sas":1})", "PV-JSN-003"},
       {R"({"feedback":[]})", "PV-JSN-003"},
       {R"({"retention_hours":0})", "PV-HST-012"},
+      {R"({"event_sources":["Telemetry"]})", "PV-HST-012"},
+      {R"({"event_sources":["a","b","c","d"]})", "PV-JSN-003"},
       {R"({"partition_count":8})", "PV-HST-012"},
       {R"({"host_aliases":["UPPER"]})", "PV-HST-012"},
       {R"({"message_ttl_s":-1})", "PV-JSN-003"}};

@@ -17,6 +17,7 @@ NODE = "PAVISE_NODE"
 HOST = "127.0.0.1"  # a client splits it at the first dot, as it does a name
 HUB = "plant-1"
 NODE_MIN = 20
+EVENT_SOURCES = ["twinChangeEvents", "deviceLifecycleEvents", "deviceConnectionStateEvents"]
 
 
 def node():
@@ -70,7 +71,8 @@ class AzureNode(unittest.TestCase):
             house.keep_token()
             api = Api(house)
             api.call("POST", "/tenants", {"id": "acme"})
-            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme", "settings": {"host_aliases": [HOST]}})
+            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme",
+                                       "settings": {"host_aliases": [HOST], "event_sources": EVENT_SOURCES}})
             policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
             owner = policies["iothubowner"]["primary_key"]
             environment = {

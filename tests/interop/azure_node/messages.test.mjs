@@ -103,7 +103,8 @@ describe('telemetry through the Event Hubs client', () => {
       assert.equal(properties.partitionIds.length, 4);
       const subscription = consumer.subscribe({
         processEvents: async (events) => {
-          for (const event of events) seen.set(event.systemProperties?.['iothub-connection-device-id'], event);
+          const sentByDevices = events.filter((event) => event.systemProperties?.['iothub-message-source'] === 'Telemetry');
+          for (const event of sentByDevices) seen.set(event.systemProperties?.['iothub-connection-device-id'], event);
         },
         processError: async (error) => { throw error; },
       }, { startPosition: earliestEventPosition });

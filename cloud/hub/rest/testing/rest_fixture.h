@@ -95,6 +95,7 @@ class RestTest : public ::testing::Test {
             [this](const RightsChanged& change) {
               barred_.push_back(change.device + (change.module_id ? "/" + *change.module_id : ""));
             },
+        .device_active = [this](const iothub::Identity& id) { active_.push_back(id.client_id()); },
         .connected = [this](const iothub::Identity& id) { return id.device() == connected_; },
         .connected_count = [](const iothub::HubName&) { return 3; },
         .invoke_method =
@@ -162,7 +163,7 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<RestApi> api_;
-  std::vector<std::string> told_, forgotten_, barred_, refused_, strangers_;
+  std::vector<std::string> told_, forgotten_, barred_, refused_, strangers_, active_;
   std::vector<MethodInvocation> invoked_;
   int jobs_changed_ = 0;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};

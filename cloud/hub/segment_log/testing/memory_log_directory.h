@@ -22,6 +22,7 @@ struct DiskFaults {
   bool remove_fails = false;
   // Called while a file is truncated, synced or removed: what happens while the disk hangs.
   std::function<void()> meanwhile = {};
+  std::size_t removes_left = SIZE_MAX;  // then kLogIoFailed
 };
 
 // The state of the disk; survives the directory objects that show it. Thread-safe.
@@ -155,7 +156,9 @@ class MemoryLogDirectory final : public LogDirectory {
   Status remove(const std::string& name) override {
     disk_->hang();
     const std::lock_guard lock(disk_->mutex);
-    if (disk_->faults.remove_fails) return Error(kLogIoFailed, "injected");
+    if (disk_->faults.remove_fails || disk_->faults.removes_left == 0)
+      return Error(kLogIoFailed, "injected");
+    --disk_->faults.removes_left;
     if (disk_->files.erase(name) == 0) return Error(kLogIoFailed, "no file " + name);
     return {};
   }

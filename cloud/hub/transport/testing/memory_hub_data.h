@@ -18,6 +18,10 @@ class MemoryHubData final : public HubData {
     const std::lock_guard lock(mutex_);
     ensured_.push_back(identity);
   }
+  void note_active(const iothub::Identity& identity) override { note(identity, " active"); }
+  void note_connection(const iothub::Identity& identity, bool connected) override {
+    note(identity, connected ? " came" : " went");
+  }
   void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override {
     std::unique_lock lock(mutex_);
     if (full_) {
@@ -123,12 +127,21 @@ class MemoryHubData final : public HubData {
     const std::lock_guard lock(mutex_);
     return queues_[identity].size();
   }
+  // "dev came", "dev active", "dev went", in their order.
+  std::vector<std::string> noted() {
+    const std::lock_guard lock(mutex_);
+    return noted_;
+  }
   std::vector<iothub::Identity> ensured() {
     const std::lock_guard lock(mutex_);
     return ensured_;
   }
 
  private:
+  void note(const iothub::Identity& identity, std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    noted_.push_back(identity.client_id() + std::string(what));
+  }
   struct Queued {
     DeviceMessage message;
     LockOwner owner;
@@ -140,6 +153,7 @@ class MemoryHubData final : public HubData {
   std::map<iothub::Identity, twin::Twin> twins_;
   std::map<iothub::Identity, std::deque<Queued>> queues_;
   std::vector<iothub::Identity> ensured_;
+  std::vector<std::string> noted_;
 };
 
 }  // namespace pavise::hub::testing
