@@ -151,6 +151,7 @@ class JobEngineTest : public ::testing::Test {
   }
   std::vector<std::string> called() const {
     std::vector<std::string> out;
+    out.reserve(calls_.size());
     for (const Call& call : calls_) out.push_back(call.invocation.identity.device());
     return out;
   }
