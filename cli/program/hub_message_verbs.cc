@@ -115,7 +115,8 @@ Exit monitor(Session& session, const MonitorArguments& a) {
     for (const json::value& item : list->as_array()) {
       session.print(session.json() ? json::serialize(item) + "\n"
                                    : view::hub_event(item, session.colour()));
-      if (left > 0 && --left == 0) return Exit::ok;
+      if (left == 1) return Exit::ok;
+      if (left > 0) --left;
     }
     from = json::serialize(*next);
     if (steady_ms() >= end_ms) return Exit::ok;

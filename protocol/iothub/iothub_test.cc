@@ -287,6 +287,7 @@ TEST(Topics, MessagesToDevicesAndModules) {
   EXPECT_EQ(message_topic(identity_root("d"), bag.encode()),
             "devices/d/messages/devicebound/%24.mid=m%201"
             "&%24.to=%2Fdevices%2Fd%2Fmessages%2Fdevicebound&iothub-ack=full");
+  EXPECT_EQ(identity_root("a+b#", "+"), "devices/a%2Bb%23/modules/%2B/") << "no wildcards";
   EXPECT_EQ(message_topic(identity_root("d", "m"), ""),
             "devices/d/modules/m/messages/devicebound/");
   EXPECT_EQ(input_topic(identity_root("d", "m"), "in 1", "a=b"),

@@ -151,6 +151,7 @@ class JobEngineTest : public ::testing::Test {
   }
   std::vector<std::string> called() const {
     std::vector<std::string> out;
+    out.reserve(calls_.size());
     for (const Call& call : calls_) out.push_back(call.invocation.identity.device());
     return out;
   }
@@ -208,8 +209,10 @@ TEST_F(JobEngineTest, WhatFailsSaysWhy) {
   add({"away", "gone", "odd", "slow"});
   schedule_method("j");
   engine_->step();  // who is concerned
-  ASSERT_TRUE(queue_->call(
-      [](HubTransaction& transaction) { return transaction.delete_identity(device("gone"), {}); }));
+  ASSERT_TRUE(queue_->call([](HubTransaction& transaction) -> Status {
+    PAVISE_TRY(transaction.delete_identity(device("gone"), {}));
+    return {};
+  }));
   settle();
   ASSERT_THAT(called(), ElementsAre("away", "odd", "slow"));
   answer(0, Error(kDeviceNotListening));

@@ -101,6 +101,47 @@ TEST_F(DownstreamTest, AtQoS0AMessageIsCompleteWhenSent) {
             (std::vector<testing::RecordingPort::Settled>{{"lock-1", Settlement::complete}}));
 }
 
+TEST_F(DownstreamTest, PropertiesLongerThanATopicCostTheMessageOnly) {
+  subscribe(messages_);
+  const auto offer_with = [&](std::size_t size, std::string lock) {
+    const Token token = port_.asked_messages.back();
+    hear(MessageOffered{token, std::optional(DeviceMessage{std::move(lock), 1, 0, 0,
+                                                           std::string(size, 'a'), Bytes{}})});
+  };
+  const std::size_t room = 65'535 - iothub::message_topic(iothub::identity_root(kId), "").size();
+  offer_with(room + 1, "long");
+  EXPECT_EQ(sent(), Lines{});
+  EXPECT_EQ(port_.settled,
+            (std::vector<testing::RecordingPort::Settled>{{"long", Settlement::reject}}));
+  offer_with(room, "fits");
+  EXPECT_EQ(sent().size(), 1U);
+  EXPECT_EQ(port_.settled.size(), 1U);
+  EXPECT_EQ(closed_code(), "open");
+}
+
+TEST_F(DownstreamTest, MessagesWaitWhileTheClientDoesNotRead) {
+  subscribe(messages_);
+  session_->set_output_blocked(true, out_);
+  offer(port_.asked_messages[0], "lock-1");
+  EXPECT_EQ(port_.asked_messages.size(), 1U) << "the next one has to wait";
+  session_->set_output_blocked(false, out_);
+  EXPECT_EQ(port_.asked_messages.size(), 2U);
+}
+
+TEST_F(DownstreamTest, AStoreThatWasTooBusyIsAskedAgain) {
+  subscribe(messages_);
+  constexpr ErrorInfo kBusy{"PV-TST-001", Retry::later, "busy", "wait"};
+  hear(MessageOffered{port_.asked_messages[0], Error(kBusy)});
+  EXPECT_EQ(port_.asked_messages.size(), 1U);
+  EXPECT_EQ(session_->deadline_ms(), now_.steady_ms + kAskAgainMs);
+  pass(kAskAgainMs);
+  ASSERT_EQ(port_.asked_messages.size(), 2U);
+  constexpr ErrorInfo kGone{"PV-TST-002", Retry::never, "gone", "none"};
+  hear(MessageOffered{port_.asked_messages[1], Error(kGone)});
+  pass(kAskAgainMs);
+  EXPECT_EQ(port_.asked_messages.size(), 2U);
+}
+
 TEST_F(DownstreamTest, AsksOneAtATimeAndAgainWhenOneWaits) {
   subscribe(messages_);
   offer_nothing(port_.asked_messages[0]);

@@ -20,6 +20,14 @@ class FakeGatekeeper final : public Gatekeeper {
   Result<Principal> authenticate(const Claim& claim, const TlsPeer& peer) override {
     const std::lock_guard lock(mutex_);
     ++asked_;
+    // SASL says no host; the real one takes the TLS server name.
+    if (!claim.device && !policy_token_.empty() && claim.sas_token == policy_token_)
+      return Principal{.hub = test_hub(),
+                       .tenant = *TenantId::parse("acme"),
+                       .identity = std::nullopt,
+                       .policy = "service",
+                       .rights = static_cast<Rights>(Right::service_connect),
+                       .expires_ms = INT64_MAX};
     if (claim.host != "hub.test") return kWrongHost;
     if (!claim.device) return kClientIdMismatch;
     const auto& known = claim.sas_token.empty() ? by_certificate_ : by_token_;
@@ -48,6 +56,19 @@ class FakeGatekeeper final : public Gatekeeper {
   void allow_token(const std::string& token, std::string_view device, UnixMillis expires_ms) {
     const std::lock_guard lock(mutex_);
     by_token_.insert_or_assign(token, principal(device, AuthMethod::sas, expires_ms));
+  }
+  void allow_policy(std::string_view token) {
+    const std::lock_guard lock(mutex_);
+    policy_token_ = token;
+  }
+  // As when a hub's keys are replaced: all that it let in has to prove itself anew.
+  void change_hub(const iothub::HubName& hub) {
+    std::function<void(const RightsChanged&)> changed;
+    {
+      const std::lock_guard lock(mutex_);
+      changed = changed_;
+    }
+    if (changed) changed({.device = {}, .hub = hub, .reason = Error(kDeviceBarred)});
   }
   void revoke(const std::string& device) {
     std::function<void(const RightsChanged&)> changed;
@@ -78,6 +99,7 @@ class FakeGatekeeper final : public Gatekeeper {
 
   mutable std::mutex mutex_;
   int asked_ = 0;
+  std::string policy_token_;
   std::map<std::string, Principal> by_certificate_;
   std::map<std::string, Principal> by_token_;
   std::function<void(const RightsChanged&)> changed_;

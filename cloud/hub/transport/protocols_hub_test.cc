@@ -1,0 +1,113 @@
+// What connections of different protocols do beside each other, and answers that are larger than a
+// socket takes at once: real TLS over loopback.
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <poll.h>
+
+#include "cloud/hub/transport/testing/hub_fixture.h"
+#include "protocol/amqp/engine/testing/client.h"
+#include "protocol/iothub/topics.h"
+
+namespace pavise::hub {
+namespace {
+
+using testing::ClientContext;
+using testing::TestClient;
+
+constexpr std::string_view kToken = "policy-token";
+constexpr int kPatienceMs = 20'000;
+
+// Answers each call with as many bytes.
+class BigAnswers final : public HttpServing {
+ public:
+  static constexpr std::size_t kSize = 24UL * 1024 * 1024;
+  void serve(HttpRequest, std::function<void(HttpResponse)> done) override {
+    done({.headers = {}, .body = std::string(kSize, 'x'), .content_type = "text/plain"});
+  }
+};
+
+class ProtocolsHubTest : public testing::HubFixture {
+ protected:
+  void begin() {
+    start([this](HubOptions& options) {
+      options.threads = 1;  // all connections beside each other on one worker
+      options.amqp_port = 0;
+      options.https_port = 0;
+      options.http = &answers_;
+    });
+  }
+  // What comes next; empty: the connection ended, or nothing came in time.
+  static Bytes read_some(const TestClient& client, int timeout_ms = kPatienceMs) {
+    pollfd waiting{.fd = client.fd(), .events = POLLIN, .revents = 0};
+    if (SSL_pending(client.ssl()) == 0 && ::poll(&waiting, 1, timeout_ms) <= 0) return {};
+    Bytes out(64UL * 1024);
+    const int n = SSL_read(client.ssl(), out.data(), static_cast<int>(out.size()));
+    ERR_clear_error();
+    out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return out;
+  }
+
+  BigAnswers answers_;
+  ClientContext stranger_{server_ca_.certificate_pem(), nullptr};
+};
+
+TEST_F(ProtocolsHubTest, HeartbeatsOfOneClientReachNoOther) {
+  begin();
+  const Device device = make_device('a');
+  TestClient beside(device.context, hub_->port());
+  ASSERT_EQ(beside.connect(device.id.text()), mqtt::ConnectCode::accepted);
+  TestClient amqp(stranger_, hub_->amqp_port());
+  ASSERT_TRUE(amqp.tls_ok());
+  amqp::testing::Client client;
+  client.header(amqp::ProtocolId::amqp);
+  client.open("hub.test", 1'000);
+  ASSERT_TRUE(amqp.send_raw(client.take()));
+  // An empty frame of AMQP 1.0, 2.4.5.
+  const Bytes heartbeat = *from_hex("0000000802000000");
+  Bytes received;
+  for (int beats = 0; beats < 3;) {
+    const Bytes more = read_some(amqp, 50);
+    beats += static_cast<int>(more == heartbeat);
+    append(received, more);
+    ASSERT_TRUE(beside.send(mqtt::PingReq{}));
+    const auto answer = beside.receive();
+    ASSERT_TRUE(answer && std::holds_alternative<mqtt::PingResp>(*answer));
+    // The hub gives a stranger half a minute at most; that is far more than three beats take.
+    ASSERT_FALSE(hub_->metrics().open_connections < 2) << to_hex(received);
+  }
+}
+
+TEST_F(ProtocolsHubTest, AServiceStaysNoLongerThanItsPolicy) {
+  begin();
+  gatekeeper_.allow_policy(kToken);
+  TestClient service(stranger_, hub_->amqp_port());
+  amqp::testing::Client client;
+  client.header(amqp::ProtocolId::sasl);
+  const std::string response = std::string("\0owner@sas.root.plant-1\0", 24) + std::string(kToken);
+  client.sasl_init("PLAIN", as_bytes(response));
+  ASSERT_TRUE(service.send_raw(client.take()));
+  ASSERT_FALSE(read_some(service).empty());
+  const std::int64_t give_up_ms = clock_.steady_ms() + kPatienceMs;
+  while (hub_->metrics().sessions == 0 && clock_.steady_ms() < give_up_ms)
+    (void)read_some(service, 10);
+  ASSERT_EQ(hub_->metrics().sessions, 1U);
+  gatekeeper_.change_hub(*iothub::HubName::parse("plant-2"));
+  gatekeeper_.change_hub(testing::test_hub());
+  EXPECT_TRUE(closed_with(kDeviceBarred));
+}
+
+TEST_F(ProtocolsHubTest, AnAnswerLargerThanTheSocketTakesArrivesWhole) {
+  begin();
+  TestClient client(stranger_, hub_->https_port());
+  ASSERT_TRUE(client.send_raw(
+      as_bytes("GET /devices HTTP/1.1\r\nhost: hub.test\r\nauthorization: x\r\n\r\n")));
+  std::size_t size = 0;
+  while (size < BigAnswers::kSize) {
+    const Bytes more = read_some(client);
+    ASSERT_FALSE(more.empty()) << "after " << size;
+    size += more.size();
+  }
+}
+
+}  // namespace
+}  // namespace pavise::hub
