@@ -33,6 +33,7 @@ class FailingStore final : public store::HubStore {
   }
   Status read(const Reading& reading) override { return real_->read(reading); }
   const store::IdentityIndex& index() const override { return real_->index(); }
+  void watch(Watcher watcher) override { real_->watch(std::move(watcher)); }
   std::atomic<bool> failing{false};
   std::atomic<std::size_t> operations{0};
 

@@ -55,6 +55,7 @@ class RestPoolTest : public ::testing::Test {
                  .service_message_waiting = [](const iothub::HubName&, ServiceQueue) {},
                  .forget = [](const iothub::Identity&) {},
                  .rights_changed = [](const RightsChanged&) {},
+                 .device_active = [](const iothub::Identity&) {},
                  .connected = [](const iothub::Identity&) { return false; },
                  .connected_count = [](const iothub::HubName&) { return 0; },
                  .invoke_method = [](const MethodInvocation&,
