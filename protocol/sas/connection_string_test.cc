@@ -19,8 +19,8 @@ TEST(ConnectionString, KindsThatTheToolsPrint) {
       with_key("HostName=h.example.net;DeviceId=dev;") + ";GatewayHostName=edge-1",
       with_key("Endpoint=sb://h.example.net/;SharedAccessKeyName=service;") + ";EntityPath=hub",
       "HostName=h.example.net;DeviceId=dev;x509=true",
-      "HostName=h;DeviceId=dev;SharedAccessSignature=SharedAccessSignature sr=h&sig="
-      "alNGuPsnrQKdfi2HGJbZWXXvDHSy3OllsL5RhIhVIFc%3d&se=1",
+      std::string("HostName=h;DeviceId=dev;SharedAccessSignature=SharedAccessSignature sr=h&sig=") +
+          "alNGuPsnrQKdfi2HGJbZWXXvDHSy3OllsL5RhIhVIFc%3d&se=1",
   };
   for (const std::string& text : rows) {
     const auto parsed = ConnectionString::parse(text);

@@ -1,9 +1,12 @@
 #include "protocol/twin/twin.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "common/base/bytes.h"
 #include "common/base/time_text.h"
+#include "protocol/twin/exact_json.h"
 
 namespace pavise::twin {
 namespace {
@@ -19,14 +22,29 @@ constexpr std::size_t kStoreDepthMax = 2 * kDepthMax + 4;
 constexpr std::size_t kNumberSize = 8;
 constexpr std::size_t kBooleanSize = 4;
 
+// A number beyond the range of double is read as infinite, for which JSON has no text.
+bool is_finite(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::object:
+      return std::ranges::all_of(value.get_object(),
+                                 [](const auto& member) { return is_finite(member.value()); });
+    case json::kind::array:
+      return std::ranges::all_of(value.get_array(), is_finite);
+    case json::kind::double_:
+      return std::isfinite(value.get_double());
+    default:
+      return true;
+  }
+}
+
+// kTooDeep, kBadJson, kNotAnObject, kNumberTooLarge.
 Result<json::object> parse_object(std::string_view text, std::size_t depth_max) {
-  json::parse_options options;
-  options.max_depth = depth_max;
   boost::system::error_code failed;
-  json::value value = json::parse(text, failed, {}, options);
+  json::value value = parse_exactly(text, depth_max, failed);
   if (failed == json::error::too_deep) return kTooDeep;
   if (failed) return Error(kBadJson, failed.message());
   if (!value.is_object()) return kNotAnObject;
+  if (!is_finite(value)) return kNumberTooLarge;
   return std::move(value.as_object());
 }
 
@@ -106,42 +124,10 @@ bool fits(const json::object& object, std::size_t size_max, std::size_t text_max
   return size_of(object) <= size_max && json::serialize(object).size() <= text_max;
 }
 
-// The library reads some long decimals one unit in the last place off what it writes. A stored twin
-// is read and written again and again, so a number must settle before it is stored: it becomes one
-// that survives being written and read.
-Status settle(json::value& value) {
-  constexpr int kAttempts = 16;
-  switch (value.kind()) {
-    case json::kind::object:
-      for (auto& member : value.get_object()) PAVISE_TRY(settle(member.value()));
-      return {};
-    case json::kind::array:
-      for (auto& item : value.get_array()) PAVISE_TRY(settle(item));
-      return {};
-    case json::kind::double_:
-      for (int i = 0; i < kAttempts; ++i) {
-        boost::system::error_code failed;
-        json::value again = json::parse(json::serialize(value), failed);
-        if (failed) break;
-        if (again == value) return {};
-        value = std::move(again);
-      }
-      return Error(kBadJson, "a number cannot be represented");
-    default:
-      return {};
-  }
-}
-
-Status check_patch(json::object& patch) {
-  PAVISE_TRY(check_object(patch, 1));
-  for (auto& member : patch) PAVISE_TRY(settle(member.value()));
-  return {};
-}
-
 Result<json::object> parse_patch(std::string_view text) {
   if (text.size() > kPatchTextMax) return kPatchTooLarge;
   PAVISE_TRY_ASSIGN(json::object patch, parse_object(text, kDepthMax + 1));
-  PAVISE_TRY(check_patch(patch));
+  PAVISE_TRY(check_object(patch, 1));
   return patch;
 }
 
@@ -368,13 +354,13 @@ Result<Change> Twin::change(std::string_view body_json, ChangeKind kind, UnixMil
 
   json::object next_tags = kind == ChangeKind::merge ? state_->tags : json::object();
   if (tags != nullptr) {
-    PAVISE_TRY(check_patch(*tags));
+    PAVISE_TRY(check_object(*tags, 1));
     merge_into(next_tags, *tags);
     if (!fits(next_tags, kTagsSizeMax, kTagsTextMax)) return kTagsTooLarge;
   }
   Change out{tags != nullptr, desired != nullptr};
   if (desired != nullptr) {
-    PAVISE_TRY(check_patch(*desired));
+    PAVISE_TRY(check_object(*desired, 1));
     PAVISE_TRY(state_->desired.write(*desired, kind, now_ms));
     out.desired_notification = notification(std::move(*desired), state_->desired.version);
   }

@@ -79,6 +79,8 @@ TEST(Twin, RefusalsChangeNothing) {
       {R"({"a\u007f":1})", &kBadKey},
       {R"({"a\u0085":1})", &kBadKey},
       {R"({"a":18446744073709551615})", &kNumberTooLarge},
+      {R"({"a":1e400})", &kNumberTooLarge},
+      {R"({"a":[{"b":-1e400}]})", &kNumberTooLarge},
   };
   for (const auto& [patch, error] : rows) {
     Twin twin;
@@ -167,6 +169,19 @@ std::string hollow(const std::string& key, std::size_t size) {
   std::string out = "{\"" + key + "\":[";
   for (std::size_t i = 0; out.size() + 16 < size; ++i) out.append(items[i % 4]).append(",");
   return out + quoted(size - out.size() - 4) + "]}";
+}
+
+TEST(Twin, NumbersStayWhatTheyAre) {
+  for (const std::string number :
+       {"1.7976931348623157E308", "2.2250738585072014E-308", "5E-324", "-2.2222222222222224E49",
+        "9.007199254740992E15", "1.2345678901234566E-7", "3.141592653589793E0"}) {
+    Twin twin;
+    ASSERT_TRUE(twin.merge(Section::reported, R"({"a":)" + number + "}", 1)) << number;
+    for (int round = 0; round < 20; ++round) twin = *Twin::from_store(twin.store_text());
+    EXPECT_NE(twin.service_section_json(Section::reported).find("\"a\":" + number),
+              std::string::npos)
+        << twin.service_section_json(Section::reported);
+  }
 }
 
 TEST(Twin, SectionTextLimit) {

@@ -1,0 +1,16 @@
+// JSON text as a value whose numbers are the doubles nearest to what was written (IEEE 754). What
+// Boost.JSON 1.81's own parser makes of long numbers is a little off, and more so each time it is
+// stored and read again.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string_view>
+
+namespace pavise::twin {
+
+// One JSON document (RFC 8259) and nothing behind it, at most `depth_max` deep. On error the value
+// is null and `failed` says why.
+boost::json::value parse_exactly(std::string_view text, std::size_t depth_max,
+                                 boost::system::error_code& failed);
+
+}  // namespace pavise::twin
