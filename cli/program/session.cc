@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/view/text.h"
+#include "common/base/ascii.h"
 
 namespace pavise::cli {
 namespace {
@@ -19,13 +20,6 @@ constexpr std::size_t kIdPrefixMin = 4;
 bool is_hex(std::string_view text) {
   return std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-std::string lowered(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
 }
 
 // The greatest id before every id that begins with `prefix`; empty when there is none.
@@ -268,7 +262,7 @@ Exit Session::show(View view, const json::value& answer) {
 }
 
 std::optional<std::string> Session::device_id(const std::string& given) {
-  std::string prefix = lowered(given);
+  std::string prefix = ascii_lowered(given);
   if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
     fail(Error(kBadArgument, "a device id has 4 to 64 hexadecimal characters"));
     return std::nullopt;
@@ -285,7 +279,7 @@ std::optional<std::string> Session::device_id(const std::string& given) {
 
 std::optional<std::string> Session::listed_id(const std::string& given, const std::string& target,
                                               std::string_view list, std::string_view key) {
-  std::string prefix = lowered(given);
+  std::string prefix = ascii_lowered(given);
   if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
     fail(Error(kBadArgument, "an id has 4 to 64 hexadecimal characters"));
     return std::nullopt;

@@ -89,6 +89,7 @@ TEST_P(BatcherInParallel, EveryItemIsInOneBatchAndNoMoreLeadThanAllowed) {
     --leading;
   });
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t)
     threads.emplace_back([&, t] {
       for (int i = 1; i <= kRounds; ++i) {

@@ -3,18 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/ascii.h"
+
 namespace pavise::net {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), lower);
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -147,7 +139,8 @@ Status HttpResponseParser::on_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || !is_http_token(line.substr(0, colon)))
     return Error(kBadResponse, "malformed header line");
-  HttpHeader header{lowered(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))};
+  HttpHeader header{ascii_lowered(line.substr(0, colon)),
+                    std::string(trimmed(line.substr(colon + 1)))};
   if (!is_http_field_text(header.value)) return Error(kBadResponse, "control byte in a header");
   if (response_.headers.size() >= limits_.header_count_max)
     return Error(kResponseTooLarge, "number of headers");
@@ -164,11 +157,11 @@ Status HttpResponseParser::on_framing_header(const HttpHeader& header) {
     has_length_ = true;
   } else if (header.name == "transfer-encoding") {
     if (has_length_ || chunked_) return Error(kBadResponse, "two headers state the body's size");
-    if (lowered(header.value) != "chunked")
+    if (ascii_lowered(header.value) != "chunked")
       return Error(kBadResponse, "transfer coding other than chunked");
     chunked_ = true;
   } else if (header.name == "connection") {
-    if (lowered(header.value).find("close") != std::string::npos) keep_alive_ = false;
+    if (ascii_lowered(header.value).find("close") != std::string::npos) keep_alive_ = false;
   }
   return {};
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
+
 namespace pavise::iothub {
 namespace {
 
@@ -25,7 +27,7 @@ std::optional<HubName> HubName::parse(std::string_view text) {
   folded.reserve(text.size());
   for (const char c : text) {
     if (!is_letter_or_digit(c) && c != '-') return std::nullopt;
-    folded.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    folded.push_back(ascii_lower(c));
   }
   return HubName(std::move(folded));
 }

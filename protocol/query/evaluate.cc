@@ -7,10 +7,6 @@
 namespace pavise::query {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool is_undefined(const Value& value) {
   return std::holds_alternative<Undefined>(value);
 }
@@ -135,10 +131,6 @@ Value literal(const Literal& literal) {
 }
 
 }  // namespace
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 bool is_true(const Value& value) {
   const auto* boolean = std::get_if<bool>(&value);

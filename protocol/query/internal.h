@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/ascii.h"
 #include "protocol/query/query.h"
 
 namespace pavise::query {
@@ -159,8 +160,6 @@ Arity arity_of(Function function);
 bool is_true(const Value& value);
 std::optional<std::string_view> text_of(const Value& value);
 std::optional<double> number_of(const Value& value);
-
-bool equal_folded(std::string_view a, std::string_view b);
 
 class DocumentScope final : public Scope {
  public:

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "common/base/ascii.h"
 #include "protocol/iothub/identity.h"
 #include "protocol/twin/twin.h"
 
@@ -61,11 +62,6 @@ void settle(json::value& value) {
     const json::value stored = json::parse(twin.section_json(twin::Section::desired), failed);
     if (!failed) value = stored.at("v");
   }
-}
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 void skip_space(std::string_view& text) {

@@ -9,6 +9,7 @@
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/close_reasons.h"
+#include "common/base/ascii.h"
 
 namespace pavise::hub::rest {
 
@@ -136,8 +137,7 @@ Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
   const auto identity = iothub::Identity::make(call.hub(), device, module_id);
   if (!identity) return Error(kBadBody, "id");
   PAVISE_TRY_ASSIGN(std::string mode, text_member(body, "importMode"));
-  for (char& c : mode)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  mode = ascii_lowered(mode);
   if (mode.empty()) mode = "createorupdate";
   PAVISE_TRY_ASSIGN(auto fields, identity_fields(body));
   PAVISE_TRY_ASSIGN(std::string etag, text_member(body, "eTag"));

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/time_text.h"
 #include "protocol/query/query.h"
 
@@ -83,11 +84,6 @@ json::value stored(const std::string& text) {
 }
 
 }  // namespace
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view job_type_text(JobType type) {
   return text_of(kTypes, type);

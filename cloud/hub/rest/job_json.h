@@ -15,9 +15,6 @@ std::string_view job_status_text(store::JobStatus status);
 std::optional<store::JobType> job_type_of(std::string_view text);
 std::optional<store::JobStatus> job_status_of(std::string_view text);
 
-// As texts of clients are compared: without case.
-bool equal_folded(std::string_view a, std::string_view b);
-
 boost::json::object job_json(const store::JobRecord& record);
 // A row of devices.jobs.
 boost::json::object device_job_json(const store::DeviceJobRecord& part, store::JobType type);

@@ -6,6 +6,7 @@
 #include "cloud/hub/rest/job_json.h"
 #include "cloud/hub/rest/method_json.h"
 #include "cloud/hub/rest/routes.h"
+#include "common/base/ascii.h"
 #include "common/base/time_text.h"
 
 namespace pavise::hub::rest {

@@ -4,6 +4,7 @@
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/routes.h"
+#include "common/base/ascii.h"
 #include "common/crypto/crypto.h"
 #include "protocol/iothub/percent.h"
 
@@ -54,10 +55,6 @@ Result<std::map<std::string, std::string, std::less<>>> query_of(std::string_vie
 // write serviceBound and servicebound.
 std::optional<std::vector<std::string>> match(std::string_view pattern,
                                               const std::vector<std::string>& segments) {
-  const auto same = [](char a, char b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(a) == lower(b);
-  };
   std::vector<std::string> names;
   std::size_t at = 0;
   pattern.remove_prefix(1);
@@ -67,7 +64,7 @@ std::optional<std::vector<std::string>> match(std::string_view pattern,
     if (at == segments.size()) return std::nullopt;
     if (part == "{}") {
       names.push_back(segments[at]);
-    } else if (!std::ranges::equal(part, segments[at], same)) {
+    } else if (!equal_folded(part, segments[at])) {
       return std::nullopt;
     }
     ++at;

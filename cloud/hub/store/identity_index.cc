@@ -8,6 +8,8 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "common/base/ascii.h"
+
 namespace pavise::hub::store {
 namespace {
 
@@ -94,13 +96,6 @@ struct Key {
     return record.hub == hub && record.device() == device && record.module_id() == module_id;
   }
 };
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 }  // namespace
 
@@ -197,7 +192,7 @@ std::shared_ptr<const HubAuth> IdentityIndex::hub(const iothub::HubName& name) c
 }
 
 std::shared_ptr<const HubAuth> IdentityIndex::hub_by_host(std::string_view host) const {
-  const std::string name = lower(host.substr(0, host.find(':')));
+  const std::string name = ascii_lowered(host.substr(0, host.find(':')));
   const std::shared_lock lock(hubs_->mutex);
   const auto alias = hubs_->by_alias.find(name);
   const auto found = hubs_->by_name.find(

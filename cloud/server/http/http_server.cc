@@ -28,6 +28,7 @@
 #include <unordered_map>
 
 #include "cloud/server/http/error_body.h"
+#include "common/base/ascii.h"
 
 namespace pavise::server::http {
 namespace {
@@ -123,10 +124,7 @@ Request to_request(wire::request<wire::string_body> wired, const std::string& pe
   request.path = target.substr(0, mark);
   if (mark != std::string::npos) request.query = target.substr(mark + 1);
   for (const auto& field : wired) {
-    Header header{std::string(field.name_string()), std::string(field.value())};
-    for (char& c : header.name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    request.headers.push_back(std::move(header));
+    request.headers.push_back({ascii_lowered(field.name_string()), std::string(field.value())});
   }
   request.body = std::move(wired.body());
   request.peer = peer;

@@ -30,7 +30,7 @@ class HubFixture : public ::testing::Test {
     iothub::Identity in_hub;
   };
 
-  void start(std::function<void(HubOptions&)> change = {}) {
+  void start(const std::function<void(HubOptions&)>& change = {}) {
     log_ = *SegmentLog::open(std::make_unique<MemoryLogDirectory>(disk_), {}, clock_);
     const Identity server = server_ca_.issue("hub.test");
     HubOptions options;
