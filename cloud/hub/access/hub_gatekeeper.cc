@@ -166,6 +166,12 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
   return out;
 }
 
+std::optional<iothub::HubName> HubGatekeeper::hub_of(std::string_view host) const {
+  const auto named = index_.hub_by_host(host);
+  if (named == nullptr) return std::nullopt;
+  return named->hub.name;
+}
+
 void HubGatekeeper::subscribe(std::function<void(const RightsChanged&)> changed) {
   const auto listener = std::make_shared<std::function<void(const RightsChanged&)>>(changed);
   {

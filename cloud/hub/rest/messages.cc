@@ -149,7 +149,10 @@ void add_property(iothub::PropertyBag& bag, std::string_view header, std::string
 Result<Response> send_event(Call& call) {
   RecordBatch batch;
   PAVISE_TRY(fill(call, batch));
+  const std::uint64_t count = batch.count();
   PAVISE_TRY(call.services.log.append_and_wait(batch));
+  if (call.services.stored)
+    call.services.stored(call.principal.hub, count, call.request.body.size());
   return no_content();
 }
 

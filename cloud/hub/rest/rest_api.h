@@ -40,6 +40,15 @@ inline constexpr ErrorInfo kBadMethodAnswer{"PV-HRS-008", Retry::never,
                                             "the device answered the method with no JSON",
                                             "Correct the device's program."};
 
+// A call that was answered with an error. Borrowed; the texts come from the network.
+struct Refusal {
+  std::string_view call;  // method and path, at most kLoggedPathMax of it
+  std::string_view tracking_id;
+  const Error& error;
+  const iothub::HubName* hub;  // nullptr: no hub has that host name
+  std::string_view device;     // that the path names, with "/module"; empty: none
+};
+
 // What the calls use; as the hub has it. None of the functions blocks.
 struct Services {
   store::StoreQueue& queue;
@@ -54,8 +63,10 @@ struct Services {
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
-  // Every refusal, with its tracking id, for the log.
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
+  // Every refusal, for the log and the counters.
+  std::function<void(const Refusal&)> refused = {};
+  // Telemetry that is on the disk, for the counters.
+  std::function<void(const iothub::HubName&, std::uint64_t messages, std::uint64_t bytes)> stored =
       {};
 };
 

@@ -41,6 +41,7 @@ class TokenGatekeeper final : public Gatekeeper {
       }
     return kDeviceBarred;
   }
+  std::optional<iothub::HubName> hub_of(std::string_view) const override { return std::nullopt; }
   void subscribe(std::function<void(const RightsChanged&)>) override {}
   std::vector<std::string> hosts;
 };
@@ -95,8 +96,9 @@ class RestTest : public ::testing::Test {
               done(method_result_);
             },
         .refused =
-            [this](std::string_view, std::string_view tracking_id, const Error& error) {
-              refused_.push_back(std::string(tracking_id) + " " + error.message());
+            [this](const Refusal& refusal) {
+              refused_.push_back(std::string(refusal.tracking_id) + " " + refusal.error.message() +
+                                 " of " + std::string(refusal.device));
             }});
   }
   ~RestTest() override {

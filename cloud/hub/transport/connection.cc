@@ -8,13 +8,16 @@
 
 namespace pavise::hub {
 
-Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol spoken,
+Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol listened,
                        Socket accepted, const TlsServer& tls_server,
                        std::int64_t handshake_deadline_ms)
     : self(self_ref),
-      protocol(spoken),
+      protocol(listened),
       socket(std::move(accepted)),
       tls(tls_server),
+      spoken(listened == Protocol::mqtt   ? Spoken::mqtt
+             : listened == Protocol::amqp ? Spoken::amqp
+                                          : Spoken::https),
       host_(host),
       handshake_deadline_ms_(handshake_deadline_ms) {}
 

@@ -9,6 +9,7 @@
 #include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/transport/connection_table.h"
 #include "cloud/hub/transport/hub_options.h"
+#include "cloud/hub/transport/metrics.h"
 #include "cloud/hub/transport/socket.h"
 #include "cloud/hub/transport/tls.h"
 
@@ -136,6 +137,9 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   bool waits_for_events = false;
   bool blocked = false;  // its session knows that the client does not read
   bool claims_partitions = false;
+  Spoken spoken;                     // a WebSocket changes it
+  Spoken counted_as = Spoken::mqtt;  // while established
+  HubCounters* counters = nullptr;   // of its hub, once it has named one that let it in
 
  private:
   ConnectionHost& host_;

@@ -1,4 +1,5 @@
-// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its batches.
+// What sessions ask of their worker: the ConnectionHost side, but for records, which go with its
+// batches.
 #include <algorithm>
 
 #include "cloud/hub/transport/worker.h"
@@ -15,7 +16,14 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   // Asked on every connection, resumed or not: rights may have gone since the last one.
   auto principal = shared_.gatekeeper.authenticate(
       claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
-  if (!principal) counters_.not_admitted.add();
+  if (principal) {
+    if (from.counters == nullptr) from.counters = &hub_counters_.of(principal->hub);
+    return principal;
+  }
+  counters_.not_admitted.add();
+  const auto hub =
+      shared_.gatekeeper.hub_of(claim.host.empty() ? from.tls.server_name() : claim.host);
+  (hub ? hub_counters_.of(*hub) : hub_counters_.of_none()).refused.add(principal.error().info());
   return principal;
 }
 
@@ -49,8 +57,20 @@ std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token
 
 void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                       Token token) {
+  SlowOperation noted;
+  noted.operation =
+      request.kind == TwinRequest::Kind::get ? Operation::twin_get : Operation::twin_update;
   shared_.data.twin(identity, std::move(request),
-                    answer_with<TwinAnswered, TwinReply>(from, token));
+                    [this, identity, noted = std::move(noted), begun_us = metrics::steady_us(),
+                     answer = answer_with<TwinAnswered, TwinReply>(from, token)](
+                        Result<TwinReply> reply) mutable {
+                      noted.device = identity.client_id();
+                      noted.us = metrics::steady_us() - begun_us;
+                      noted.at_ms = shared_.clock.now_ms();
+                      if (!reply) noted.failure = &reply.error().info();
+                      shared_.operations.note(identity.hub(), std::move(noted));
+                      answer(std::move(reply));
+                    });
 }
 
 void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {

@@ -81,7 +81,17 @@ hub::rest::Services HubHouse::rest_services() {
                 if (hub == nullptr) return done(hub::kHubStopped);
                 hub->invoke_method(std::move(invocation), done);
               },
-          .refused = options_.on_refused_call};
+          .refused =
+              [this](const hub::rest::Refusal& refusal) {
+                if (hub::Hub* const hub = running_.load())
+                  hub->count_refused_call(refusal.hub, refusal.error.info());
+                if (options_.on_refused_call) options_.on_refused_call(refusal);
+              },
+          .stored =
+              [this](const iothub::HubName& name, std::uint64_t messages, std::uint64_t bytes) {
+                if (hub::Hub* const hub = running_.load())
+                  hub->count_messages(name, messages, bytes);
+              }};
 }
 
 Status HubHouse::start() {

@@ -31,8 +31,7 @@ struct HubHouseOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const hub::HubEvent&)> on_session = {};
   std::function<void(const hub::HubEvent&)> on_closed = {};
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&)>
-      on_refused_call = {};
+  std::function<void(const hub::rest::Refusal&)> on_refused_call = {};
 };
 
 // All functions are thread-safe.
@@ -56,6 +55,7 @@ class HubHouse {
   hub::SegmentLog& log() { return *log_; }
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
+  const hub::rest::RestPool& rest() const { return *rest_; }
 
  private:
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)

@@ -16,6 +16,7 @@
 #include "cloud/server/hub_access/hub_twins.h"
 #include "cloud/server/hub_access/log_telemetry.h"
 #include "cloud/server/hub_house/hub_house.h"
+#include "cloud/server/metrics/metrics_page.h"
 #include "cloud/server/routes/management_api.h"
 
 namespace pavise::server {
@@ -93,6 +94,7 @@ class Server::Parts {
                                                    unsigned workers, http::Handler handler,
                                                    http::HeadJudge judge_head = {});
   Status hint_at_unseen_token();
+  std::string metrics_text(metrics::Format format);
   void keep_house();
   void keep_house_once();
 
@@ -101,7 +103,9 @@ class Server::Parts {
   const Clock& clock_;
   std::string shown_once_;
 
+  SecurityCounters security_counters_;
   std::unique_ptr<security::signer::Signer> signer_;
+  std::unique_ptr<CountingSigner> counting_signer_;
   ServerIdentity identity_;
   std::unique_ptr<security::Registry> registry_;
   std::unique_ptr<TokenAuthority> tokens_;
@@ -141,7 +145,8 @@ Status Server::Parts::open() {
   PAVISE_TRY_ASSIGN(registry_, security::open_sqlite_registry({.path = path("registry.db")}));
   PAVISE_TRY_ASSIGN(tokens_, TokenAuthority::load(*registry_, clock_));
   PAVISE_TRY_ASSIGN(authority_, security::LiveAuthority::load(*registry_, clock_));
-  issuer_ = std::make_unique<security::Issuer>(*registry_, *signer_, *authority_, clock_);
+  counting_signer_ = std::make_unique<CountingSigner>(*signer_, security_counters_);
+  issuer_ = std::make_unique<security::Issuer>(*registry_, *counting_signer_, *authority_, clock_);
   tenancy_ = std::make_unique<security::Tenancy>(*registry_, *signer_, *authority_, clock_);
   PAVISE_TRY_ASSIGN(releases_, security::ReleaseBook::load(*registry_, clock_));
   return open_hub();
@@ -166,13 +171,14 @@ Status Server::Parts::open_hub() {
   options.on_closed = [this](const hub::HubEvent& event) {
     log_hub_event(log_, "hub.closed", event);
   };
-  options.on_refused_call = [this](std::string_view call, std::string_view tracking_id,
-                                   const Error& error) {
+  options.on_refused_call = [this](const hub::rest::Refusal& refusal) {
     log_.write(Level::info, "hub.refused",
-               {{"call", std::string(call)},
-                {"tracking_id", std::string(tracking_id)},
-                {"code", std::string(error.code())},
-                {"reason", error.message()}});
+               {{"device", std::string(refusal.device)},
+                {"hub", refusal.hub != nullptr ? refusal.hub->text() : ""},
+                {"call", std::string(refusal.call)},
+                {"tracking_id", std::string(refusal.tracking_id)},
+                {"code", std::string(refusal.error.code())},
+                {"reason", refusal.error.message()}});
   };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
@@ -239,7 +245,7 @@ Status Server::Parts::start_listeners() {
       *registry_, *issuer_, *releases_, *authority_, clock_,
       security::AttestationServiceOptions{.hub_host = options_.host_name,
                                           .hub_port = hub_house_->hub().port()});
-  device_api_ = std::make_unique<DeviceApi>(*attestation_, log_);
+  device_api_ = std::make_unique<DeviceApi>(*attestation_, log_, security_counters_);
   PAVISE_TRY_ASSIGN(device_listener_, listen(options_.device_port, http::kDeviceBodyBytesMax,
                                              kDeviceWorkers, [this](const http::Request& request) {
                                                return device_api_->handle(request);
@@ -247,16 +253,17 @@ Status Server::Parts::start_listeners() {
   services_ = std::make_unique<Services>(Services{
       *registry_, *tenancy_, *issuer_, *releases_, *tokens_, *telemetry_, *twins_, *presence_,
       clock_, [this] { return ports(); }, [this] { return storage(); }, clock_.now_s(),
-      HubAdministration{.queue = hub_house_->queue(),
-                        .host_name = options_.host_name,
-                        .rights_changed =
-                            [this](const hub::RightsChanged& change) {
-                              hub_house_->gatekeeper().rights_changed(change);
-                            },
-                        .connected_count =
-                            [this](const iothub::HubName& hub) {
-                              return hub_house_->hub().connected_count(hub);
-                            }}});
+      HubAdministration{
+          .queue = hub_house_->queue(),
+          .host_name = options_.host_name,
+          .rights_changed =
+              [this](const hub::RightsChanged& change) {
+                hub_house_->gatekeeper().rights_changed(change);
+              },
+          .connected_count =
+              [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
+          .activity = [this] { return hub_house_->hub().activity(); }},
+      [this](metrics::Format format) { return metrics_text(format); }});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
@@ -290,6 +297,14 @@ Storage Server::Parts::storage() const {
   const std::lock_guard lock(refused_mutex_);
   out.telemetry_refused = telemetry_refused_;
   return out;
+}
+
+std::string Server::Parts::metrics_text(metrics::Format format) {
+  return metrics_page({.house = *hub_house_,
+                       .security = security_counters_,
+                       .started = services_->started,
+                       .free_bytes = storage().free_bytes},
+                      format);
 }
 
 // From the commit thread. Devices only learn that a message was not stored; the cause stands here,

@@ -13,6 +13,7 @@ constexpr auto kJson = BodyKind::json;
 const std::vector<Route>& rows() {
   static const std::vector<Route> table = {
     {"GET", "/status", Role::reader, filtered, kNone, {}, get_status},
+    {"GET", "/metrics", Role::metrics, service, kNone, {}, get_metrics},
 
     {"GET", "/tenants", Role::reader, filtered, kNone, {}, list_tenants},
     {"POST", "/tenants", Role::administrator, service, kJson, {}, create_tenant},

@@ -35,6 +35,10 @@ class FakeGatekeeper final : public Gatekeeper {
       return kClientIdMismatch;
     return principal;
   }
+  std::optional<iothub::HubName> hub_of(std::string_view host) const override {
+    if (host != "hub.test") return std::nullopt;
+    return test_hub();
+  }
   void subscribe(std::function<void(const RightsChanged&)> changed) override {
     const std::lock_guard lock(mutex_);
     changed_ = std::move(changed);
