@@ -41,6 +41,13 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&store::kLockLost, HubErrorCode::device_message_lock_lost},
     {&store::kStoreBusy, HubErrorCode::server_busy},
     {&store::kStoreFull, HubErrorCode::service_unavailable},
+    {&iothub::kUnknownFault, HubErrorCode::argument_invalid},
+    {&iothub::kBadFaultTime, HubErrorCode::argument_invalid},
+    {&iothub::kFaultOfOtherProtocol, HubErrorCode::argument_invalid},
+    {&iothub::kFaultEndsLink, HubErrorCode::connection_forcefully_closed_on_fault_injection},
+    {&iothub::kFaultThrottles, HubErrorCode::throttling_exception},
+    {&iothub::kFaultExceedsQuota, HubErrorCode::iot_hub_quota_exceeded},
+    {&iothub::kFaultRefusesRights, HubErrorCode::iot_hub_unauthorized},
     {&amqp::kTruncated, HubErrorCode::deserialization_error},
     {&amqp::kBadConstructor, HubErrorCode::deserialization_error},
     {&amqp::kTooDeep, HubErrorCode::deserialization_error},
@@ -91,11 +98,15 @@ void AmqpSession::on_time(SessionNow now, Bytes& out) {
   now_ = now;
   if (now.steady_ms >= opened_by_ms_) end(opened_ ? kNobodyYet : kConnectTimeout);
   expire();
+  strike_faults();
   finish(out);
 }
 
 void AmqpSession::on_durable(std::uint64_t number_end, Bytes& out) {
   if (closed_) return;
+  if (had_faults_)
+    for (auto& [id, device] : devices_)
+      if (device.fault) device.fault->on_durable(number_end);
   while (!unacked_.empty() && unacked_.front().last < number_end) {
     const Unacked& done = unacked_.front();
     engine_.settle(done.link, done.delivery, amqp::Outcome::accepted);
@@ -185,6 +196,9 @@ void AmqpSession::pump() {
 
 void AmqpSession::set_deadline() {
   deadline_ms_ = std::min(opened_by_ms_, engine_.deadline_ms());
+  if (had_faults_)
+    for (const auto& [id, device] : devices_)
+      if (device.fault) deadline_ms_ = std::min(deadline_ms_, device.fault->deadline_ms());
   if (earliest_expiry_ms_ != INT64_MAX)
     deadline_ms_ = std::min(deadline_ms_, now_.steady_ms + (earliest_expiry_ms_ - now_.wall_ms));
 }

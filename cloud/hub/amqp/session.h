@@ -16,6 +16,7 @@
 #include "cloud/hub/amqp/credentials.h"
 #include "cloud/hub/amqp/selector.h"
 #include "cloud/hub/ports/protocol_session.h"
+#include "cloud/hub/session/active_fault.h"
 #include "protocol/amqp/engine/engine.h"
 #include "protocol/iothub/hub_error.h"
 
@@ -81,6 +82,7 @@ class AmqpSession final : public ProtocolSession {
     std::size_t twin_requests = 0;
     std::size_t link_count = 0;
     std::deque<std::uint64_t> calls = {};
+    std::unique_ptr<ActiveFault> fault = {};  // that it asked for
   };
   struct Reader {
     StartAt start;
@@ -171,6 +173,13 @@ class AmqpSession final : public ProtocolSession {
   void channels_changed(Device& device, Channels before);
   void take_telemetry(Link& link, amqp::MessageReceived& event);
   Result<Unacked> store(Device& device, amqp::MessageReceived& event);
+  // faults.cc
+  Result<std::optional<iothub::Fault>> take_fault(const Device& device,
+                                                  std::string_view property_bag) const;
+  void strike_faults();
+  void strike(Device& device);
+  std::vector<amqp::LinkId> links_struck(const Device& device, iothub::FaultKind kind) const;
+  // device_links.cc
   void take_twin_request(Link& link, amqp::Message& request);
   void answer_twin(Device& device, const amqp::Value& correlation, int status,
                    std::optional<std::uint64_t> version, std::string_view body);
@@ -229,6 +238,7 @@ class AmqpSession final : public ProtocolSession {
   bool opened_ = false;
   bool established_ = false;
   bool blocked_ = false;
+  bool had_faults_ = false;  // else nobody needs to look for them
 };
 
 }  // namespace pavise::hub

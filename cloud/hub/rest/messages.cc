@@ -7,6 +7,7 @@
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/auth_method.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/iothub/hub_error.h"
 #include "protocol/iothub/property_bag.h"
 
@@ -80,6 +81,14 @@ Status add_batch_entry(const Call& call, RecordBatch& batch, const json::value& 
   return add_event(call, batch, bag, payload);
 }
 
+// Without a connection of its own a call can only be refused, and only itself.
+Status refuse_as_asked(const iothub::PropertyBag& bag) {
+  PAVISE_TRY_ASSIGN(const auto fault, iothub::parse_fault(bag));
+  if (!fault) return {};
+  const ErrorInfo* refused = iothub::refusal_of(fault->kind);
+  return refused != nullptr ? Error(*refused) : Error(iothub::kFaultOfOtherProtocol);
+}
+
 Status fill(const Call& call, RecordBatch& batch) {
   const Request& request = call.request;
   if (request.body.size() > kEventSizeMax) return kMessageBodyTooLarge;
@@ -95,6 +104,7 @@ Status fill(const Call& call, RecordBatch& batch) {
   }
   iothub::PropertyBag bag;
   for (const auto& [name, value] : request.headers) add_property(bag, name, value);
+  if (call.principal.may_ask_for_faults) PAVISE_TRY(refuse_as_asked(bag));
   return add_event(call, batch, bag, as_bytes(request.body));
 }
 

@@ -26,7 +26,11 @@ class TokenGatekeeper final : public Gatekeeper {
  public:
   Result<Principal> authenticate(const Claim& claim, const TlsPeer&) override {
     hosts.emplace_back(claim.host);
-    Principal out{.hub = kHub, .tenant = kTenant, .identity = {}, .expires_ms = INT64_MAX};
+    Principal out{.hub = kHub,
+                  .tenant = kTenant,
+                  .identity = {},
+                  .expires_ms = INT64_MAX,
+                  .may_ask_for_faults = faults};
     if (claim.device) {
       out.identity = iothub::Identity::make(kHub, *claim.device, claim.module_id);
       if (!out.identity || claim.sas_token != out.identity->client_id()) return kDeviceBarred;
@@ -44,6 +48,7 @@ class TokenGatekeeper final : public Gatekeeper {
   std::optional<iothub::HubName> hub_of(std::string_view) const override { return std::nullopt; }
   void subscribe(std::function<void(const RightsChanged&)>) override {}
   std::vector<std::string> hosts;
+  bool faults = false;
 };
 
 struct Answer {
@@ -393,6 +398,23 @@ TEST_F(RestTest, TelemetryIsDurableWhenAnswered) {
   EXPECT_EQ((*records)[0].properties, "site=a%20b&%24.mid=m1");
   EXPECT_EQ((*records)[0].hub, "plant-1");
   EXPECT_EQ(call("POST", "/devices/other/messages/events", "x", {}, "dev").status, 401);
+}
+
+TEST_F(RestTest, AHubThatIsSetToItRefusesACallThatAsksForThat) {
+  make_device("dev");
+  const auto post = [&](const std::string& type) {
+    const Headers headers{{"iothub-app-aziothub_faultoperationtype", type}};
+    const Answer answer = call("POST", "/devices/dev/messages/events", "x", headers, "dev");
+    return std::to_string(answer.status) + " " + (answer.status == 204 ? "" : answer.error());
+  };
+  EXPECT_EQ(post("InvokeThrottling"), "204 ");
+  gatekeeper_.faults = true;
+  EXPECT_EQ(post("InvokeThrottling"), "429 ThrottlingException");
+  EXPECT_EQ(post("InvokeMaxMessageQuota"), "403 IotHubQuotaExceeded");
+  EXPECT_EQ(post("InvokeAuthError"), "401 IotHubUnauthorized");
+  EXPECT_EQ(post("KillTcp"), "400 ArgumentInvalid");
+  EXPECT_EQ(post("NoSuchThing"), "400 ArgumentInvalid");
+  EXPECT_NE(refused_.back().find("KillAmqp"), std::string::npos) << "in words, in the log";
 }
 
 TEST_F(RestTest, TelemetryBatch) {

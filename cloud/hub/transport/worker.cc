@@ -10,6 +10,7 @@
 #include "cloud/hub/amqp/session.h"
 #include "cloud/hub/http/http_session.h"
 #include "cloud/hub/session/session.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/websocket/handshake.h"
 
 namespace pavise::hub {
@@ -311,12 +312,14 @@ void Worker::deliver(Connection& connection) {
       end(connection, Error(kPeerClosed, connection.tls.failure()));
     plain_out_.clear();
   }
-  if (connection.ended) connection.tls.close_notify(cipher_out_);
+  const bool cut = connection.ended && connection.ended->is(iothub::kFaultCutsTcp);
+  if (connection.ended && !cut) connection.tls.close_notify(cipher_out_);
   if (!cipher_out_.empty()) {
     counters_.sent_bytes.add(cipher_out_.size());
     if (!connection.send(cipher_out_)) end(connection, kReaderTooSlow);
     cipher_out_.clear();
   }
+  if (cut) reset_on_close(connection.socket);
   note_blocked(connection);
   watch(connection);
 }

@@ -33,7 +33,8 @@ class FakeHub : public DevicePort, public ServicePort {
                   .tenant = *TenantId::parse("acme"),
                   .identity = std::nullopt,
                   .generation_id = "7",
-                  .expires_ms = expires_ms};
+                  .expires_ms = expires_ms,
+                  .may_ask_for_faults = allow_faults};
     const std::string id = std::string(claim.device.value_or("")) +
                            (claim.module_id.empty() ? "" : "/" + std::string(claim.module_id));
     if (claim.sas_token.starts_with("policy:")) {
@@ -135,6 +136,7 @@ class FakeHub : public DevicePort, public ServicePort {
   std::set<std::string, std::less<>> certificates;
   std::optional<Error> refuse_append;
   bool allow_claims = true;
+  bool allow_faults = false;
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;

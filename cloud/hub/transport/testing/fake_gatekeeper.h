@@ -53,6 +53,11 @@ class FakeGatekeeper final : public Gatekeeper {
     const std::lock_guard lock(mutex_);
     by_token_.insert_or_assign(token, principal(device, AuthMethod::sas, expires_ms));
   }
+  // Of whom it allows from now on.
+  void allow_faults() {
+    const std::lock_guard lock(mutex_);
+    faults_ = true;
+  }
   void revoke(const std::string& device) {
     std::function<void(const RightsChanged&)> changed;
     {
@@ -70,18 +75,20 @@ class FakeGatekeeper final : public Gatekeeper {
   }
 
  private:
-  static Principal principal(std::string_view device, AuthMethod method, UnixMillis expires_ms) {
+  Principal principal(std::string_view device, AuthMethod method, UnixMillis expires_ms) const {
     return {.hub = test_hub(),
             .tenant = *TenantId::parse("acme"),
             .identity = iothub::Identity::make(test_hub(), device),
             .rights = static_cast<Rights>(Right::device_connect),
             .method = method,
             .generation_id = "1",
-            .expires_ms = expires_ms};
+            .expires_ms = expires_ms,
+            .may_ask_for_faults = faults_};
   }
 
   mutable std::mutex mutex_;
   int asked_ = 0;
+  bool faults_ = false;
   std::map<std::string, Principal> by_certificate_;
   std::map<std::string, Principal> by_token_;
   std::function<void(const RightsChanged&)> changed_;
