@@ -321,6 +321,7 @@ void add_hub_verbs(CLI::App& program, Action& run) {
   }
   add_c2d_verbs(*hub, run);
   add_monitor_verb(*hub, run);
+  add_top_verb(*hub, run);
   add_hub_certificate_verbs(*hub, run);
 }
 
