@@ -31,11 +31,11 @@ void AmqpSession::strike(Device& device) {
   const std::unique_ptr<ActiveFault> fault = std::move(device.fault);
   const FaultKind kind = fault->fault().kind;
   if (kind == FaultKind::kill_tcp) return end({iothub::kFaultCutsTcp, fault->detail()}, false);
-  if (kind == FaultKind::kill_amqp_connection)
-    return end({iothub::kFaultEndsConnection, fault->detail()});
-  if (kind == FaultKind::shut_down_amqp) {
-    engine_.close(std::nullopt);
-    return end({iothub::kFaultEndsConnection, fault->detail()}, false);
+  if (kind == FaultKind::kill_amqp_connection || kind == FaultKind::shut_down_amqp) {
+    const Error why(iothub::kFaultEndsConnection, fault->detail());
+    // With amqp:connection:forced node's client would give up what it is sending.
+    engine_.close(kind == FaultKind::shut_down_amqp ? std::nullopt : std::optional(condition(why)));
+    return end(why, false);
   }
   const Error why(iothub::kFaultEndsLink, fault->detail());
   if (kind == FaultKind::kill_amqp_session) {

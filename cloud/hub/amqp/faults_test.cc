@@ -55,7 +55,7 @@ TEST_F(AmqpFaults, EndTheConnection) {
   ask("KillAmqpConnection");
   EXPECT_EQ(closed(), "PV-FLT-005");
   ASSERT_TRUE(client_.closed());
-  EXPECT_EQ(client_.closed()->condition, "amqp:connection:forced");
+  EXPECT_EQ(client_.closed()->condition, "amqp:link:detach-forced");
 }
 
 TEST_F(AmqpFaults, EndTheConnectionInOrder) {
