@@ -91,8 +91,10 @@ void AmqpSession::attach_device(Link link) {
                       !link.address.module_id.empty();
   if (!slot && !inputs) return refuse(link.id, kWrongDirection);
   auto principal = credentials_.device(link.address.device, link.address.module_id);
-  if (!principal) return refuse(link.id, principal.error());
-  if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
+  const std::string named =
+      link.address.device + (link.address.module_id.empty() ? "" : "/" + link.address.module_id);
+  if (!principal) return refuse(link.id, principal.error(), named);
+  if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded, named);
   established_ = true;
   opened_by_ms_ = INT64_MAX;
   const iothub::Identity identity = *principal->identity;
@@ -146,7 +148,7 @@ void AmqpSession::take_telemetry(Link& link, amqp::MessageReceived& event) {
     // A log that refuses ends the session, as it does over MQTT: nothing may be lost in between.
     const bool by_hook = why.code().starts_with("PV-FLT");
     if (why.retry() != Retry::never && !by_hook) return end(std::move(stored).error());
-    const amqp::Condition told = condition(why);
+    const amqp::Condition told = condition(why, link.device->principal.identity->client_id());
     engine_.settle(event.link, event.delivery, amqp::Outcome::rejected, &told);
     return engine_.grant(event.link, 1);
   }

@@ -40,7 +40,8 @@ void AmqpSession::strike(Device& device) {
   const Error why(iothub::kFaultEndsLink, fault->detail());
   if (kind == FaultKind::kill_amqp_session) {
     if (device.links[kTelemetry] != 0)
-      engine_.end_session(device.links[kTelemetry], condition(why));
+      engine_.end_session(device.links[kTelemetry],
+                          condition(why, device.principal.identity->client_id()));
     return;
   }
   // The last link takes the device with it.

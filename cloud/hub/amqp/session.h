@@ -148,7 +148,7 @@ class AmqpSession final : public ProtocolSession {
   void attach_cbs(Link link);
   void put_token(Link& link, amqp::Message& request);
   void accept(Link link, unsigned credit);
-  void refuse(amqp::LinkId link, const Error& why);
+  void refuse(amqp::LinkId link, const Error& why, std::string_view device = {});
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
   void expire();
@@ -159,7 +159,8 @@ class AmqpSession final : public ProtocolSession {
   void send(Link& link, const amqp::Message& message);
   bool can_send(const Link& link);
   bool send_now(Link& link, ByteView encoded, ByteView tag, bool settled);
-  amqp::Condition condition(const Error& why);
+  // Also tells the log, with the tracking id; `device` as far as it is known.
+  amqp::Condition condition(const Error& why, std::string_view device = {});
   std::string tracking_id();
   Link* find(amqp::LinkId id);
   Link* find_answers(Address::Kind kind, std::string_view reply_to);

@@ -30,6 +30,10 @@ void Connection::attach(const Principal& principal, Channels channels) {
 void Connection::detach(const iothub::Identity& identity, Channels channels) {
   host_.detach(*this, identity, channels);
 }
+void Connection::note_refusal(std::string_view device, std::string_view tracking_id,
+                              const Error& why) {
+  host_.note_refusal(*this, device, tracking_id, why);
+}
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);
 }

@@ -179,7 +179,7 @@ void Worker::adopt(Socket socket, Protocol protocol) {
   connections_[slot] =
       std::make_unique<Connection>(*this, self, protocol, std::move(socket), shared_.tls, deadline);
   Connection& connection = *connections_[slot];
-  if (shared_.options.on_session || shared_.options.on_closed)
+  if (shared_.options.on_session || shared_.options.on_closed || shared_.options.on_refused)
     connection.peer = peer_address(connection.socket.get());
   shared_.open_connections.fetch_add(1, std::memory_order_relaxed);
   ++handshaking_;
@@ -379,16 +379,27 @@ void Worker::count_end(const Connection& connection) {
   if (connection.established) counters.ended[static_cast<std::size_t>(connection.counted_as)].add();
 }
 
+HubEvent Worker::event_of(const Connection& connection) const {
+  HubEvent event{.hub = connection.named_hub,
+                 .peer_address = connection.peer,
+                 .connection_id = std::to_string(lock_owner(connection)),
+                 .protocol = connection.spoken};
+  if (!connection.attached.empty()) {
+    const Connection::Attached& first = connection.attached.front();
+    event.device = first.identity.client_id();
+    event.hub = first.identity.hub().text();
+    event.tenant = &first.tenant;
+  } else {
+    event.device = connection.claimed_device;
+  }
+  return event;
+}
+
 void Worker::report(const std::function<void(const HubEvent&)>& listener,
                     const Connection& connection, const Error* reason) const {
   if (!listener) return;
-  HubEvent event;
-  event.peer_address = connection.peer;
+  HubEvent event = event_of(connection);
   event.reason = reason;
-  if (!connection.attached.empty()) {
-    event.identity = &connection.attached.front().identity;
-    event.tenant = &connection.attached.front().tenant;
-  }
   listener(event);
 }
 

@@ -78,6 +78,8 @@ class Worker final : public ConnectionHost {
   Result<Principal> authenticate(Connection& from, const Claim& claim) override;
   void attach(Connection& from, const Principal& principal, Channels channels) override;
   void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
+  void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                    const Error& why) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
   void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                 Token token) override;
@@ -154,6 +156,7 @@ class Worker final : public ConnectionHost {
   Connection* find(ConnectionRef connection);
   LockOwner lock_owner(const Connection& connection) const;
   void count_end(const Connection& connection);
+  HubEvent event_of(const Connection& connection) const;
   void report(const std::function<void(const HubEvent&)>& listener, const Connection& connection,
               const Error* reason) const;
 

@@ -18,13 +18,30 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
       claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
   if (principal) {
     if (from.counters == nullptr) from.counters = &hub_counters_.of(principal->hub);
+    from.claimed_device.clear();
+    if (!principal->identity) from.named_hub = principal->hub.text();
     return principal;
   }
   counters_.not_admitted.add();
   const auto hub =
       shared_.gatekeeper.hub_of(claim.host.empty() ? from.tls.server_name() : claim.host);
   (hub ? hub_counters_.of(*hub) : hub_counters_.of_none()).refused.add(principal.error().info());
+  if (from.peer.empty()) return principal;  // nobody listens
+  if (hub) from.named_hub = hub->text();
+  from.claimed_device = claim.device.value_or("").substr(0, kClaimedSizeMax);
+  if (!claim.module_id.empty())
+    from.claimed_device.append("/").append(claim.module_id.substr(0, kClaimedSizeMax));
   return principal;
+}
+
+void Worker::note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                          const Error& why) {
+  if (!shared_.options.on_refused) return;
+  HubEvent event = event_of(from);
+  if (!device.empty()) event.device = device.substr(0, kClaimedSizeMax);
+  event.tracking_id = tracking_id;
+  event.reason = &why;
+  shared_.options.on_refused(event);
 }
 
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {

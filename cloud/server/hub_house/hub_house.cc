@@ -105,6 +105,7 @@ Status HubHouse::start() {
   options.private_key_pem = std::move(options_.private_key_pem);
   options.on_session = options_.on_session;
   options.on_closed = options_.on_closed;
+  options.on_refused = options_.on_refused;
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
   return {};

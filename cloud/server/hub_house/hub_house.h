@@ -31,6 +31,7 @@ struct HubHouseOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const hub::HubEvent&)> on_session = {};
   std::function<void(const hub::HubEvent&)> on_closed = {};
+  std::function<void(const hub::HubEvent&)> on_refused = {};
   std::function<void(const hub::rest::Refusal&)> on_refused_call = {};
 };
 

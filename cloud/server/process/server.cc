@@ -45,10 +45,13 @@ class HubPresence final : public Presence {
 
 void log_hub_event(Log& log, std::string_view name, const hub::HubEvent& event) {
   log.write(Level::info, name,
-            {{"device", event.identity != nullptr ? event.identity->client_id() : ""},
-             {"hub", event.identity != nullptr ? event.identity->hub().text() : ""},
+            {{"device", event.device},
+             {"hub", std::string(event.hub)},
              {"tenant", event.tenant != nullptr ? event.tenant->text() : ""},
-             {"peer", event.peer_address},
+             {"connection", event.connection_id},
+             {"protocol", std::string(to_string(event.protocol))},
+             {"peer", std::string(event.peer_address)},
+             {"tracking_id", std::string(event.tracking_id)},
              {"code", event.reason != nullptr ? std::string(event.reason->code()) : ""},
              {"reason", event.reason != nullptr ? event.reason->message() : ""}});
 }
@@ -171,10 +174,14 @@ Status Server::Parts::open_hub() {
   options.on_closed = [this](const hub::HubEvent& event) {
     log_hub_event(log_, "hub.closed", event);
   };
+  options.on_refused = [this](const hub::HubEvent& event) {
+    log_hub_event(log_, "hub.refused", event);
+  };
   options.on_refused_call = [this](const hub::rest::Refusal& refusal) {
     log_.write(Level::info, "hub.refused",
                {{"device", std::string(refusal.device)},
                 {"hub", refusal.hub != nullptr ? refusal.hub->text() : ""},
+                {"protocol", "https"},
                 {"call", std::string(refusal.call)},
                 {"tracking_id", std::string(refusal.tracking_id)},
                 {"code", std::string(refusal.error.code())},

@@ -199,6 +199,10 @@ TEST_F(Walk, MetricsAreWellFormedAndMoveWithTheTraffic) {
   ASSERT_NE(wrong.connect(std::string(64, '0')), mqtt::ConnectCode::accepted);
   ASSERT_TRUE(wrong.ended());
 
+  EXPECT_THAT(server_.log(),
+              ::testing::HasSubstr(R"("event":"hub.closed","device":")" + std::string(64, '0')))
+      << "who was refused";
+  EXPECT_THAT(server_.log(), ::testing::HasSubstr(R"("protocol":"mqtt")"));
   const ExpositionReader after(read().body);
   const std::string of_hub = "{hub=\"tenant-acme\",protocol=\"mqtt\"}";
   EXPECT_EQ(after.value("pavise_hub_connections" + of_hub), 1);

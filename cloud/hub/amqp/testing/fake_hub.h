@@ -59,6 +59,11 @@ class FakeHub : public DevicePort, public ServicePort {
   void detach(const iothub::Identity& identity, Channels ended) override {
     channels[identity.client_id()] &= static_cast<Channels>(~static_cast<unsigned>(ended));
   }
+  void note_refusal(std::string_view device, std::string_view tracking_id,
+                    const Error& why) override {
+    refusals.push_back(std::string(tracking_id) + " " + std::string(device) + " " +
+                       std::string(why.code()));
+  }
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_append) return *refuse_append;
     records.push_back({std::string(record.device), std::string(record.properties),
@@ -152,6 +157,7 @@ class FakeHub : public DevicePort, public ServicePort {
   std::vector<std::pair<EventQuery, Token>> reads;
   std::vector<std::string> claimed;
   std::vector<Token> released;
+  std::vector<std::string> refusals;
   Token last_reader = 0;
 };
 
