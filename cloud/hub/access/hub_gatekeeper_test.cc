@@ -112,8 +112,8 @@ TEST_F(HubGatekeeperTest, OnlyAHubThatIsSetToItLetsItsDevicesAskForFaults) {
     put_hub({.fault_injection = allowed});
     put(id("dev"), AuthKind::sas, kPrimary);
     const std::string text = token("plant-1.test/devices/dev");
-    const auto by_sas = gatekeeper_.authenticate(
-        {.host = "plant-1.test", .device = "dev", .sas_token = text}, {});
+    const auto by_sas =
+        gatekeeper_.authenticate({.host = "plant-1.test", .device = "dev", .sas_token = text}, {});
     ASSERT_TRUE(by_sas);
     EXPECT_EQ(by_sas->may_ask_for_faults, allowed);
     const auto chain = attested(device_, acme_);
