@@ -12,6 +12,7 @@ namespace pavise::hub {
 namespace {
 constexpr std::int64_t kReopenEveryMs = 1'000;
 constexpr unsigned kEventThreads = 2;
+constexpr std::size_t kMethodNameShownMax = 100;
 }  // namespace
 
 class Hub::Core : public std::enable_shared_from_this<Core> {
@@ -39,6 +40,8 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   void tell_services(const iothub::HubName& hub, ServiceQueue queue);
   ConnectionTable& table() { return table_; }
   HubMetrics metrics() const;
+  std::map<std::string, HubActivity, std::less<>> activity() const;
+  OperationCounters& operations() { return operations_; }
 
  private:
   Status make_workers();
@@ -54,6 +57,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   HubData& data_;
   const Clock& clock_;
   ConnectionTable table_;
+  OperationCounters operations_;
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
   std::uint16_t amqp_port_ = 0;
@@ -111,9 +115,9 @@ Status Hub::Core::make_workers() {
     PAVISE_TRY(listen(Protocol::mqtt, port_, listeners));
     if (options_.amqp_port) PAVISE_TRY(listen(Protocol::amqp, amqp_port_, listeners));
     if (options_.https_port) PAVISE_TRY(listen(Protocol::https, https_port_, listeners));
-    const WorkerShared shared{options_, *tls_,   gatekeeper_, log_,
-                              data_,    clock_,  table_,      methods_,
-                              *events_, claims_, inboxes_,    open_connections_};
+    const WorkerShared shared{options_, *tls_,    gatekeeper_,      log_,     data_,
+                              clock_,   table_,   methods_,         *events_, operations_,
+                              claims_,  inboxes_, open_connections_};
     PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listeners)));
     workers_.push_back(std::move(worker));
   }
@@ -194,7 +198,19 @@ void Hub::Core::tell_services(const iothub::HubName& hub, ServiceQueue queue) {
 }
 
 void Hub::Core::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
-  methods_.invoke(std::move(invocation), std::move(done));
+  SlowOperation noted{.operation = Operation::method,
+                      .device = invocation.identity.client_id(),
+                      .name = invocation.name.substr(0, kMethodNameShownMax)};
+  auto hub = invocation.identity.hub();
+  methods_.invoke(std::move(invocation), [this, hub = std::move(hub), noted = std::move(noted),
+                                          begun_us = metrics::steady_us(), done = std::move(done)](
+                                             Result<MethodReply> reply) mutable {
+    noted.us = metrics::steady_us() - begun_us;
+    noted.at_ms = clock_.now_ms();
+    if (!reply) noted.failure = &reply.error().info();
+    operations_.note(hub, std::move(noted));
+    done(std::move(reply));
+  });
 }
 
 void Hub::Core::wake_keeper() {
@@ -207,7 +223,15 @@ HubMetrics Hub::Core::metrics() const {
   HubMetrics sum;
   for (const auto& worker : workers_) worker->counters().add_to(sum);
   sum.open_connections = open_connections_.load(std::memory_order_relaxed);
+  sum.method_calls_waiting = methods_.waiting();
   return sum;
+}
+
+std::map<std::string, HubActivity, std::less<>> Hub::Core::activity() const {
+  std::map<std::string, HubActivity, std::less<>> sums;
+  for (const auto& worker : workers_) worker->hub_counters().add_to(sums);
+  operations_.add_to(sums, clock_.now_ms());
+  return sums;
 }
 
 // --- Hub ---------------------------------------------------------------------------------------
@@ -290,6 +314,18 @@ std::size_t Hub::connected_count() const {
 
 HubMetrics Hub::metrics() const {
   return core_->metrics();
+}
+
+std::map<std::string, HubActivity, std::less<>> Hub::activity() const {
+  return core_->activity();
+}
+
+void Hub::count_refused_call(const iothub::HubName* hub, const ErrorInfo& why) {
+  core_->operations().note_refused_call(hub, why);
+}
+
+void Hub::count_messages(const iothub::HubName& hub, std::uint64_t count, std::uint64_t bytes) {
+  core_->operations().note_messages(hub, count, bytes);
 }
 
 }  // namespace pavise::hub

@@ -114,6 +114,7 @@ class ApiHouse {
   std::unique_ptr<hub::store::StoreQueue> hub_queue;
   std::vector<std::string> ended_hubs;  // whose connections were told to end
   std::vector<std::string> forgotten_hubs;
+  std::map<std::string, hub::HubActivity, std::less<>> activity;
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
   std::string admin;
