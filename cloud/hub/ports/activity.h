@@ -42,9 +42,10 @@ struct OperationCounts {
 
 struct SlowOperation {
   Operation operation = Operation::method;
-  std::string device;  // with "/module"
-  std::string name;    // of a method
-  std::uint64_t us = 0;
+  std::string device;                  // with "/module"
+  std::string name;                    // of a method
+  std::uint64_t begun_us = 0;          // steady
+  std::uint64_t us = 0;                // that it took
   const ErrorInfo* failure = nullptr;  // nullptr: it succeeded
   UnixMillis at_ms = 0;                // when it ended
 };

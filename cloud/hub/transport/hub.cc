@@ -41,6 +41,7 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   ConnectionTable& table() { return table_; }
   HubMetrics metrics() const;
   std::map<std::string, HubActivity, std::less<>> activity() const;
+  void count_anew(const iothub::HubName& hub);
   OperationCounters& operations() { return operations_; }
 
  private:
@@ -49,7 +50,12 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   void hear_of_rights();
   void keep();
   void wake_keeper();
+  std::map<std::string, HubActivity, std::less<>> counted() const;
 
+  struct CountedAnew {
+    HubActivity before;
+    std::uint64_t since_us;
+  };
   const HubOptions options_;
   const std::unique_ptr<TlsServer> tls_;
   Gatekeeper& gatekeeper_;
@@ -58,6 +64,8 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   const Clock& clock_;
   ConnectionTable table_;
   OperationCounters operations_;
+  mutable std::mutex anew_mutex_;
+  std::map<std::string, CountedAnew, std::less<>> anew_;  // of hubs with earlier ones
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
   std::uint16_t amqp_port_ = 0;
@@ -200,17 +208,18 @@ void Hub::Core::tell_services(const iothub::HubName& hub, ServiceQueue queue) {
 void Hub::Core::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
   SlowOperation noted{.operation = Operation::method,
                       .device = invocation.identity.client_id(),
-                      .name = invocation.name.substr(0, kMethodNameShownMax)};
+                      .name = invocation.name.substr(0, kMethodNameShownMax),
+                      .begun_us = metrics::steady_us()};
   auto hub = invocation.identity.hub();
-  methods_.invoke(std::move(invocation), [this, hub = std::move(hub), noted = std::move(noted),
-                                          begun_us = metrics::steady_us(), done = std::move(done)](
-                                             Result<MethodReply> reply) mutable {
-    noted.us = metrics::steady_us() - begun_us;
-    noted.at_ms = clock_.now_ms();
-    if (!reply) noted.failure = &reply.error().info();
-    operations_.note(hub, std::move(noted));
-    done(std::move(reply));
-  });
+  methods_.invoke(std::move(invocation),
+                  [this, hub = std::move(hub), noted = std::move(noted),
+                   done = std::move(done)](Result<MethodReply> reply) mutable {
+                    noted.us = metrics::steady_us() - noted.begun_us;
+                    noted.at_ms = clock_.now_ms();
+                    if (!reply) noted.failure = &reply.error().info();
+                    operations_.note(hub, std::move(noted));
+                    done(std::move(reply));
+                  });
 }
 
 void Hub::Core::wake_keeper() {
@@ -228,6 +237,25 @@ HubMetrics Hub::Core::metrics() const {
 }
 
 std::map<std::string, HubActivity, std::less<>> Hub::Core::activity() const {
+  auto sums = counted();
+  const std::lock_guard lock(anew_mutex_);
+  for (const auto& [hub, anew] : anew_)
+    if (const auto found = sums.find(hub); found != sums.end())
+      take_off(found->second, anew.before, anew.since_us);
+  return sums;
+}
+
+void Hub::Core::count_anew(const iothub::HubName& hub) {
+  auto sums = counted();
+  const auto found = sums.find(hub.text());
+  if (found == sums.end()) return;
+  found->second.slowest.clear();
+  const std::lock_guard lock(anew_mutex_);
+  anew_.insert_or_assign(hub.text(), CountedAnew{std::move(found->second), metrics::steady_us()});
+}
+
+// By name since the start.
+std::map<std::string, HubActivity, std::less<>> Hub::Core::counted() const {
   std::map<std::string, HubActivity, std::less<>> sums;
   for (const auto& worker : workers_) worker->hub_counters().add_to(sums);
   operations_.add_to(sums, clock_.now_ms());
@@ -318,6 +346,10 @@ HubMetrics Hub::metrics() const {
 
 std::map<std::string, HubActivity, std::less<>> Hub::activity() const {
   return core_->activity();
+}
+
+void Hub::count_anew(const iothub::HubName& hub) {
+  core_->count_anew(hub);
 }
 
 void Hub::count_refused_call(const iothub::HubName* hub, const ErrorInfo& why) {

@@ -17,6 +17,25 @@ void add_codes(const Codes& codes, std::vector<ErrorCount>& sum) {
   });
 }
 
+std::uint64_t beyond(std::uint64_t all, std::uint64_t before) {
+  return all > before ? all - before : 0;
+}
+
+void take_off_codes(std::vector<ErrorCount>& from, const std::vector<ErrorCount>& before) {
+  for (const ErrorCount& each : before) {
+    const auto same =
+        std::ranges::find_if(from, [&](const ErrorCount& all) { return *all.info == *each.info; });
+    if (same != from.end()) same->count = beyond(same->count, each.count);
+  }
+  std::erase_if(from, [](const ErrorCount& each) { return each.count == 0; });
+}
+
+void take_off_histogram(metrics::HistogramCounts& from, const metrics::HistogramCounts& before) {
+  for (std::size_t i = 0; i < std::min(from.counts.size(), before.counts.size()); ++i)
+    from.counts[i] = beyond(from.counts[i], before.counts[i]);
+  from.sum = beyond(from.sum, before.sum);
+}
+
 HubActivity& entry(std::map<std::string, HubActivity, std::less<>>& sums, const std::string& hub) {
   HubActivity& out = sums[hub];
   out.hub = hub;
@@ -24,6 +43,23 @@ HubActivity& entry(std::map<std::string, HubActivity, std::less<>>& sums, const 
 }
 
 }  // namespace
+
+void take_off(HubActivity& from, const HubActivity& before, std::uint64_t since_us) {
+  for (std::size_t i = 0; i < kSpokenCount; ++i)
+    from.connects[i] = beyond(from.connects[i], before.connects[i]);
+  from.messages_in = beyond(from.messages_in, before.messages_in);
+  from.bytes_in = beyond(from.bytes_in, before.bytes_in);
+  from.messages_out = beyond(from.messages_out, before.messages_out);
+  from.bytes_out = beyond(from.bytes_out, before.bytes_out);
+  take_off_codes(from.refused, before.refused);
+  take_off_codes(from.closed, before.closed);
+  take_off_codes(from.calls_refused, before.calls_refused);
+  for (std::size_t i = 0; i < kOperationCount; ++i) {
+    take_off_histogram(from.operations[i].latency, before.operations[i].latency);
+    take_off_codes(from.operations[i].failures, before.operations[i].failures);
+  }
+  std::erase_if(from.slowest, [&](const SlowOperation& each) { return each.begun_us < since_us; });
+}
 
 void HubCounters::add_to(HubActivity& sum) const {
   for (std::size_t i = 0; i < kSpokenCount; ++i) {

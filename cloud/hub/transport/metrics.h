@@ -69,6 +69,9 @@ struct alignas(64) WorkerCounters {
   }
 };
 
+// Takes off what was counted before, and the slowest that began before that. What is now stays.
+void take_off(HubActivity& from, const HubActivity& before, std::uint64_t since_us);
+
 // What one worker counts for one hub.
 struct alignas(64) HubCounters {
   std::array<Counter, kSpokenCount> connects, ended;

@@ -112,5 +112,47 @@ TEST_F(HubActivityTest, CountsMethodsAndTwinRequestsByOutcome) {
   for (const SlowOperation& each : now.slowest) EXPECT_EQ(each.device, device.id.text());
 }
 
+TEST_F(HubActivityTest, AHubHasNothingOfAnEarlierOneOfItsName) {
+  start();
+  const Device device = make_device('a');
+  TestClient client(device.context, hub_->port());
+  ASSERT_EQ(client.connect(device.id.text()), mqtt::ConnectCode::accepted);
+  const auto act = [&](std::uint16_t packet_id) {
+    ASSERT_TRUE(client.send(mqtt::Publish{.topic = device.events,
+                                          .payload = as_bytes("12345"),
+                                          .qos = mqtt::QoS::at_least_once,
+                                          .packet_id = packet_id}));
+    ASSERT_TRUE(client.receive());
+    hub_->invoke_method({.identity = device.in_hub, .name = "reboot", .payload_json = {}},
+                        [](const Result<MethodReply>&) {});
+    const iothub::HubName name = test_hub();
+    hub_->count_refused_call(&name, kClientIdMismatch);
+  };
+  act(1);
+  act(2);
+  const auto method = static_cast<std::size_t>(Operation::method);
+  ASSERT_EQ(hub_->activity().at("plant-1").slowest.size(), 2U);
+
+  hub_->count_anew(test_hub());
+  const HubActivity none = hub_->activity().at("plant-1");
+  EXPECT_EQ(none.connections[0], 1U) << "what is now";
+  EXPECT_EQ(none.connects[0], 0U);
+  EXPECT_EQ(none.messages_in + none.bytes_in, 0U);
+  EXPECT_TRUE(none.slowest.empty()) << "no device's name";
+  EXPECT_TRUE(none.calls_refused.empty());
+  EXPECT_TRUE(none.operations[method].failures.empty());
+  EXPECT_EQ(none.operations[method].latency.sum, 0U);
+
+  act(3);
+  const HubActivity own = hub_->activity().at("plant-1");
+  EXPECT_EQ(own.messages_in, 1U);
+  EXPECT_EQ(own.bytes_in, 5U);
+  ASSERT_EQ(own.slowest.size(), 1U);
+  ASSERT_EQ(own.calls_refused.size(), 1U);
+  EXPECT_EQ(own.calls_refused.front().count, 1U);
+  ASSERT_EQ(own.operations[method].failures.size(), 1U);
+  EXPECT_EQ(own.operations[method].failures.front().count, 1U);
+}
+
 }  // namespace
 }  // namespace pavise::hub

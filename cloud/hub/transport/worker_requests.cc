@@ -116,14 +116,15 @@ void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRe
                       Token token) {
   note_active(from, identity);
   SlowOperation noted;
+  noted.begun_us = metrics::steady_us();
   noted.operation =
       request.kind == TwinRequest::Kind::get ? Operation::twin_get : Operation::twin_update;
   shared_.data.twin(identity, std::move(request),
-                    [this, identity, noted = std::move(noted), begun_us = metrics::steady_us(),
+                    [this, identity, noted = std::move(noted),
                      answer = answer_with<TwinAnswered, TwinReply>(from, token)](
                         Result<TwinReply> reply) mutable {
                       noted.device = identity.client_id();
-                      noted.us = metrics::steady_us() - begun_us;
+                      noted.us = metrics::steady_us() - noted.begun_us;
                       noted.at_ms = shared_.clock.now_ms();
                       if (!reply) noted.failure = &reply.error().info();
                       shared_.operations.note(identity.hub(), std::move(noted));

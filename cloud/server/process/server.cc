@@ -284,6 +284,7 @@ Status Server::Parts::start_listeners() {
               },
           .connected_count =
               [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
+          .made = [this](const iothub::HubName& hub) { hub_house_->hub().count_anew(hub); },
           .forget = [this](const iothub::HubName& hub) { hub_house_->hub().forget(hub); },
           .activity = [this] { return hub_house_->hub().activity(); }},
       [this](metrics::Format format) { return metrics_text(format); }});

@@ -52,6 +52,7 @@ struct HubAdministration {
   // Does not block.
   std::function<void(const hub::RightsChanged&)> rights_changed;
   std::function<std::size_t(const iothub::HubName&)> connected_count;
+  std::function<void(const iothub::HubName&)> made;    // what it does is counted from now on
   std::function<void(const iothub::HubName&)> forget;  // its persistent sessions end
   // Of all hubs that did anything since the start.
   std::function<std::map<std::string, hub::HubActivity, std::less<>>()> activity;

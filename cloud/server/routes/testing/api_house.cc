@@ -114,6 +114,7 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
                 ended_hubs.push_back(change.hub->text());
               },
           .connected_count = [](const iothub::HubName&) { return std::size_t{7}; },
+          .made = [this](const iothub::HubName& name) { made_hubs.push_back(name.text()); },
           .forget = [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); },
           .activity = [this] { return activity; }},
       [](metrics::Format format) { return std::string(metrics::content_type(format)) + "\n"; }});
