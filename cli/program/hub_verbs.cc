@@ -334,6 +334,7 @@ void add_hub_verbs(CLI::App& program, Action& run) {
   add_monitor_verb(*hub, run);
   add_hub_query_verb(*hub, run);
   add_hub_job_verbs(*hub, run);
+  add_top_verb(*hub, run);
   add_hub_certificate_verbs(*hub, run);
   add_configuration_verbs(*hub, run);
 }

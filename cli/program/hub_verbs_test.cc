@@ -480,5 +480,23 @@ TEST_F(HubVerbs, EveryVerbHasHelpWithAnExample) {
   }
 }
 
+TEST_F(HubVerbs, TopShowsOneIntervalAndEnds) {
+  constexpr const char* kActivity =
+      R"({"time":"T","steady_ms":5,"hubs":[{"hub":"plant-1","connections":{"mqtt":3},)"
+      R"("messages_in":7,"errors":[{"code":"PV-HUB-003","count":2,"what":"silence"}]}]})";
+  answers["GET /api/v1/activity"] = {.body = kActivity};
+  answers["GET /api/v1/hubs/plant-1/activity"] = {.body = kActivity};
+  const Outcome all = run({"top", "--once", "--interval", "0.1"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_NE(all.out.find("PV-HUB-003  2      silence"), std::string::npos) << all.out;
+  EXPECT_EQ(all.out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(seen, (Seen{"GET /api/v1/activity", "GET /api/v1/activity"}));
+  const Outcome one = run({"top", "-n", "plant-1", "--once", "--interval", "0.1", "-o", "json"});
+  EXPECT_NE(one.out.find(R"("rates":{)"), std::string::npos) << one.out;
+  EXPECT_EQ(seen.back(), "GET /api/v1/hubs/plant-1/activity");
+  EXPECT_EQ(run({"top", "-n", "nobody", "--once", "--interval", "0.1"}).code, 3);
+  EXPECT_EQ(run({"top", "--interval", "0"}).code, 2);
+}
+
 }  // namespace
 }  // namespace pavise::cli

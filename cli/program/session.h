@@ -43,6 +43,7 @@ struct Streams {
   std::function<void(std::string_view)> out;
   std::function<void(std::string_view)> err;
   bool colour = false;    // on `out`
+  bool in_place = false;  // `out` is a terminal: what is shown again may replace itself
   bool progress = false;  // `err` is a terminal: say so when something takes more than two seconds
 };
 
@@ -95,6 +96,7 @@ class Session {
   void note(std::string_view text) { streams_.err(text); }
   bool json() const { return options_.json; }
   bool colour() const { return streams_.colour; }
+  bool in_place() const { return streams_.in_place; }
   const Options& options() const { return options_; }
   const std::string& last_body() const { return last_body_; }
   Exit exit() const { return exit_; }

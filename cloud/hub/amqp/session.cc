@@ -43,6 +43,14 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&store::kLockLost, HubErrorCode::device_message_lock_lost},
     {&store::kStoreBusy, HubErrorCode::server_busy},
     {&store::kStoreFull, HubErrorCode::service_unavailable},
+    {&iothub::kUnknownFault, HubErrorCode::argument_invalid},
+    {&iothub::kBadFaultTime, HubErrorCode::argument_invalid},
+    {&iothub::kFaultOfOtherProtocol, HubErrorCode::argument_invalid},
+    {&iothub::kFaultEndsConnection, HubErrorCode::connection_forcefully_closed_on_fault_injection},
+    {&iothub::kFaultEndsLink, HubErrorCode::connection_forcefully_closed_on_fault_injection},
+    {&iothub::kFaultThrottles, HubErrorCode::throttling_exception},
+    {&iothub::kFaultExceedsQuota, HubErrorCode::iot_hub_quota_exceeded},
+    {&iothub::kFaultRefusesRights, HubErrorCode::iot_hub_unauthorized},
     {&amqp::kTruncated, HubErrorCode::deserialization_error},
     {&amqp::kBadConstructor, HubErrorCode::deserialization_error},
     {&amqp::kTooDeep, HubErrorCode::deserialization_error},
@@ -57,6 +65,18 @@ constexpr iothub::HubErrorRow kRows[] = {
 bool is_about_credentials(const Error& error) {
   return error.code().starts_with("PV-HAC") || error.code().starts_with("PV-SAS") ||
          error.code().starts_with("PV-AUT");
+}
+
+// "thermo/m1" of "host/devices/thermo/modules/m1", for the log.
+std::string device_in(std::string_view audience) {
+  constexpr std::string_view kDevices = "/devices/";
+  constexpr std::string_view kModules = "/modules/";
+  const std::size_t at = audience.find(kDevices);
+  if (at == std::string_view::npos) return {};
+  std::string out(audience.substr(at + kDevices.size()));
+  if (const std::size_t modules = out.find(kModules); modules != std::string::npos)
+    out.replace(modules, kModules.size(), "/");
+  return out;
 }
 
 amqp::Value symbol(std::string_view text) {
@@ -97,11 +117,15 @@ void AmqpSession::on_time(SessionNow now, Bytes& out) {
     serve_all();
   }
   expire();
+  strike_faults();
   finish(out);
 }
 
 void AmqpSession::on_durable(std::uint64_t number_end, Bytes& out) {
   if (closed_) return;
+  if (had_faults_)
+    for (auto& [id, device] : devices_)
+      if (device.fault) device.fault->on_durable(number_end);
   while (!unacked_.empty() && unacked_.front().last < number_end) {
     const Unacked& done = unacked_.front();
     engine_.settle(done.link, done.delivery, amqp::Outcome::accepted);
@@ -196,6 +220,9 @@ void AmqpSession::pump() {
 
 void AmqpSession::set_deadline() {
   deadline_ms_ = std::min({opened_by_ms_, ask_again_ms_, engine_.deadline_ms()});
+  if (had_faults_)
+    for (const auto& [id, device] : devices_)
+      if (device.fault) deadline_ms_ = std::min(deadline_ms_, device.fault->deadline_ms());
   if (earliest_expiry_ms_ != INT64_MAX)
     deadline_ms_ = std::min(deadline_ms_, now_.steady_ms + (earliest_expiry_ms_ - now_.wall_ms));
 }
@@ -274,13 +301,17 @@ void AmqpSession::accept(Link link, unsigned credit, std::size_t message_size_ma
   links_.emplace(id, std::move(link));
 }
 
-void AmqpSession::refuse(amqp::LinkId link, const Error& why) {
-  engine_.refuse(link, condition(why));
+void AmqpSession::refuse(amqp::LinkId link, const Error& why, std::string_view device) {
+  engine_.refuse(link, condition(why, device));
   if (++refused_ > AmqpLimits::kRefusedMax) end(kTooManyRefused);
 }
 
 void AmqpSession::close_link(amqp::LinkId id, const Error& why) {
-  engine_.close_link(id, condition(why));
+  const Link* link = find(id);
+  const std::string device = link != nullptr && link->device != nullptr
+                                 ? link->device->principal.identity->client_id()
+                                 : std::string();
+  engine_.close_link(id, condition(why, device));
   drop(id);
 }
 
@@ -433,6 +464,8 @@ void AmqpSession::put_token(amqp::Message& request) {
   } else {
     establish();
   }
+  const std::string tracking = outcome ? std::string() : tracking_id();
+  if (!outcome) devices_port_.note_refusal(device_in(text("name")), tracking, outcome.error());
   const std::string reply_to = request.properties.reply_to.value_or("");
   Link* answers = find_answers(Address::Kind::cbs, reply_to);
   if (answers == nullptr) return;
@@ -444,8 +477,7 @@ void AmqpSession::put_token(amqp::Message& request) {
   reply.application_properties = {
       {amqp::Value("status-code"), amqp::Value(std::int32_t{status})},
       {amqp::Value("status-description"),
-       amqp::Value(status == 200 ? std::string(words)
-                                 : words + (" Tracking ID:" + tracking_id()))}};
+       amqp::Value(status == 200 ? std::string(words) : words + (" Tracking ID:" + tracking))}};
   reply.body = amqp::Value();
   send(*answers, reply);
 }
@@ -515,11 +547,12 @@ std::string AmqpSession::tracking_id() {
   return options_.connection_id + "-" + std::to_string(++trackings_);
 }
 
-amqp::Condition AmqpSession::condition(const Error& why) {
+amqp::Condition AmqpSession::condition(const Error& why, std::string_view device) {
   const HubErrorCode code = is_about_credentials(why) ? HubErrorCode::iot_hub_unauthorized
                                                       : iothub::to_hub_error(why.info(), kRows);
   const iothub::HubErrorInfo& info = iothub::hub_error(code);
   const std::string tracking = tracking_id();
+  devices_port_.note_refusal(device, tracking, why);
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
   if (why.is(kTooManyCbsLinks) || why.is(kTooManyReaders)) name = "amqp:resource-limit-exceeded";

@@ -284,6 +284,19 @@ TEST_F(AmqpSessionTest, CredentialsHaveADeadline) {
   EXPECT_EQ(closed(), kNobodyYet.code);
 }
 
+// Who is told a tracking id finds it in the hub's log.
+TEST_F(AmqpSessionTest, EveryTrackingIdGoesToTheLog) {
+  open();
+  EXPECT_EQ(put_token(std::string(kHost) + "/devices/dev/modules/m1", "bad"), 401);
+  ASSERT_EQ(hub_.refusals.size(), 1U);
+  EXPECT_EQ(hub_.refusals[0], "c1-1 dev/m1 PV-SAS-900");
+  const ClientLink& link = send_link("/devices/dev/messages/events");
+  ASSERT_TRUE(link.failure);
+  ASSERT_EQ(hub_.refusals.size(), 2U);
+  EXPECT_TRUE(hub_.refusals[1].starts_with("c1-2 dev ")) << hub_.refusals[1];
+  EXPECT_NE(link.failure->description.find("Tracking ID:c1-2)"), std::string::npos);
+}
+
 TEST_F(AmqpSessionTest, LinksEndWithTheirToken) {
   open();
   hub_.expires_ms = kStartWallMs + 50'000;

@@ -64,6 +64,13 @@ class DevicePort {
   virtual void attach(const Principal& principal, Channels channels) = 0;
   virtual void detach(const iothub::Identity& identity, Channels channels) = 0;
 
+  // A client was told of an error under this tracking id: for the hub's log. `device` as far as it
+  // is known.
+  virtual void note_refusal(std::string_view device, std::string_view tracking_id,
+                            const Error& why) {
+    (void)device, (void)tracking_id, (void)why;
+  }
+
   // Queues a record for the event log and returns its number; on_durable() names it later. Any
   // error ends the session.
   virtual Result<std::uint64_t> append(const RecordView& record) = 0;

@@ -33,6 +33,8 @@ class Gatekeeper {
   virtual ~Gatekeeper() = default;
   // The reason is for the hub's log; the client only hears that it is not authorised.
   virtual Result<Principal> authenticate(const Claim& claim, const TlsPeer& peer) = 0;
+  // The hub of this host name, whoever asks for it; nullopt: there is none.
+  virtual std::optional<iothub::HubName> hub_of(std::string_view host) const = 0;
   // Called from any thread; must not block. There is no unsubscribe: a subscriber bears calls
   // after its end.
   virtual void subscribe(std::function<void(const RightsChanged&)> changed) = 0;

@@ -4,6 +4,7 @@
 #include "cloud/hub/rest/rest_api.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/errors.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/twin/twin.h"
 
 namespace pavise::hub::rest {
@@ -74,6 +75,12 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&kTooManyMethodCalls, throttling_exception},
       {&kMethodPayloadTooLarge, message_too_large},
       {&kLogBusy, server_busy},
+      {&iothub::kUnknownFault, argument_invalid},
+      {&iothub::kBadFaultTime, argument_invalid},
+      {&iothub::kFaultOfOtherProtocol, argument_invalid},
+      {&iothub::kFaultThrottles, throttling_exception},
+      {&iothub::kFaultExceedsQuota, iot_hub_quota_exceeded},
+      {&iothub::kFaultRefusesRights, iot_hub_unauthorized},
       {&kNotStored, service_unavailable},
   };
   return rows;

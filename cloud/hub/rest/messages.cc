@@ -8,6 +8,7 @@
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/auth_method.h"
 #include "protocol/http1/syntax.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/iothub/hub_error.h"
 #include "protocol/iothub/property_bag.h"
 
@@ -81,6 +82,14 @@ Status add_batch_entry(const Call& call, RecordBatch& batch, const json::value& 
   return add_event(call, batch, bag, payload);
 }
 
+// Without a connection of its own a call can only be refused, and only itself.
+Status refuse_as_asked(const iothub::PropertyBag& bag) {
+  PAVISE_TRY_ASSIGN(const auto fault, iothub::parse_fault(bag));
+  if (!fault) return {};
+  const ErrorInfo* refused = iothub::refusal_of(fault->kind);
+  return refused != nullptr ? Error(*refused) : Error(iothub::kFaultOfOtherProtocol);
+}
+
 Status fill(const Call& call, RecordBatch& batch) {
   const Request& request = call.request;
   if (request.body.size() > kEventSizeMax) return kMessageBodyTooLarge;
@@ -96,6 +105,7 @@ Status fill(const Call& call, RecordBatch& batch) {
   }
   iothub::PropertyBag bag;
   for (const auto& [name, value] : request.headers) add_property(bag, name, value);
+  if (call.principal.may_ask_for_faults) PAVISE_TRY(refuse_as_asked(bag));
   return add_event(call, batch, bag, as_bytes(request.body));
 }
 
@@ -150,7 +160,10 @@ void add_property(iothub::PropertyBag& bag, std::string_view header, std::string
 Result<Response> send_event(Call& call) {
   RecordBatch batch;
   PAVISE_TRY(fill(call, batch));
+  const std::uint64_t count = batch.count();
   PAVISE_TRY(call.services.log.append_and_wait(batch));
+  if (call.services.stored)
+    call.services.stored(call.principal.hub, count, call.request.body.size());
   return no_content();
 }
 

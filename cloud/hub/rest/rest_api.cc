@@ -75,6 +75,16 @@ std::optional<std::vector<std::string>> match(std::string_view pattern,
   return names;
 }
 
+// "thermo" or "thermo/m1" of "/devices/thermo/modules/m1/...", for the log.
+std::string device_in(const Result<std::vector<std::string>>& segments) {
+  if (!segments || segments->size() < 2) return {};
+  const std::string& kind = segments->front();
+  if (kind != "devices" && kind != "twins") return {};
+  std::string out = (*segments)[1];
+  if (segments->size() > 3 && (*segments)[2] == "modules") out += "/" + (*segments)[3];
+  return out;
+}
+
 std::string_view host_of(const Request& request) {
   std::string_view host = request.header("host");
   const std::size_t colon = host.rfind(':');
@@ -130,11 +140,15 @@ Result<store::IfMatch> Call::if_match() const {
 
 void RestApi::handle(const Request& request, const Respond& respond) {
   auto stranger = std::make_shared<std::string>(request.peer);
+  // By value: a refusal may come after the request is gone.
   const auto answer = [this, stranger,
-                       name = request.method + " " + request.path.substr(0, kLoggedPathMax)](
+                       name = request.method + " " + request.path.substr(0, kLoggedPathMax),
+                       hub = services_.gatekeeper.hub_of(host_of(request)),
+                       device = device_in(segments_of(request.path))](
                           const Error& error, iothub::HubErrorCode code, std::string_view message) {
     const std::string tracking_id = new_tracking_id();
-    if (services_.refused) services_.refused(name, tracking_id, error, *stranger);
+    if (services_.refused)
+      services_.refused({name, tracking_id, error, hub ? &*hub : nullptr, device, *stranger});
     iothub::HubHttpError shown = iothub::http_error(
         code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
     return Response{shown.status, std::move(shown.headers), std::move(shown.body)};

@@ -58,6 +58,17 @@ inline constexpr ErrorInfo kJobHasEnded{"PV-HRS-024", Retry::never,
                                         "a job that has ended cannot be cancelled",
                                         "Look at its parts: SELECT * FROM devices.jobs."};
 
+// A call that was answered with an error. Borrowed; the texts come from the network.
+struct Refusal {
+  std::string_view call;  // method and path, at most kLoggedPathMax of it
+  std::string_view tracking_id;
+  const Error& error;
+  const iothub::HubName* hub;  // nullptr: no hub has that host name
+  std::string_view device;     // that the path names, with "/module"; empty: none
+  // The peer's address when the caller did not prove who it is, else empty.
+  std::string_view stranger;
+};
+
 // What the calls use; as the hub has it. None of the functions blocks.
 struct Services {
   store::StoreQueue& queue;
@@ -74,11 +85,11 @@ struct Services {
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
-  // Every refusal, with its tracking id, for the log. `stranger`: the peer's address when the
-  // caller did not prove who it is, else empty.
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
-                     std::string_view stranger)>
-      refused = {};
+  // Every refusal, for the log and the counters.
+  std::function<void(const Refusal&)> refused = {};
+  // Telemetry that is on the disk, for the counters.
+  std::function<void(const iothub::HubName&, std::uint64_t messages, std::uint64_t bytes)> stored =
+      {};
   QueryBounds query_bounds = {};
   // A job was made or cancelled.
   std::function<void()> jobs_changed = {};

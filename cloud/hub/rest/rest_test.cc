@@ -328,6 +328,23 @@ TEST_F(RestTest, TelemetryIsDurableWhenAnswered) {
   EXPECT_EQ(active_, std::vector<std::string>{"dev"}) << "who may not call was not active";
 }
 
+TEST_F(RestTest, AHubThatIsSetToItRefusesACallThatAsksForThat) {
+  make_device("dev");
+  const auto post = [&](const std::string& type) {
+    const Headers headers{{"iothub-app-aziothub_faultoperationtype", type}};
+    const Answer answer = call("POST", "/devices/dev/messages/events", "x", headers, "dev");
+    return std::to_string(answer.status) + " " + (answer.status == 204 ? "" : answer.error());
+  };
+  EXPECT_EQ(post("InvokeThrottling"), "204 ");
+  gatekeeper_.faults = true;
+  EXPECT_EQ(post("InvokeThrottling"), "429 ThrottlingException");
+  EXPECT_EQ(post("InvokeMaxMessageQuota"), "403 IotHubQuotaExceeded");
+  EXPECT_EQ(post("InvokeAuthError"), "401 IotHubUnauthorized");
+  EXPECT_EQ(post("KillTcp"), "400 ArgumentInvalid");
+  EXPECT_EQ(post("NoSuchThing"), "400 ArgumentInvalid");
+  EXPECT_NE(refused_.back().find("KillAmqp"), std::string::npos) << "in words, in the log";
+}
+
 TEST_F(RestTest, TelemetryBatch) {
   make_device("dev");
   const Headers headers{{"content-type", "application/vnd.microsoft.iothub.json"}};

@@ -8,13 +8,16 @@
 
 namespace pavise::hub {
 
-Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol spoken,
+Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol listened,
                        Socket accepted, const TlsServer& tls_server,
                        std::int64_t handshake_deadline_ms)
     : self(self_ref),
-      protocol(spoken),
+      protocol(listened),
       socket(std::move(accepted)),
       tls(tls_server),
+      spoken(listened == Protocol::mqtt   ? Spoken::mqtt
+             : listened == Protocol::amqp ? Spoken::amqp
+                                          : Spoken::https),
       host_(host),
       handshake_deadline_ms_(handshake_deadline_ms) {}
 
@@ -26,6 +29,10 @@ void Connection::attach(const Principal& principal, Channels channels) {
 }
 void Connection::detach(const iothub::Identity& identity, Channels channels) {
   host_.detach(*this, identity, channels);
+}
+void Connection::note_refusal(std::string_view device, std::string_view tracking_id,
+                              const Error& why) {
+  host_.note_refusal(*this, device, tracking_id, why);
 }
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);

@@ -132,6 +132,11 @@ std::int64_t MethodBroker::expire() {
   return next_ms;
 }
 
+std::size_t MethodBroker::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return calls_.size();
+}
+
 void MethodBroker::end_all(const Error& reason) {
   std::vector<Done> ended;
   {

@@ -62,6 +62,7 @@ class MethodBroker {
   void on_connection_ended(ConnectionRef connection);
   // Ends what is due. Returns when to call again, in steady time; INT64_MAX: when something comes.
   std::int64_t expire();
+  std::size_t waiting() const;  // calls under way
   // Also refuses every later call with it.
   void end_all(const Error& reason);
 
@@ -82,7 +83,7 @@ class MethodBroker {
   const ConnectionTable& table_;
   const Send send_;
   const Wake wake_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Calls calls_;
   std::multimap<std::int64_t, std::uint64_t> deadlines_;
   std::unordered_multimap<iothub::Identity, std::uint64_t> waiting_;

@@ -36,6 +36,13 @@ class ProtocolsHubTest : public testing::HubFixture {
       options.amqp_port = 0;
       options.https_port = 0;
       options.http = &answers_;
+      options.on_closed = [this, also = options.on_closed](const HubEvent& event) {
+        {
+          const std::lock_guard lock(events_mutex_);
+          let_in_[std::string(event.reason->code())] = event.let_in;
+        }
+        also(event);
+      };
     });
   }
   // What comes next; empty: the connection ended, or nothing came in time.
@@ -49,7 +56,14 @@ class ProtocolsHubTest : public testing::HubFixture {
     return out;
   }
 
+  // Whether the last connection that was closed for it had been let in.
+  bool let_in(const ErrorInfo& reason) {
+    const std::lock_guard lock(events_mutex_);
+    return let_in_.at(std::string(reason.code));
+  }
+
   BigAnswers answers_;
+  std::map<std::string, bool> let_in_;
   ClientContext stranger_{server_ca_.certificate_pem(), nullptr};
 };
 
@@ -100,7 +114,22 @@ TEST_F(ProtocolsHubTest, AServiceStaysNoLongerThanItsPolicy) {
   ASSERT_EQ(hub_->metrics().sessions, 1U);
   gatekeeper_.change_hub(*iothub::HubName::parse("plant-2"));
   gatekeeper_.change_hub(testing::test_hub());
-  EXPECT_TRUE(closed_with(kDeviceBarred));
+  ASSERT_TRUE(closed_with(kDeviceBarred));
+  EXPECT_TRUE(let_in(kDeviceBarred)) << "no stranger, though it serves no device";
+}
+
+TEST_F(ProtocolsHubTest, TellsStrangersApart) {
+  begin();
+  const Device device = make_device('a');
+  TestClient own(device.context, hub_->port());
+  ASSERT_EQ(own.connect(device.id.text()), mqtt::ConnectCode::accepted);
+  ASSERT_TRUE(own.send(mqtt::Disconnect{}));
+  ASSERT_TRUE(closed_with(kClientDisconnected));
+  EXPECT_TRUE(let_in(kClientDisconnected));
+  TestClient wrong(device.context, hub_->port());
+  ASSERT_NE(wrong.connect(std::string(64, 'b')), mqtt::ConnectCode::accepted);
+  ASSERT_TRUE(closed_with(kClientIdMismatch));
+  EXPECT_FALSE(let_in(kClientIdMismatch));
 }
 
 TEST_F(ProtocolsHubTest, AnAnswerLargerThanTheSocketTakesArrivesWhole) {

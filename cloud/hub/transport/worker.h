@@ -37,6 +37,7 @@ struct WorkerShared {
   ConnectionTable& table;
   MethodBroker& methods;
   EventReader& events;
+  OperationCounters& operations;
   PartitionClaims<ConnectionRef>& claims;
   std::vector<std::unique_ptr<Inbox>>& inboxes;  // one per worker, by number
   std::atomic<std::uint64_t>& open_connections;
@@ -57,6 +58,7 @@ class Worker final : public ConnectionHost {
   // Ends every connection, waits for the thread. What was queued is handed to the log.
   void stop();
   const WorkerCounters& counters() const { return counters_; }
+  const HubCountersMap& hub_counters() const { return hub_counters_; }
 
  private:
   struct Timer {
@@ -70,6 +72,7 @@ class Worker final : public ConnectionHost {
     Offset end;                  // durable when the log has reached this
     std::uint64_t number_begin;  // this worker's numbers of its records
     std::uint64_t number_end;
+    std::uint64_t begun_us;
     std::vector<ConnectionRef> connections;  // whose records are in it, each once
   };
 
@@ -79,6 +82,8 @@ class Worker final : public ConnectionHost {
   Result<Principal> authenticate(Connection& from, const Claim& claim) override;
   void attach(Connection& from, const Principal& principal, Channels channels) override;
   void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
+  void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                    const Error& why) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
   void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                 Token token) override;
@@ -159,6 +164,8 @@ class Worker final : public ConnectionHost {
   void run_timers();
   Connection* find(ConnectionRef connection);
   LockOwner lock_owner(const Connection& connection) const;
+  void count_end(const Connection& connection);
+  HubEvent event_of(const Connection& connection) const;
   void report(const std::function<void(const HubEvent&)>& listener, const Connection& connection,
               const Error* reason) const;
 
@@ -195,7 +202,9 @@ class Worker final : public ConnectionHost {
   Bytes cipher_out_;  // scratch of one turn: TLS output
   Bytes receive_buffer_;
   Bytes plain_buffer_;
+  std::uint64_t turn_begun_us_ = 0;
   WorkerCounters counters_;
+  HubCountersMap hub_counters_;
 };
 
 }  // namespace pavise::hub

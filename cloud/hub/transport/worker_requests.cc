@@ -16,13 +16,36 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   // Asked on every connection, resumed or not: rights may have gone since the last one.
   auto principal = shared_.gatekeeper.authenticate(
       claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
-  if (!principal) {
-    counters_.not_admitted.add();
-  } else if (!principal->policy.empty() &&
-             std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end()) {
-    from.policies_of.push_back(principal->hub);
+  if (principal) {
+    if (from.counters == nullptr) from.counters = &hub_counters_.of(principal->hub);
+    from.let_in = true;
+    from.claimed_device.clear();
+    if (!principal->identity) from.named_hub = principal->hub.text();
+    if (!principal->policy.empty() &&
+        std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end())
+      from.policies_of.push_back(principal->hub);
+    return principal;
   }
+  counters_.not_admitted.add();
+  const auto hub =
+      shared_.gatekeeper.hub_of(claim.host.empty() ? from.tls.server_name() : claim.host);
+  (hub ? hub_counters_.of(*hub) : hub_counters_.of_none()).refused.add(principal.error().info());
+  if (from.peer.empty()) return principal;  // nobody listens
+  if (hub) from.named_hub = hub->text();
+  from.claimed_device = claim.device.value_or("").substr(0, kClaimedSizeMax);
+  if (!claim.module_id.empty())
+    from.claimed_device.append("/").append(claim.module_id.substr(0, kClaimedSizeMax));
   return principal;
+}
+
+void Worker::note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                          const Error& why) {
+  if (!shared_.options.on_refused) return;
+  HubEvent event = event_of(from);
+  if (!device.empty()) event.device = device.substr(0, kClaimedSizeMax);
+  event.tracking_id = tracking_id;
+  event.reason = &why;
+  shared_.options.on_refused(event);
 }
 
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
@@ -92,8 +115,21 @@ std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token
 void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                       Token token) {
   note_active(from, identity);
+  SlowOperation noted;
+  noted.begun_us = metrics::steady_us();
+  noted.operation =
+      request.kind == TwinRequest::Kind::get ? Operation::twin_get : Operation::twin_update;
   shared_.data.twin(identity, std::move(request),
-                    answer_with<TwinAnswered, TwinReply>(from, token));
+                    [this, identity, noted = std::move(noted),
+                     answer = answer_with<TwinAnswered, TwinReply>(from, token)](
+                        Result<TwinReply> reply) mutable {
+                      noted.device = identity.client_id();
+                      noted.us = metrics::steady_us() - noted.begun_us;
+                      noted.at_ms = shared_.clock.now_ms();
+                      if (!reply) noted.failure = &reply.error().info();
+                      shared_.operations.note(identity.hub(), std::move(noted));
+                      answer(std::move(reply));
+                    });
 }
 
 void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {

@@ -103,7 +103,16 @@ hub::rest::Services HubHouse::rest_services() {
           [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
             invoke_method(std::move(invocation), done);
           },
-      .refused = options_.on_refused_call,
+      .refused =
+          [this](const hub::rest::Refusal& refusal) {
+            if (hub::Hub* const hub = running_.load())
+              hub->count_refused_call(refusal.hub, refusal.error.info());
+            if (options_.on_refused_call) options_.on_refused_call(refusal);
+          },
+      .stored =
+          [this](const iothub::HubName& name, std::uint64_t messages, std::uint64_t bytes) {
+            if (hub::Hub* const hub = running_.load()) hub->count_messages(name, messages, bytes);
+          },
       .jobs_changed = [this] { jobs_->changed(); },
       .configuration_counts = [this](const iothub::HubName& name,
                                      std::string_view id) { return board_.counts(name, id); }};
@@ -170,6 +179,7 @@ Status HubHouse::start() {
   options.private_key_pem = std::move(options_.private_key_pem);
   options.on_session = options_.on_session;
   options.on_closed = options_.on_closed;
+  options.on_refused = options_.on_refused;
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
   jobs_->start();

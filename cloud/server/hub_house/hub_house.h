@@ -35,9 +35,8 @@ struct HubHouseOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const hub::HubEvent&)> on_session = {};
   std::function<void(const hub::HubEvent&)> on_closed = {};
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
-                     std::string_view stranger)>
-      on_refused_call = {};
+  std::function<void(const hub::HubEvent&)> on_refused = {};
+  std::function<void(const hub::rest::Refusal&)> on_refused_call = {};
   // A step of the jobs' runner failed and is done again.
   std::function<void(const Error&)> on_job_failure = {};
   // Configurations could not be applied for now; may be empty.
@@ -66,6 +65,7 @@ class HubHouse {
   hub::Retention& retention() { return *retention_; }
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
+  const hub::rest::RestPool& rest() const { return *rest_; }
 
  private:
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)

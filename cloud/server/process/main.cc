@@ -9,6 +9,7 @@
 #include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
 #include "cloud/server/process/server.h"
+#include "common/metrics/process.h"
 
 namespace pavise::server {
 namespace {
@@ -47,6 +48,7 @@ Status run(const ServerOptions& options) {
                                  .without_landlock = !landlock}));
     supervisor.emplace(std::move(started));
   }
+  metrics::prepare_process_use();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
   PAVISE_TRY(sandbox::apply(server_sandbox(options.state_directory, port_use(options))));
 

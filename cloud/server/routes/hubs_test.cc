@@ -79,6 +79,7 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
 
   EXPECT_EQ(house_.call("DELETE", "/hubs/plant-1", house_.admin).status, 204);
   EXPECT_EQ(house_.ended_hubs.size(), 2U);
+  EXPECT_EQ(house_.made_hubs, std::vector<std::string>{"plant-1"}) << "it counts from nothing";
   EXPECT_EQ(house_.forgotten_hubs, std::vector<std::string>{"plant-1"})
       << "the next hub of that name has other devices";
   EXPECT_EQ(house_.call("GET", "/hubs/plant-1", house_.admin).status, 404);

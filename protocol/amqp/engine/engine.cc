@@ -218,6 +218,21 @@ void Engine::handle(pn_event_t* event) {
 }
 
 void Engine::session_ended(pn_session_t* session) {
+  forget_links(session);
+  pn_session_close(session);
+  pn_session_free(session);
+}
+
+void Engine::end_session(LinkId id, const Condition& why) {
+  Link* state = proton_ ? proton_->find(id) : nullptr;
+  if (state == nullptr) return;
+  pn_session_t* session = pn_link_session(state->link);
+  forget_links(session);
+  Proton::set(pn_session_condition(session), why);
+  pn_session_close(session);
+}
+
+void Engine::forget_links(pn_session_t* session) {
   for (pn_link_t* link = pn_link_head(proton_->connection, 0); link != nullptr;
        link = pn_link_next(link, 0)) {
     if (pn_link_session(link) != session) continue;
@@ -226,8 +241,6 @@ void Engine::session_ended(pn_session_t* session) {
     proton_->forget(id);
     events_.emplace_back(LinkClosed{id});
   }
-  pn_session_close(session);
-  pn_session_free(session);
 }
 
 // --- Links ---------------------------------------------------------------------------------------

@@ -122,6 +122,8 @@ class Engine {
   void refuse(LinkId link, const Condition& why);
   // Ends a link: no events of it follow.
   void close_link(LinkId link, const Condition& why);
+  // Ends the session of a link: LinkClosed follows for each of its links.
+  void end_session(LinkId link, const Condition& why);
   // More messages that the client may send.
   void grant(LinkId link, unsigned credit);
   void settle(LinkId link, DeliveryId delivery, Outcome outcome, const Condition* why = nullptr);
@@ -149,6 +151,7 @@ class Engine {
   void step();
   void handle(pn_event_t* event);
   void session_ended(pn_session_t* session);
+  void forget_links(pn_session_t* session);
   void link_attached(pn_link_t* link);
   void link_detached(pn_link_t* link, bool detached);
   void delivery_arrived(pn_delivery_t* delivery);

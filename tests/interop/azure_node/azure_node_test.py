@@ -72,7 +72,8 @@ class AzureNode(unittest.TestCase):
             api = Api(house)
             api.call("POST", "/tenants", {"id": "acme"})
             api.call("POST", "/hubs", {"name": HUB, "tenant": "acme",
-                                       "settings": {"host_aliases": [HOST], "event_sources": EVENT_SOURCES}})
+                                       "settings": {"host_aliases": [HOST], "event_sources": EVENT_SOURCES,
+                                                    "fault_injection": True}})
             policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
             owner = policies["iothubowner"]["primary_key"]
             environment = {

@@ -33,7 +33,8 @@ class FakeHub : public DevicePort, public ServicePort {
                   .tenant = *TenantId::parse("acme"),
                   .identity = std::nullopt,
                   .generation_id = "7",
-                  .expires_ms = expires_ms};
+                  .expires_ms = expires_ms,
+                  .may_ask_for_faults = allow_faults};
     const std::string id = std::string(claim.device.value_or("")) +
                            (claim.module_id.empty() ? "" : "/" + std::string(claim.module_id));
     if (claim.sas_token.starts_with("policy:")) {
@@ -57,6 +58,11 @@ class FakeHub : public DevicePort, public ServicePort {
   }
   void detach(const iothub::Identity& identity, Channels ended) override {
     channels[identity.client_id()] &= static_cast<Channels>(~static_cast<unsigned>(ended));
+  }
+  void note_refusal(std::string_view device, std::string_view tracking_id,
+                    const Error& why) override {
+    refusals.push_back(std::string(tracking_id) + " " + std::string(device) + " " +
+                       std::string(why.code()));
   }
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_append) return *refuse_append;
@@ -134,6 +140,7 @@ class FakeHub : public DevicePort, public ServicePort {
       {"device", static_cast<Rights>(Right::device_connect)}};
   std::set<std::string, std::less<>> certificates;
   std::optional<Error> refuse_append;
+  bool allow_faults = false;
   PartitionGrant grant = PartitionGrant::granted;
   UnixMillis created = 1'600'000'000'000;
 
@@ -151,6 +158,7 @@ class FakeHub : public DevicePort, public ServicePort {
   std::vector<std::pair<EventQuery, Token>> reads;
   std::vector<std::string> claimed;
   std::vector<Token> released;
+  std::vector<std::string> refusals;
   Token last_reader = 0;
 };
 

@@ -113,7 +113,9 @@ class ApiHouse {
   std::unique_ptr<hub::store::HubStore> hub_store;
   std::unique_ptr<hub::store::StoreQueue> hub_queue;
   std::vector<std::string> ended_hubs;  // whose connections were told to end
+  std::vector<std::string> made_hubs;
   std::vector<std::string> forgotten_hubs;
+  std::map<std::string, hub::HubActivity, std::less<>> activity;
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
   std::string admin;
