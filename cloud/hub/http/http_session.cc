@@ -46,7 +46,11 @@ void HttpSession::parse(SessionNow now, Bytes& out) {
     }
     if (*event == http1::RequestEvent::need_more) break;
     if (*event == http1::RequestEvent::head) on_head(now, out);
-    if (*event == http1::RequestEvent::body) body_.append(as_text(parser_.body()));
+    if (*event == http1::RequestEvent::body) {
+      body_.append(as_text(parser_.body()));
+      if (body_kind_ == HttpBodyKind::file)
+        deadline_ms_ = std::min(now.steady_ms + kHttpFilePieceMs, body_end_ms_);
+    }
     if (*event == http1::RequestEvent::end) on_request(now, out);
   }
   Bytes left(rest.begin(), rest.end());
@@ -63,7 +67,25 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   body_.clear();
   keep_alive_ = head.keep_alive;
+  body_kind_ = HttpBodyKind::call;
   if (websocket::wants_upgrade(head)) return;
+  if (auto verdict = port_.judge({head.method, head.path(), head.query()})) {
+    if (verdict->refusal) return refuse(*std::move(verdict->refusal), Error(kHttpUrlRefused), out);
+    // The signature in the URL has shown who sends; how much comes must be known beforehand.
+    if (head.chunked) return refuse(411, Error(kHttpNoLength), out);
+    served_ = true;
+    body_kind_ = HttpBodyKind::file;
+    parser_.set_body_limit(verdict->body_bytes_max);
+    if (head.content_length.value_or(0) > verdict->body_bytes_max)
+      return refuse(413, Error(kHttpPartTooLarge), out);
+    if (!head.has_body()) return;
+    room_wanted_ = static_cast<std::size_t>(*head.content_length);
+    if (take_room(now, out)) return;
+    state_ = State::waiting_for_room;
+    body_end_ms_ = now.steady_ms + kHttpRoomWaitMs;
+    deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
+    return;
+  }
   // Nobody's body is kept before there is at least a claim who sends it.
   if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
     return refuse(401, Error(kHttpUnauthorised), out);
@@ -74,10 +96,21 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   const std::size_t room = head.chunked ? most
                                         : static_cast<std::size_t>(std::min<std::uint64_t>(
                                               most, head.content_length.value_or(0)));
-  if (!port_.take_body_room(room)) return refuse(503, Error(kHttpNoRoom), out);
-  body_room_ = room;
-  deadline_ms_ = now.steady_ms + kHttpBodyMs;
-  if (head.expects_continue) append(out, as_bytes(http1::kContinue));
+  room_wanted_ = room;
+  if (!take_room(now, out)) refuse(503, Error(kHttpNoRoom), out);
+}
+
+bool HttpSession::take_room(SessionNow now, Bytes& out) {
+  if (!port_.take_body_room(room_wanted_, body_kind_)) return false;
+  const bool file = body_kind_ == HttpBodyKind::file;
+  body_room_ = room_wanted_;
+  deadline_ms_ = now.steady_ms + (file ? kHttpFilePieceMs : kHttpBodyMs);
+  if (file) {
+    body_end_ms_ = now.steady_ms + kHttpFileBodyMs;
+    body_.reserve(body_room_);  // not twice as much while it grows
+  }
+  if (parser_.head().expects_continue) append(out, as_bytes(http1::kContinue));
+  return true;
 }
 
 void HttpSession::on_request(SessionNow now, Bytes& out) {
@@ -116,16 +149,20 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
 }
 
 void HttpSession::refuse(int status, Error reason, Bytes& out) {
-  HttpResponse response = plain_refusal(status);
+  refuse(plain_refusal(status), std::move(reason), out);
+}
+
+void HttpSession::refuse(HttpResponse response, Error reason, Bytes& out) {
   response.headers.emplace_back("content-type", response.content_type);
-  const Status written = http1::write_response(status, response.headers, as_bytes(response.body),
-                                               {.close = true}, out);
-  PAVISE_CHECK(written.has_value());  // constant texts
+  const Status written =
+      http1::write_response(response.status, response.headers, as_bytes(response.body),
+                            {.close = true, .to_head = parser_.head().method == "HEAD"}, out);
+  PAVISE_CHECK(written.has_value());  // texts of ours
   end(std::move(reason));
 }
 
 void HttpSession::give_room() {
-  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0));
+  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0), body_kind_);
 }
 
 // --- WebSocket -----------------------------------------------------------------------------------
@@ -194,6 +231,13 @@ void HttpSession::on_time(SessionNow now, Bytes& out) {
   if (closed_) return;
   if (inner_) return inner_step([&](Bytes& inner_out) { inner_->on_time(now, inner_out); }, out);
   if (now.steady_ms < deadline_ms_) return;
+  if (state_ == State::waiting_for_room) {
+    if (now.steady_ms >= body_end_ms_) return refuse(503, Error(kHttpNoRoom), out);
+    deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
+    if (!take_room(now, out)) return;
+    state_ = State::reading;
+    return parse(now, out);
+  }
   if (parser_.in_request() && state_ == State::reading)
     return refuse(408, Error(kHttpTooSlow), out);
   end(Error(kHttpTooSlow));

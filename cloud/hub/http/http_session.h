@@ -25,6 +25,12 @@ inline constexpr std::int64_t kHttpStrangerMs = 15'000;
 // Bodies: telemetry of a device, and everything else.
 inline constexpr std::size_t kHttpEventBodyMax = 384UL * 1024;  // 256 KiB as base64 in a batch
 inline constexpr std::size_t kHttpBodyMax = 1024UL * 1024;
+// A part of a file may come over a slow line: from one piece of it to the next, and in all.
+inline constexpr std::int64_t kHttpFilePieceMs = 30'000;
+inline constexpr std::int64_t kHttpFileBodyMs = 300'000;
+// How long a part of a file waits for room, and how often it asks.
+inline constexpr std::int64_t kHttpRoomWaitMs = 60'000;
+inline constexpr std::int64_t kHttpRoomEveryMs = 20;
 // The path under which every official client opens its WebSocket.
 inline constexpr std::string_view kWebSocketPath = "/$iothub/websocket";
 
@@ -49,14 +55,16 @@ class HttpSession final : public ProtocolSession {
   bool established() const override;
 
  private:
-  enum class State { reading, waiting_for_answer };
+  enum class State { reading, waiting_for_room, waiting_for_answer };
 
   void parse(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
+  bool take_room(SessionNow now, Bytes& out);
   void on_request(SessionNow now, Bytes& out);
   void upgrade(SessionNow now, Bytes& out);
   void answer(HttpResponse response, SessionNow now, Bytes& out);
   void refuse(int status, Error reason, Bytes& out);
+  void refuse(HttpResponse response, Error reason, Bytes& out);
   void give_room();
   void end(Error reason);
 
@@ -72,6 +80,9 @@ class HttpSession final : public ProtocolSession {
   Bytes input_;  // what came and is not parsed yet
   std::string body_;
   std::size_t body_room_ = 0;
+  std::size_t room_wanted_ = 0;
+  HttpBodyKind body_kind_ = HttpBodyKind::call;
+  std::int64_t body_end_ms_ = 0;  // of a part of a file: no later, however it trickles
   bool keep_alive_ = true;
   bool served_ = false;  // a call was answered as authorised
   Token token_ = 0;

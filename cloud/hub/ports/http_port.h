@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,19 @@ struct HttpResponse {
   std::string content_type = "application/json; charset=utf-8";
 };
 
+// What a request's head says, before its body is read. Borrowed.
+struct HttpHead {
+  std::string_view method;
+  std::string_view path;   // not percent-decoded
+  std::string_view query;  // not percent-decoded
+};
+struct HttpHeadVerdict {
+  std::size_t body_bytes_max = 0;
+  std::optional<HttpResponse> refusal = {};
+};
+
+enum class HttpBodyKind { call, file };
+
 struct HttpAnswered {
   Token token;
   HttpResponse response;
@@ -53,6 +67,9 @@ class HttpServing {
  public:
   virtual ~HttpServing() = default;
   virtual void serve(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
+  // Whether a request that proves by its URL alone that it may be made is one, and how much it may
+  // carry. nullopt: the usual rules hold.
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
 };
 
 // What an HTTP session asks for.
@@ -61,10 +78,12 @@ class HttpPort {
   virtual ~HttpPort() = default;
   // Answered by HttpAnswered. The port adds what it knows of the connection.
   virtual void serve(HttpRequest request, Token token) = 0;
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
   virtual bool has_peer_certificate() const = 0;
-  // Room for request bodies that all connections share. False: there is none now.
-  virtual bool take_body_room(std::size_t bytes) = 0;
-  virtual void give_body_room(std::size_t bytes) = 0;
+  // Room for request bodies that all connections share; parts of files have a share of it. False:
+  // there is none now.
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
 };
 
 }  // namespace pavise::hub

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/rest/message.h"
 #include "cloud/hub/segment_log/segment_log.h"
@@ -15,6 +16,9 @@ namespace pavise::hub::rest {
 inline constexpr std::size_t kBodySizeMax = 1024UL * 1024;  // a bulk call of 100 devices
 inline constexpr std::size_t kBulkMax = 100;                // devices in one bulk call
 inline constexpr std::size_t kTopMax = 1000;                // devices in one list
+
+// Of a file, in one answer: a connection holds no more for a client that reads slowly.
+inline constexpr std::size_t kFilePieceMax = 128UL * 1024;
 
 // Errors: PV-HRS-nnn.
 inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
@@ -57,6 +61,8 @@ struct Services {
   // Every refusal, with its tracking id, for the log.
   std::function<void(std::string_view call, std::string_view tracking_id, const Error&)> refused =
       {};
+  files::FileHouse* files = nullptr;  // null: this server keeps no files
+  std::function<void(const iothub::HubName&, ServiceQueue)> service_message_waiting = {};
 };
 
 class RestApi {
@@ -64,6 +70,8 @@ class RestApi {
   explicit RestApi(Services services) : services_(std::move(services)) {}
   // Called on a pool thread; may block on disk. `respond` may be called later, from another thread.
   void handle(const Request& request, const Respond& respond);
+  // From memory, at once; see HttpServing.
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) const;
 
  private:
   Services services_;

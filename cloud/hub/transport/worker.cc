@@ -516,15 +516,14 @@ void Worker::run_timers() {
     connection->timer_ms = 0;
     if (connection->session) {
       connection->session->on_time(at, plain_out_);
+      note_established(*connection);
       if (connection->session->closed()) end(*connection, *connection->session->closed());
+      resume_reading(*connection);
     } else if (at.steady_ms >= connection->deadline_ms()) {
       end(*connection, Error(kConnectTimeout, "during the TLS handshake"));
     }
-    if (connection->ended) {
-      deliver(*connection);
-    } else {
-      set_timer(*connection);
-    }
+    if (connection->ended || !plain_out_.empty() || !connection->paused) deliver(*connection);
+    if (!connection->ended) set_timer(*connection);
   }
 }
 

@@ -28,6 +28,8 @@ Status HubHouse::open_data() {
                     hub::store::open_sqlite_hub_store({.path = options_.database_path}, clock_));
   queue_ = std::make_unique<hub::store::StoreQueue>(*store_);
   for (const TenantId& tenant : options_.tenants) PAVISE_TRY(ensure_tenant_hub(*queue_, tenant));
+  PAVISE_TRY_ASSIGN(files_,
+                    hub::files::FileHouse::open(options_.files_directory, store_->index(), clock_));
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   data_ = std::make_unique<hub::StoreData>(
@@ -81,7 +83,13 @@ hub::rest::Services HubHouse::rest_services() {
                 if (hub == nullptr) return done(hub::kHubStopped);
                 hub->invoke_method(std::move(invocation), done);
               },
-          .refused = options_.on_refused_call};
+          .refused = options_.on_refused_call,
+          .files = files_.get(),
+          .service_message_waiting =
+              [this](const iothub::HubName& name, hub::ServiceQueue queue) {
+                if (hub::Hub* const hub = running_.load())
+                  hub->service_message_waiting(name, queue);
+              }};
 }
 
 Status HubHouse::start() {

@@ -10,6 +10,7 @@
 
 #include "cloud/hub/access/hub_gatekeeper.h"
 #include "cloud/hub/data/store_data.h"
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transport/hub.h"
@@ -20,6 +21,7 @@ namespace pavise::server {
 struct HubHouseOptions {
   std::string log_directory;
   std::string database_path;
+  std::string files_directory;
   std::vector<TenantId> tenants;  // each gets the hub of its attested devices
   std::string host_name;          // of the server itself
   std::string listen = "127.0.0.1";
@@ -56,6 +58,7 @@ class HubHouse {
   hub::SegmentLog& log() { return *log_; }
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
+  hub::files::FileHouse& files() { return *files_; }
 
  private:
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)
@@ -70,6 +73,7 @@ class HubHouse {
   // has started, and after it has stopped, nobody is told.
   std::unique_ptr<hub::SegmentLog> log_;
   std::unique_ptr<hub::store::HubStore> store_;
+  std::unique_ptr<hub::files::FileHouse> files_;
   std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
   std::atomic<hub::Hub*> running_{nullptr};
   std::unique_ptr<hub::Hub> hub_;
