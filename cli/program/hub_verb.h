@@ -49,6 +49,8 @@ void add_hub_twin_verbs(CLI::App& hub, Action& run, bool of_module);
 void add_method_verb(CLI::App& hub, Action& run, bool of_module);
 void add_c2d_verbs(CLI::App& hub, Action& run);
 void add_monitor_verb(CLI::App& hub, Action& run);
+// hub_file_verbs.cc
+void add_hub_file_verbs(CLI::App& hub, Action& run);
 // hub_certificate_verbs.cc
 void add_hub_certificate_verbs(CLI::App& hub, Action& run);
 

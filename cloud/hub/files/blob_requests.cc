@@ -1,5 +1,6 @@
 #include "cloud/hub/files/blob_requests.h"
 
+#include <charconv>
 #include <ctime>
 
 #include "common/crypto/crypto.h"
@@ -11,6 +12,10 @@ namespace {
 constexpr std::string_view kServiceVersion = "2020-04-08";
 constexpr std::size_t kEchoedIdMax = 128;
 constexpr std::size_t kLoggedPathMax = 200;
+// What the ids of blocks that are pieces of a whole file begin with: a multiple of 3 bytes, so that
+// base64 keeps it apart.
+constexpr std::string_view kPieceBlocks = "pavise-piece";
+static_assert(kPieceBlocks.size() % 3 == 0);
 
 struct BlobError {
   const ErrorInfo* info;
@@ -87,6 +92,7 @@ Status check_digest(const HttpRequest& request) {
   if (request.has_header("x-ms-content-crc64"))
     return Error(kBlobCallUnknown, "x-ms-content-crc64");
   if (!request.has_header("content-md5")) return {};
+  if (request.piece) return Error(kBlobCallUnknown, "content-md5 of a body in pieces");
   const auto given = from_base64(request.header("content-md5"));
   if (!given || !equal(*given, crypto::md5(as_bytes(request.body)))) return kDigestMismatch;
   return {};
@@ -133,7 +139,10 @@ Result<UploadGrant> BlobRequests::granted(std::string_view path, std::string_vie
 HttpHeadVerdict BlobRequests::judge(const HttpHead& head) const {
   const auto grant = granted(head.path, head.query);
   if (!grant) return {.body_bytes_max = 0, .refusal = refusal(grant.error(), head.path, {})};
-  return {.body_bytes_max = kPartSizeMax, .refusal = {}};
+  if (parameter(head.query, "comp"))
+    return {.body_bytes_max = kPartSizeMax, .piece_bytes = kPartSizeMax};
+  return {.body_bytes_max = std::uint64_t{kBlocksMax} * kPutPieceSize,
+          .piece_bytes = kPutPieceSize};
 }
 
 HttpResponse BlobRequests::refusal(const Error& error, std::string_view call,
@@ -176,24 +185,61 @@ Result<HttpResponse> BlobRequests::serve(const HttpRequest& request) const {
   if (request.method != "PUT") return Error(kBlobCallUnknown, request.method);
   const auto part = parameter(request.query, "comp");
   PAVISE_TRY(check_digest(request));
-  const ByteView body = as_bytes(request.body);
   if (part == "block") {
-    PAVISE_TRY(store_.put_block(upload.id, parameter(request.query, "blockid").value_or(""), body,
-                                limits));
+    PAVISE_TRY(store_.put_block(upload.id, parameter(request.query, "blockid").value_or(""),
+                                as_bytes(request.body), limits));
     return created(request);
   }
-  PAVISE_TRY_ASSIGN(const bool fresh, only_new(request));
   if (part == "blocklist") {
+    PAVISE_TRY_ASSIGN(const bool fresh, only_new(request));
     PAVISE_TRY_ASSIGN(const auto blocks, parse_block_list(request.body));
     PAVISE_TRY_ASSIGN(const StoredFile file,
                       store_.commit(upload.id, blocks, content_type_of(request), fresh, limits));
     return created(request, file);
   }
   if (part) return Error(kBlobCallUnknown, "comp");
+  return put_whole(request, upload, limits);
+}
+
+Result<HttpResponse> BlobRequests::put_whole(const HttpRequest& request, const Upload& upload,
+                                             const FileLimits& limits) const {
+  PAVISE_TRY_ASSIGN(const bool fresh, only_new(request));
   if (request.header("x-ms-blob-type") != "BlockBlob")
     return Error(kBlobCallUnknown, "x-ms-blob-type is not BlockBlob");
+  if (request.piece) return put_piece(request, upload, limits, fresh);
+  PAVISE_TRY_ASSIGN(const StoredFile file, store_.put(upload.id, as_bytes(request.body),
+                                                      content_type_of(request), fresh, limits));
+  return created(request, file);
+}
+
+// The pieces are blocks of ours. An attempt begins by dropping what earlier ones left, and two at
+// once cannot mix: each has blocks of its own.
+Result<HttpResponse> BlobRequests::put_piece(const HttpRequest& request, const Upload& upload,
+                                             const FileLimits& limits, bool only_new) const {
+  const HttpPiece& piece = *request.piece;
+  if (piece.total > limits.file_bytes_max) return kFileTooLarge;
+  std::string stream = piece.stream;  // "{random}-{pieces so far}"
+  if (piece.offset == 0) {
+    PAVISE_TRY(store_.drop_blocks(upload.id, to_base64(as_bytes(kPieceBlocks))));
+    stream = new_request_id() + "-0";
+  }
+  const std::size_t dash = stream.find('-');
+  const std::string key = stream.substr(0, dash);
+  std::size_t count = 0;
+  std::from_chars(stream.data() + dash + 1, stream.data() + stream.size(), count);
+  const auto id_of = [&key](std::size_t number) {
+    return to_base64(as_bytes(std::string(kPieceBlocks) + key + std::to_string(number)));
+  };
+  PAVISE_TRY(store_.put_block(upload.id, id_of(count++), as_bytes(request.body), limits));
+  if (piece.offset + request.body.size() < piece.total)
+    return HttpResponse{
+        .status = 100,
+        .headers = {{std::string(kHttpPieceStream), key + "-" + std::to_string(count)}},
+        .body = {}};
+  std::vector<BlockName> blocks;
+  for (std::size_t i = 0; i < count; ++i) blocks.push_back({BlockFrom::uncommitted, id_of(i)});
   PAVISE_TRY_ASSIGN(const StoredFile file,
-                    store_.put(upload.id, body, content_type_of(request), fresh, limits));
+                    store_.commit(upload.id, blocks, content_type_of(request), only_new, limits));
   return created(request, file);
 }
 

@@ -14,6 +14,9 @@ namespace pavise::hub::files {
 // The container that every hub's uploads are told of; no other call's path begins so.
 inline constexpr std::string_view kContainer = "pavise-files";
 
+// A whole file that is put in one request comes in pieces of about so much.
+inline constexpr std::size_t kPutPieceSize = 4UL * 1024 * 1024;
+
 class BlobRequests {
  public:
   // Whether the device of this upload may still send, and how much. Any thread; does not block.
@@ -34,6 +37,10 @@ class BlobRequests {
  private:
   Result<UploadGrant> granted(std::string_view path, std::string_view query) const;
   Result<HttpResponse> serve(const HttpRequest& request) const;
+  Result<HttpResponse> put_whole(const HttpRequest& request, const Upload& upload,
+                                 const FileLimits& limits) const;
+  Result<HttpResponse> put_piece(const HttpRequest& request, const Upload& upload,
+                                 const FileLimits& limits, bool only_new) const;
   HttpResponse refusal(const Error& error, std::string_view call, const Refused& refused) const;
 
   FileStore& store_;

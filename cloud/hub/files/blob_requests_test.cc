@@ -78,7 +78,7 @@ class BlobTest : public ::testing::Test {
   }
   int judged(const std::string& path, const std::string& query) {
     const auto verdict = blobs_->judge({"PUT", path, query});
-    return verdict.refusal ? verdict.refusal->status : static_cast<int>(verdict.body_bytes_max);
+    return verdict.refusal ? verdict.refusal->status : 0;
   }
 
   ManualClock clock_{kNow};
@@ -116,6 +116,39 @@ TEST_F(BlobTest, BlocksAndTheirList) {
   EXPECT_EQ(content("a.txt"), "one two");
 }
 
+TEST_F(BlobTest, AWholeFileInPieces) {
+  begin("a.bin");
+  const auto piece = [&](std::uint64_t offset, const std::string& body, const std::string& stream,
+                         HttpHeaders headers = {}) {
+    headers.emplace_back("x-ms-blob-type", "BlockBlob");
+    return blobs_->handle({.method = "PUT",
+                           .path = path_,
+                           .query = sas_,
+                           .headers = std::move(headers),
+                           .body = body,
+                           .peer_chain = {},
+                           .server_name = {},
+                           .piece = HttpPiece{offset, 9, stream}},
+                          {});
+  };
+  const auto cut_off = piece(0, "old", {});
+  ASSERT_EQ(cut_off.status, 100);
+  const auto first = piece(0, "one", {});
+  ASSERT_EQ(first.status, 100);
+  EXPECT_EQ(medium_->objects.size(), 1U) << "what the first attempt left is dropped";
+  const auto second = piece(3, "two", header(first, kHttpPieceStream));
+  ASSERT_EQ(second.status, 100);
+  EXPECT_EQ(content("a.bin"), "none");
+  EXPECT_EQ(code(piece(6, "new", header(cut_off, kHttpPieceStream))), "InvalidBlockList")
+      << "two attempts do not mix";
+  EXPECT_EQ(piece(6, "end", header(second, kHttpPieceStream)).status, 201);
+  EXPECT_EQ(content("a.bin"), "onetwoend");
+  EXPECT_EQ(code(piece(0, "one", {}, {{"content-md5", "AAAA"}})), "UnsupportedHeader");
+  EXPECT_EQ(piece(0, "one", {}, {{"if-none-match", "*"}}).status, 100);
+  limits_.file_bytes_max = 8;
+  EXPECT_EQ(piece(0, "one", {}).status, 413);
+}
+
 TEST_F(BlobTest, NoOtherSignatureOpensIt) {
   begin("a.txt");
   const std::string others = sas_;
@@ -128,7 +161,9 @@ TEST_F(BlobTest, NoOtherSignatureOpensIt) {
     EXPECT_EQ(judged(path_, query), 403);
   }
   EXPECT_EQ(content("b.txt"), "none");
-  EXPECT_EQ(judged(path_, sas_), static_cast<int>(kPartSizeMax));
+  EXPECT_EQ(judged(path_, sas_), 0);
+  EXPECT_EQ(blobs_->judge({"PUT", path_, sas_ + "&comp=block"}).body_bytes_max, kPartSizeMax);
+  EXPECT_EQ(blobs_->judge({"PUT", path_, sas_}).piece_bytes, kPutPieceSize);
   clock_.advance_ms(60'000);
   EXPECT_EQ(judged(path_, sas_), 403) << "its time is over";
   EXPECT_EQ(put("x").status, 403);

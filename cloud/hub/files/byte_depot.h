@@ -1,5 +1,5 @@
 // Where the bytes of uploaded files lie: objects under names that the hub makes up, written once
-// and never changed. One contract suite (byte_depot_contract.h) holds for every implementation.
+// and never changed. The suite in byte_depot_test.cc holds for every implementation.
 #pragma once
 
 #include <cstdint>

@@ -313,24 +313,21 @@ Status FileStore::put_block(std::string_view upload_id, std::string_view block_i
                             const FileLimits& limits) {
   PAVISE_TRY(check_block_id(block_id));
   if (bytes.size() > kPartSizeMax) return kBlockTooLarge;
+  // Blocks of attempts that were given up do not count for the file: what it holds, its list says.
+  if (bytes.size() > limits.file_bytes_max) return kFileTooLarge;
   // Looks before the bytes are written, and again when they are: others may have been faster.
   std::int64_t number = 0;
   const auto look = [&]() -> Result<Row> {
     PAVISE_TRY_ASSIGN(const Row row, find_upload(upload_id));
     PAVISE_TRY_ASSIGN(const auto blocks, parts("blocks", "upload", row.number));
-    std::uint64_t size = bytes.size();
-    std::uint64_t more = static_cast<std::uint64_t>(charge_for(bytes.size()));
+    const std::uint64_t more = static_cast<std::uint64_t>(charge_for(bytes.size()));
     bool there = false;
     number = 0;
     for (const Part& block : blocks) {
-      if (block.block_id == block_id)
-        there = true;
-      else
-        size += block.size;
+      there = there || block.block_id == block_id;
       ++number;
     }
     if (!there && blocks.size() >= kBlocksMax) return kTooManyBlocks;
-    if (size > limits.file_bytes_max) return kFileTooLarge;
     PAVISE_TRY(check_room(row.upload.about, more, limits));
     return row;
   };
@@ -360,6 +357,27 @@ Status FileStore::put_block(std::string_view upload_id, std::string_view block_i
     });
   }
   if (!done) (void)depot_->remove(object);
+  remove_objects();
+  return done;
+}
+
+Status FileStore::drop_blocks(std::string_view upload_id, std::string_view prefix) {
+  Status done;
+  {
+    const std::lock_guard lock(mutex_);
+    done = transact([&]() -> Status {
+      PAVISE_TRY_ASSIGN(const Row row, find_upload(upload_id));
+      PAVISE_TRY_ASSIGN(const auto blocks, parts("blocks", "upload", row.number));
+      for (const Part& block : blocks) {
+        if (!block.block_id.starts_with(prefix)) continue;
+        dropped_.push_back(block.object);
+        PAVISE_TRY(charge(row.upload.about, -charge_for(block.size)));
+        PAVISE_TRY(db_->change("DELETE FROM blocks WHERE upload = ?1 AND block = ?2", row.number,
+                               block.block_id));
+      }
+      return {};
+    });
+  }
   remove_objects();
   return done;
 }

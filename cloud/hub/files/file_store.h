@@ -88,6 +88,9 @@ class FileStore {
   // kBadBlockId, kTooManyBlocks, kBlockTooLarge, kFileTooLarge, kQuotaExceeded.
   Status put_block(std::string_view upload, std::string_view block_id, ByteView bytes,
                    const FileLimits& limits);
+  // Drops the blocks whose ids begin so: what an attempt that was cut off left. kUploadNotFound,
+  // kUploadExpired.
+  Status drop_blocks(std::string_view upload, std::string_view block_id_prefix);
   // Makes the file of these blocks; the upload's other blocks are dropped. kFileExists when
   // `only_new` and there is one; kBadBlockList, kFileTooLarge, and as above.
   Result<StoredFile> commit(std::string_view upload, std::span<const BlockName> blocks,

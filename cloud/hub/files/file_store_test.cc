@@ -124,6 +124,17 @@ TEST_F(FileStoreTest, ABlockSentAgainReplacesTheFirst) {
   EXPECT_EQ(content("a"), "new");
 }
 
+TEST_F(FileStoreTest, BlocksOfAnAttemptThatWasGivenUpAreDropped) {
+  const std::string upload = started("a");
+  ASSERT_TRUE(store_->put_block(upload, to_base64(as_bytes("tryabc")), as_bytes("1"), kRoomy));
+  ASSERT_TRUE(block(upload, 1, "one"));
+  ASSERT_TRUE(store_->drop_blocks(upload, to_base64(as_bytes("try"))));
+  EXPECT_EQ(objects(), 1U);
+  EXPECT_EQ(charged(), kChargeMin);
+  ASSERT_TRUE(commit(upload, names({1})));
+  EXPECT_TRUE(store_->drop_blocks("no-such", "").error().is(kUploadNotFound));
+}
+
 TEST_F(FileStoreTest, AListMayBeSentAgain) {
   const std::string upload = started("a");
   ASSERT_TRUE(block(upload, 1, "one"));
@@ -286,9 +297,11 @@ TEST_F(FileStoreTest, AFileHasItsLimit) {
   ASSERT_TRUE(put(upload, std::string(10, 'x'), limits));
   EXPECT_TRUE(put(upload, std::string(11, 'x'), limits).error().is(kFileTooLarge));
   ASSERT_TRUE(block(upload, 1, std::string(6, 'x'), limits));
-  EXPECT_TRUE(block(upload, 2, std::string(5, 'x'), limits).error().is(kFileTooLarge));
-  ASSERT_TRUE(block(upload, 2, std::string(4, 'x'), limits));
-  ASSERT_TRUE(block(upload, 1, std::string(6, 'y'), limits)) << "in place of itself";
+  EXPECT_TRUE(block(upload, 2, std::string(11, 'x'), limits).error().is(kFileTooLarge));
+  ASSERT_TRUE(block(upload, 2, std::string(5, 'x'), limits));
+  EXPECT_TRUE(store_->commit(upload, names({1, 2}), "", false, limits).error().is(kFileTooLarge));
+  ASSERT_TRUE(block(upload, 2, std::string(4, 'x'), limits)) << "in place of itself";
+  EXPECT_TRUE(store_->commit(upload, names({1, 2}), "", false, limits));
 }
 
 TEST_F(FileStoreTest, APartHasUpTo8Mebibytes) {

@@ -26,8 +26,8 @@ inline constexpr ErrorInfo kHttpBadAnswer{"PV-HHT-006", Retry::never,
 inline constexpr ErrorInfo kHttpNoLength{
     "PV-HHT-007", Retry::never, "a part of a file came without its length", "Send Content-Length."};
 inline constexpr ErrorInfo kHttpPartTooLarge{"PV-HHT-008", Retry::never,
-                                             "a request carries more of a file than 8 MiB",
-                                             "Send the file in blocks."};
+                                             "a request carries more of a file than it may",
+                                             "Send the file in blocks of up to 8 MiB."};
 inline constexpr ErrorInfo kHttpUrlRefused{"PV-HHT-009", Retry::never,
                                            "the URL of an upload does not allow this",
                                            "Begin a new upload, and use its URL as it is."};

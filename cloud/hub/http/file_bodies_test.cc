@@ -12,7 +12,7 @@ using testing::RecordingHttpPort;
 class FileBodies : public ::testing::Test {
  protected:
   FileBodies() {
-    port_.verdict = HttpHeadVerdict{.body_bytes_max = 100, .refusal = {}};
+    port_.verdict = HttpHeadVerdict{.body_bytes_max = 100, .piece_bytes = 100};
     session_ = std::make_unique<HttpSession>(
         port_, [](std::string_view, SessionNow) { return nullptr; }, now_);
   }
@@ -80,6 +80,54 @@ TEST_F(FileBodies, SayTheirLengthBeforehand) {
   feed("PUT /judged/a HTTP/1.1\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_EQ(status(), "HTTP/1.1 411");
   EXPECT_EQ(closed_code(), kHttpNoLength.code);
+}
+
+TEST_F(FileBodies, LongOnesComeInPieces) {
+  port_.verdict->piece_bytes = 4;
+  feed(put(10, "Expect: 100-continue\r\n"));
+  EXPECT_EQ(status(), "HTTP/1.1 100");
+  const auto answer = [&](int code, const std::string& stream) {
+    SessionEvent event = HttpAnswered{
+        port_.tokens.back(),
+        {.status = code, .headers = {{std::string(kHttpPieceStream), stream}}, .body = {}}};
+    session_->on_event(event, now_, out_);
+  };
+  feed("01");
+  EXPECT_TRUE(port_.requests.empty());
+  feed("234");
+  ASSERT_EQ(port_.requests.size(), 1U);
+  EXPECT_EQ(port_.requests[0].body, "01234");
+  EXPECT_EQ(port_.requests[0].piece->offset, 0U);
+  EXPECT_EQ(port_.requests[0].piece->total, 10U);
+  EXPECT_FALSE(session_->wants_input());
+  answer(100, "s1");
+  EXPECT_EQ(status(), "") << "is for us, not for the client";
+  EXPECT_EQ(port_.file_room_taken, 5U);
+  feed("5678");
+  ASSERT_EQ(port_.requests.size(), 2U);
+  EXPECT_EQ(port_.requests[1].piece->offset, 5U);
+  EXPECT_EQ(port_.requests[1].piece->stream, "s1");
+  answer(100, "s2");
+  feed("9");
+  ASSERT_EQ(port_.requests.size(), 3U);
+  EXPECT_EQ(port_.requests[2].body, "9");
+  EXPECT_EQ(port_.requests[2].piece->stream, "s2");
+  answer(201, "");
+  EXPECT_EQ(status(), "HTTP/1.1 201");
+  EXPECT_EQ(port_.file_room_taken, 0U);
+  feed(put(4) + "next");
+  ASSERT_EQ(port_.requests.size(), 4U);
+  EXPECT_FALSE(port_.requests[3].piece) << "short enough";
+}
+
+TEST_F(FileBodies, ARefusedPieceEndsTheRequest) {
+  port_.verdict->piece_bytes = 4;
+  feed(put(10) + "01234");
+  SessionEvent event =
+      HttpAnswered{port_.tokens.back(), {.status = 409, .headers = {}, .body = {}}};
+  session_->on_event(event, now_, out_);
+  EXPECT_EQ(status(), "HTTP/1.1 409");
+  EXPECT_EQ(closed_code(), kHttpDone.code) << "what else comes would be taken for a request";
 }
 
 TEST_F(FileBodies, WaitForRoomWithoutBeingRead) {

@@ -50,6 +50,9 @@ void HttpSession::parse(SessionNow now, Bytes& out) {
       body_.append(as_text(parser_.body()));
       if (body_kind_ == HttpBodyKind::file)
         deadline_ms_ = std::min(now.steady_ms + kHttpFilePieceMs, body_end_ms_);
+      // The last piece goes with the end of the request.
+      if (piece_ && body_.size() >= piece_bytes_ && piece_->offset + body_.size() < piece_->total)
+        send_request(now);
     }
     if (*event == http1::RequestEvent::end) on_request(now, out);
   }
@@ -68,23 +71,12 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   body_.clear();
   keep_alive_ = head.keep_alive;
   body_kind_ = HttpBodyKind::call;
+  piece_.reset();
+  continued_ = false;
   if (websocket::wants_upgrade(head)) return;
   if (auto verdict = port_.judge({head.method, head.path(), head.query()})) {
     if (verdict->refusal) return refuse(*std::move(verdict->refusal), Error(kHttpUrlRefused), out);
-    // The signature in the URL has shown who sends; how much comes must be known beforehand.
-    if (head.chunked) return refuse(411, Error(kHttpNoLength), out);
-    served_ = true;
-    body_kind_ = HttpBodyKind::file;
-    parser_.set_body_limit(verdict->body_bytes_max);
-    if (head.content_length.value_or(0) > verdict->body_bytes_max)
-      return refuse(413, Error(kHttpPartTooLarge), out);
-    if (!head.has_body()) return;
-    room_wanted_ = static_cast<std::size_t>(*head.content_length);
-    if (take_room(now, out)) return;
-    state_ = State::waiting_for_room;
-    body_end_ms_ = now.steady_ms + kHttpRoomWaitMs;
-    deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
-    return;
+    return on_file_head(*verdict, now, out);
   }
   // Nobody's body is kept before there is at least a claim who sends it.
   if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
@@ -100,6 +92,30 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   if (!take_room(now, out)) refuse(503, Error(kHttpNoRoom), out);
 }
 
+// The signature in the URL has shown who sends; how much comes must be known beforehand.
+void HttpSession::on_file_head(const HttpHeadVerdict& verdict, SessionNow now, Bytes& out) {
+  const http1::RequestHead& head = parser_.head();
+  if (head.chunked) return refuse(411, Error(kHttpNoLength), out);
+  const std::uint64_t size = head.content_length.value_or(0);
+  if (size > verdict.body_bytes_max) return refuse(413, Error(kHttpPartTooLarge), out);
+  served_ = true;
+  body_kind_ = HttpBodyKind::file;
+  parser_.set_body_limit(verdict.body_bytes_max);
+  piece_bytes_ = verdict.piece_bytes;
+  if (size > piece_bytes_) piece_ = HttpPiece{.offset = 0, .total = size, .stream = {}};
+  if (!head.has_body()) return;
+  room_wanted_ =
+      static_cast<std::size_t>(std::min<std::uint64_t>(size, piece_bytes_ + kHttpPieceSlack));
+  want_room(now, out);
+}
+
+void HttpSession::want_room(SessionNow now, Bytes& out) {
+  if (take_room(now, out)) return;
+  state_ = State::waiting_for_room;
+  body_end_ms_ = now.steady_ms + kHttpRoomWaitMs;
+  deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
+}
+
 bool HttpSession::take_room(SessionNow now, Bytes& out) {
   if (!port_.take_body_room(room_wanted_, body_kind_)) return false;
   const bool file = body_kind_ == HttpBodyKind::file;
@@ -109,13 +125,19 @@ bool HttpSession::take_room(SessionNow now, Bytes& out) {
     body_end_ms_ = now.steady_ms + kHttpFileBodyMs;
     body_.reserve(body_room_);  // not twice as much while it grows
   }
-  if (parser_.head().expects_continue) append(out, as_bytes(http1::kContinue));
+  if (parser_.head().expects_continue && !std::exchange(continued_, true))
+    append(out, as_bytes(http1::kContinue));
   return true;
 }
 
 void HttpSession::on_request(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   if (websocket::wants_upgrade(head)) return upgrade(now, out);
+  send_request(now);
+}
+
+void HttpSession::send_request(SessionNow now) {
+  const http1::RequestHead& head = parser_.head();
   HttpRequest request{.method = head.method,
                       .path = std::string(head.path()),
                       .query = std::string(head.query()),
@@ -123,6 +145,8 @@ void HttpSession::on_request(SessionNow now, Bytes& out) {
                       .body = std::exchange(body_, {}),
                       .peer_chain = {},
                       .server_name = {}};
+  request.piece = piece_;
+  if (piece_) piece_->offset += request.body.size();
   request.headers.reserve(head.headers.size());
   for (const http1::Header& header : head.headers)
     request.headers.emplace_back(header.name, header.value);
@@ -131,8 +155,22 @@ void HttpSession::on_request(SessionNow now, Bytes& out) {
   port_.serve(std::move(request), ++token_);
 }
 
+void HttpSession::next_piece(const HttpResponse& response, SessionNow now, Bytes& out) {
+  for (const auto& [name, value] : response.headers)
+    if (name == kHttpPieceStream) piece_->stream = value;
+  state_ = State::reading;
+  room_wanted_ = static_cast<std::size_t>(
+      std::min<std::uint64_t>(piece_->total - piece_->offset, piece_bytes_ + kHttpPieceSlack));
+  want_room(now, out);
+  parse(now, out);
+}
+
 void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   give_room();
+  const bool more = piece_ && piece_->offset < piece_->total;
+  if (more && response.status == 100) return next_piece(response, now, out);
+  // What else would come of the body is not wanted.
+  if (more) keep_alive_ = false;
   if (response.status != 401) served_ = true;
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) response.headers.emplace_back("content-type", response.content_type);

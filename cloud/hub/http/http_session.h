@@ -28,6 +28,8 @@ inline constexpr std::size_t kHttpBodyMax = 1024UL * 1024;
 // A part of a file may come over a slow line: from one piece of it to the next, and in all.
 inline constexpr std::int64_t kHttpFilePieceMs = 30'000;
 inline constexpr std::int64_t kHttpFileBodyMs = 300'000;
+// A piece of a body is longer than it should be by what one read brings.
+inline constexpr std::size_t kHttpPieceSlack = 64UL * 1024;
 // How long a part of a file waits for room, and how often it asks.
 inline constexpr std::int64_t kHttpRoomWaitMs = 60'000;
 inline constexpr std::int64_t kHttpRoomEveryMs = 20;
@@ -59,7 +61,11 @@ class HttpSession final : public ProtocolSession {
 
   void parse(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
+  void on_file_head(const HttpHeadVerdict& verdict, SessionNow now, Bytes& out);
+  void want_room(SessionNow now, Bytes& out);
   bool take_room(SessionNow now, Bytes& out);
+  void send_request(SessionNow now);
+  void next_piece(const HttpResponse& response, SessionNow now, Bytes& out);
   void on_request(SessionNow now, Bytes& out);
   void upgrade(SessionNow now, Bytes& out);
   void answer(HttpResponse response, SessionNow now, Bytes& out);
@@ -82,6 +88,9 @@ class HttpSession final : public ProtocolSession {
   std::size_t body_room_ = 0;
   std::size_t room_wanted_ = 0;
   HttpBodyKind body_kind_ = HttpBodyKind::call;
+  std::optional<HttpPiece> piece_;  // the one that is being read; none: the body is one
+  std::size_t piece_bytes_ = 0;
+  bool continued_ = false;        // the client was told to send its body
   std::int64_t body_end_ms_ = 0;  // of a part of a file: no later, however it trickles
   bool keep_alive_ = true;
   bool served_ = false;  // a call was answered as authorised

@@ -14,6 +14,13 @@ namespace pavise::hub {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;  // names in lower case
 
+// A body that comes in pieces: each is a request of its own to whoever answers it.
+struct HttpPiece {
+  std::uint64_t offset = 0;  // of the body, what came before
+  std::uint64_t total = 0;   // of the whole body
+  std::string stream;        // what the answer to the piece before said
+};
+
 struct HttpRequest {
   std::string method;  // as sent: "GET"
   std::string path;    // begins with '/', not percent-decoded
@@ -23,6 +30,7 @@ struct HttpRequest {
   // The connection's, for devices with certificates; owned, since a call outlives its turn.
   std::vector<Bytes> peer_chain;
   std::string server_name;
+  std::optional<HttpPiece> piece = {};
 
   // Value of the first header of this name; empty if there is none.
   std::string_view header(std::string_view name) const {
@@ -51,9 +59,14 @@ struct HttpHead {
   std::string_view query;  // not percent-decoded
 };
 struct HttpHeadVerdict {
-  std::size_t body_bytes_max = 0;
+  std::uint64_t body_bytes_max = 0;
+  // A longer body comes in pieces of about so much. Every piece but the last is answered by status
+  // 100, whose header kHttpPieceStream comes back with the next piece, or by what ends the request.
+  std::size_t piece_bytes = 0;
   std::optional<HttpResponse> refusal = {};
 };
+
+inline constexpr std::string_view kHttpPieceStream = "piece-stream";
 
 enum class HttpBodyKind { call, file };
 

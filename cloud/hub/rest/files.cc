@@ -160,6 +160,11 @@ Result<Response> list_files(Call& call) {
   PAVISE_TRY_ASSIGN(const FilesOfHub at, files_of(call));
   std::optional<std::string> device;
   if (call.query.contains("device")) device = text_of(call, "device");
+  if (device && call.query.contains("name")) {
+    PAVISE_TRY_ASSIGN(const files::StoredFile file,
+                      at.house.store().file(at.key, *device, text_of(call, "name")));
+    return Response{.headers = {}, .body = json::serialize(json::array{file_json(file)})};
+  }
   files::FilePage page{.after_device = text_of(call, "afterDevice"),
                        .after_name = text_of(call, "afterName")};
   PAVISE_TRY_ASSIGN(page.limit, number_of(call, "top", files::kFilesPageMax));

@@ -188,6 +188,9 @@ TEST_F(FilesTest, ADeviceUploadsAndAServiceReads) {
   ASSERT_EQ(listed.as_array().size(), 1U);
   EXPECT_EQ(listed.at(0).at("blobName"), "logs/a 1.txt");
   EXPECT_EQ(listed.at(0).at("sizeInBytes"), 5);
+  EXPECT_EQ(as_service("GET", "/files", "device=d1&name=logs/a%201.txt").body(), listed);
+  EXPECT_EQ(as_service("GET", "/files", "device=d1&name=logs").status, 404);
+  EXPECT_EQ(as_service("GET", "/files", "top=x").status, 400);
   EXPECT_EQ(as_service("DELETE", "/files/d1/logs%2Fa%201.txt").status, 204);
   EXPECT_EQ(as_service("GET", "/files/d1/logs%2Fa%201.txt").status, 404);
 }

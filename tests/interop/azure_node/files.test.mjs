@@ -113,6 +113,17 @@ test('the application uploads by itself with the URL that the device was given',
   await client.close();
 });
 
+test('a file of 20 MiB in a single request arrives as it was sent', async () => {
+  const device = await newDevice('single');
+  const client = await openDevice(device, Mqtt);
+  const upload = await client.getBlobSharedAccessSignature('single.bin');
+  const bytes = randomBytes(20 * 1024 * 1024 + 3);
+  await blobClient(upload).upload(bytes, bytes.length);
+  await client.notifyBlobUploadStatus(upload.correlationId, true, 201, 'done');
+  assert.ok((await stored(device.deviceId, 'single.bin')).equals(bytes));
+  await client.close();
+});
+
 test('a URL opens no other file, and none after its time', async () => {
   const device = await newDevice('other');
   const client = await openDevice(device, Mqtt);

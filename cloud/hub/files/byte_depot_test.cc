@@ -1,4 +1,6 @@
 // What every ByteDepot does, against each of them.
+#include "cloud/hub/files/byte_depot.h"
+
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "cloud/hub/files/byte_depot.h"
 #include "cloud/hub/files/testing/memory_depot.h"
 
 namespace pavise::hub::files {
