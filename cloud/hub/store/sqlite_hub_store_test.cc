@@ -167,6 +167,26 @@ TEST_F(SqliteStore, ReadersSeeCommittedStateWhileAGroupIsWritten) {
 
 // ---- the database of earlier versions
 
+TEST_F(SqliteStore, AFileOfVersion1HasNoFileUpload) {
+  run_sql(folder_.file(),
+          std::string(hub_store_migrations()[0]) +
+              "INSERT INTO hubs (name, tenant, created, etag, partition_count, retention_hours, "
+              "retention_bytes_max, message_ttl_s, delivery_count_max, feedback_ttl_s, "
+              "feedback_delivery_count_max, feedback_lock_s, disable_device_sas, "
+              "disable_module_sas, fault_injection) "
+              "VALUES ('old-hub', 'acme', 7, 'e', 4, 24, 0, 3600, 10, 3600, 10, 60, 0, 0, 0);"
+              "PRAGMA user_version=1; PRAGMA journal_mode=WAL;");
+  auto store = open();
+  EXPECT_EQ(store->index().hub(hub_name("old-hub"))->hub.settings, HubSettings{});
+  EXPECT_TRUE(fs::exists(folder_.file() + ".v1.bak"));
+  HubSettings settings;
+  settings.file_upload.enabled = true;
+  ASSERT_TRUE(
+      ask(*store, [&](Tx& tx) { return tx.update_hub(hub_name("old-hub"), settings, {}); }));
+  store.reset();
+  EXPECT_EQ(open()->index().hub(hub_name("old-hub"))->hub.settings, settings);
+}
+
 constexpr const char* kOldSchema =
     "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version=1; PRAGMA journal_mode=WAL;";
