@@ -54,15 +54,16 @@ Status FileStore::put_block(std::string_view upload_id, std::string_view block_i
   std::int64_t number = 0;
   const auto look = [&]() -> Result<Row> {
     PAVISE_TRY_ASSIGN(const Row row, find_upload(upload_id));
-    PAVISE_TRY_ASSIGN(const auto blocks, parts("blocks", "upload", row.number));
-    const std::uint64_t more = static_cast<std::uint64_t>(charge_for(bytes.size()));
+    const auto more = static_cast<std::uint64_t>(charge_for(bytes.size()));
     bool there = false;
-    number = 0;
-    for (const Part& block : blocks) {
-      there = there || block.block_id == block_id;
-      ++number;
-    }
-    if (!there && blocks.size() >= kBlocksMax) return kTooManyBlocks;
+    PAVISE_TRY(db_->query(
+        "SELECT count(*), coalesce(max(block = ?2), 0) FROM blocks WHERE upload = ?1",
+        [&](const sqlite::Row& found) {
+          number = found.integer(0);
+          there = found.integer(1) != 0;
+        },
+        row.number, block_id));
+    if (!there && number >= static_cast<std::int64_t>(kBlocksMax)) return kTooManyBlocks;
     PAVISE_TRY(check_room(row.upload.about, more, limits));
     return row;
   };
@@ -76,12 +77,15 @@ Status FileStore::put_block(std::string_view upload_id, std::string_view block_i
     const std::lock_guard lock(mutex_);
     done = transact([&]() -> Status {
       PAVISE_TRY_ASSIGN(const Row row, look());
-      PAVISE_TRY_ASSIGN(const auto blocks, parts("blocks", "upload", row.number));
-      for (const Part& block : blocks) {
-        if (block.block_id != block_id) continue;
-        dropped_.push_back(block.object);
-        PAVISE_TRY(charge(row.upload.about, -charge_for(block.size)));
-      }
+      std::int64_t freed = 0;
+      PAVISE_TRY(db_->query(
+          "SELECT object, size FROM blocks WHERE upload = ?1 AND block = ?2",
+          [&](const sqlite::Row& old) {
+            dropped_.push_back(old.text(0));
+            freed = charge_for(static_cast<std::uint64_t>(old.integer(1)));
+          },
+          row.number, block_id));
+      if (freed != 0) PAVISE_TRY(charge(row.upload.about, -freed));
       PAVISE_TRY(charge(row.upload.about, charge_for(bytes.size())));
       PAVISE_TRY(
           db_->change("INSERT INTO blocks (upload, position, block, object, size) VALUES "
