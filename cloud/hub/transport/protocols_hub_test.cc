@@ -26,6 +26,7 @@ class BigAnswers final : public HttpServing {
   void serve(HttpRequest, std::function<void(HttpResponse)> done) override {
     done({.headers = {}, .body = std::string(kSize, 'x'), .content_type = "text/plain"});
   }
+  std::optional<HttpHeadVerdict> judge(const HttpHead&) override { return std::nullopt; }
 };
 
 class ProtocolsHubTest : public testing::HubFixture {

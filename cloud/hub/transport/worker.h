@@ -108,8 +108,9 @@ class Worker final : public ConnectionHost {
                          const std::string& consumer_group, unsigned partition,
                          Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
-  bool take_body_room(std::size_t bytes) override;
-  void give_body_room(std::size_t bytes) override { http_bodies_bytes_ -= bytes; }
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override;
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override;
 
   void run();
   void turn();
@@ -173,7 +174,8 @@ class Worker final : public ConnectionHost {
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
-  std::size_t http_bodies_bytes_ = 0;
+  std::size_t http_bodies_bytes_ = 0;         // of all kinds
+  std::size_t http_file_bodies_bytes_ = 0;    // parts of files among them
   std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;
