@@ -16,6 +16,13 @@ constexpr UnixMillis kNow = 1'795'633'200'000;
 constexpr std::int64_t kTtlMs = 3'600'000;
 const std::string kHub = "plant-1.7";
 const std::string kOtherHub = "plant-1.8";
+constexpr sqlite::Errors kSqliteErrors{.failed = kFilesFailed,
+                                       .full = kFilesFull,
+                                       .corrupt = kFilesCorrupt,
+                                       .busy = kFilesLocked,
+                                       .too_new = kFilesTooNew,
+                                       .already_exists = kFilesCorrupt,
+                                       .not_found = kFilesCorrupt};
 constexpr FileLimits kRoomy{1U << 30, 1U << 30, 1U << 30};
 
 std::string id(int number) {
@@ -343,10 +350,35 @@ TEST_F(FileStoreTest, TinyFilesCountAsMuchAsTheyTakeOnADisk) {
 }
 
 TEST_F(FileStoreTest, AnUploadHasUpTo4096Blocks) {
+  constexpr int kMax = kBlocksMax;
   const std::string upload = started("a");
-  for (std::size_t i = 0; i < kBlocksMax; ++i) ASSERT_TRUE(block(upload, static_cast<int>(i), "x"));
-  EXPECT_TRUE(block(upload, kBlocksMax, "x").error().is(kTooManyBlocks));
+  ASSERT_TRUE(block(upload, 0, "x"));
+  // The others but the last at once: each of its own would wait for the disk.
+  store_.reset();
+  auto db = *sqlite::Database::open(folder_ + "/files.db", sqlite::Database::Access::read_write, 0,
+                                    kSqliteErrors);
+  ASSERT_TRUE(db->execute("BEGIN"));
+  for (int i = 1; i < kMax - 1; ++i)
+    ASSERT_TRUE(db->change(
+        "INSERT INTO blocks (upload, position, block, object, size) SELECT number, ?1, ?2, ?3, 1 "
+        "FROM uploads",
+        i, id(i), "object-" + std::to_string(i)));
+  ASSERT_TRUE(db->change("UPDATE charges SET bytes = bytes * ?1", kMax - 1));
+  ASSERT_TRUE(db->execute("COMMIT"));
+  db.reset();
+  reopen();
+  ASSERT_TRUE(block(upload, kMax - 1, "x"));
+  EXPECT_TRUE(block(upload, kMax, "x").error().is(kTooManyBlocks));
   EXPECT_TRUE(block(upload, 7, "y")) << "in place of itself";
+  EXPECT_EQ(charged(), kBlocksMax * kChargeMin);
+  std::vector<BlockName> all;
+  for (int i = 0; i < kMax; ++i) all.push_back({BlockFrom::latest, id(i)});
+  const auto file = commit(upload, all);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->size_bytes, kBlocksMax);
+  EXPECT_EQ(charged(), kBlocksMax * kChargeMin);
+  all.push_back(all.front());
+  EXPECT_TRUE(commit(upload, all).error().is(kTooManyBlocks));
 }
 
 TEST_F(FileStoreTest, NamesThatAreNone) {
