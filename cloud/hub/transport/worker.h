@@ -14,6 +14,7 @@
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/hub/transport/body_room.h"
 #include "cloud/hub/transport/connection.h"
 #include "cloud/hub/transport/hub_options.h"
 #include "cloud/hub/transport/inbox.h"
@@ -109,8 +110,12 @@ class Worker final : public ConnectionHost {
                          Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
-  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override;
-  void give_body_room(std::size_t bytes, HttpBodyKind kind) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    return body_room_.take(bytes, kind);
+  }
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    body_room_.give(bytes, kind);
+  }
 
   void run();
   void turn();
@@ -174,8 +179,7 @@ class Worker final : public ConnectionHost {
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
-  std::size_t http_bodies_bytes_ = 0;         // of all kinds
-  std::size_t http_file_bodies_bytes_ = 0;    // parts of files among them
+  BodyRoom body_room_;
   std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;

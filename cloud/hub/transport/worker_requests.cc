@@ -197,18 +197,4 @@ std::optional<HttpHeadVerdict> Worker::judge(const HttpHead& head) {
   return shared_.options.http->judge(head);
 }
 
-bool Worker::take_body_room(std::size_t bytes, HttpBodyKind kind) {
-  const bool file = kind == HttpBodyKind::file;
-  if (http_bodies_bytes_ + bytes > kHttpBodiesBytesMax) return false;
-  if (file && http_file_bodies_bytes_ + bytes > kHttpFileBodiesBytesMax) return false;
-  http_bodies_bytes_ += bytes;
-  if (file) http_file_bodies_bytes_ += bytes;
-  return true;
-}
-
-void Worker::give_body_room(std::size_t bytes, HttpBodyKind kind) {
-  http_bodies_bytes_ -= bytes;
-  if (kind == HttpBodyKind::file) http_file_bodies_bytes_ -= bytes;
-}
-
 }  // namespace pavise::hub
