@@ -147,9 +147,10 @@ Result<StoredFile> FileStore::make_file(const Row& row, const std::vector<Part>&
   if (there != 0 && only_new) return kFileExists;
   if (there != 0) PAVISE_TRY(drop_file(there, about.hub, about.device));
   PAVISE_TRY_ASSIGN(const auto blocks, parts("blocks", "upload", row.number));
+  std::int64_t more = chosen.empty() ? charge_for(0) : 0;
   for (const Part& block : blocks) {
     dropped_.push_back(block.object);
-    PAVISE_TRY(charge(about, -charge_for(block.size)));
+    more -= charge_for(block.size);
   }
   PAVISE_TRY(db_->change("DELETE FROM blocks WHERE upload = ?1", row.number));
 
@@ -168,15 +169,17 @@ Result<StoredFile> FileStore::make_file(const Row& row, const std::vector<Part>&
                   file.content_type, file.etag));
   const std::int64_t number = db_->last_insert_id();
   std::int64_t position = 0;
+  std::set<std::string_view> kept;
   for (const Part& part : chosen) {
     PAVISE_TRY(
         db_->change("INSERT INTO parts (file, position, block, object, size) "
                     "VALUES (?1, ?2, ?3, ?4, ?5)",
                     number, position++, part.block_id, part.object, part.size));
-    PAVISE_TRY(charge(about, charge_for(part.size)));
-    std::erase(dropped_, part.object);
+    more += charge_for(part.size);
+    kept.insert(part.object);
   }
-  if (chosen.empty()) PAVISE_TRY(charge(about, charge_for(0)));
+  std::erase_if(dropped_, [&](const std::string& object) { return kept.contains(object); });
+  PAVISE_TRY(charge(about, more));
   PAVISE_TRY(db_->change("UPDATE uploads SET committed = 1 WHERE number = ?1", row.number));
   return file;
 }
