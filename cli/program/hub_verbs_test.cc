@@ -143,6 +143,47 @@ TEST_F(HubVerbs, ChangeAndRemoveAHub) {
   EXPECT_EQ(run({"delete", "nobody"}).code, 3);
 }
 
+TEST_F(HubVerbs, FileUploadIsASetting) {
+  answers["PATCH /api/v1/hubs/plant-1"] = {.body = R"({"name":"plant-1"})"};
+  EXPECT_EQ(
+      run({"update", "plant-1", "--file-upload", "true", "--file-upload-notifications", "false",
+           "--file-upload-notification-lock-duration", "30", "--file-upload-max-bytes", "1000"})
+          .code,
+      0);
+  EXPECT_EQ(seen.back(), R"(PATCH /api/v1/hubs/plant-1 {"settings":{"file_upload":)"
+                         R"({"enabled":true,"notifications":false,"notification":{"lock_s":30},)"
+                         R"("file_bytes_max":1000}}})");
+}
+
+TEST_F(HubVerbs, FilesAreListedFetchedAndRemoved) {
+  answers["GET /files?device=thermo"] = {
+      .body = R"([{"deviceId":"thermo","blobName":"a/b","sizeInBytes":5,"etag":"0x1"}])"};
+  EXPECT_NE(run({"file", "list", "-n", "plant-1", "-d", "thermo"}).out.find("1 file\n"),
+            std::string::npos);
+  answers["GET /files?device=thermo&name=a%2Fb"] = answers["GET /files?device=thermo"];
+  answers["GET /files/thermo/a%2Fb?offset=0&etag=0x1"] = {.body = "hel"};
+  answers["GET /files/thermo/a%2Fb?offset=3&etag=0x1"] = {.body = "lo"};
+  const std::string path = folder / "fetched";
+  EXPECT_EQ(
+      run({"file", "get", "-n", "plant-1", "-d", "thermo", "--name", "a/b", "--path", path.c_str()})
+          .code,
+      0);
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "hello");
+  answers["GET /files/thermo/a%2Fb?offset=3&etag=0x1"] = {.status = 404, .body = "{}"};
+  const std::string other = folder / "other";
+  EXPECT_EQ(run({"file", "get", "-n", "plant-1", "-d", "thermo", "--name", "a/b", "--path",
+                 other.c_str()})
+                .code,
+            3)
+      << "replaced meanwhile";
+  EXPECT_FALSE(std::filesystem::exists(other));
+  EXPECT_FALSE(std::filesystem::exists(other + ".partial"));
+  answers["DELETE /files/thermo/a%2Fb"] = {.status = 204};
+  EXPECT_EQ(run({"file", "delete", "-n", "plant-1", "-d", "thermo", "--name", "a/b"}).out,
+            "removed\n");
+}
+
 TEST_F(HubVerbs, TheOnlyHubNeedsNoName) {
   answers["GET /api/v1/hubs"] = {.body = R"({"hubs":[{"name":"plant-1"},{"name":"tenant-acme"}]})"};
   EXPECT_EQ(run({"show"}).code, 0);

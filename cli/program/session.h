@@ -83,6 +83,9 @@ class Session {
                                              const std::string& target, std::string body = {},
                                              std::vector<net::HttpHeader> headers = {},
                                              net::Millis extra_wait = {});
+  // The same for answers that are no JSON.
+  std::optional<std::string> hub_bytes(const std::string& hub, std::string_view method,
+                                       const std::string& target);
 
   // The rows of all pages of an answer that is a list, up to `rows_max` (0: all).
   std::optional<boost::json::value> hub_pages(const std::string& hub, std::string_view method,
@@ -105,6 +108,7 @@ class Session {
   Result<ApiClient*> client();
   Result<HubAccess> read_access(const boost::json::value& answer) const;
   bool open_hub(const std::string& hub);
+  bool is_good(const Result<ApiReply>& reply, ApiError (*read_error)(const ApiReply&));
   std::optional<boost::json::value> answer_of(const Result<ApiReply>& reply,
                                               ApiError (*read_error)(const ApiReply&));
   Exit fail(const ApiError& error, Exit exit);

@@ -1,6 +1,7 @@
 #include "cloud/hub/rest/error_rows.h"
 
 #include "cloud/hub/configurations/errors.h"
+#include "cloud/hub/files/errors.h"
 #include "cloud/hub/rest/rest_api.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/errors.h"
@@ -74,6 +75,14 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&kMethodTimedOut, gateway_timeout},
       {&kTooManyMethodCalls, throttling_exception},
       {&kMethodPayloadTooLarge, message_too_large},
+      {&files::kUploadsOff, default_storage_endpoint_not_configured},
+      {&files::kTooManyUploads, device_maximum_active_file_upload_limit_exceeded},
+      {&files::kUploadNotFound, invalid_file_upload_correlation_id},
+      {&files::kUploadExpired, expired_file_upload_correlation_id},
+      {&files::kNothingUploaded, invalid_file_upload_completion_status},
+      {&files::kBadFileName, argument_invalid},
+      {&files::kFileNotFound, generic_not_found},
+      {&files::kFilesFull, service_unavailable},
       {&kLogBusy, server_busy},
       {&iothub::kUnknownFault, argument_invalid},
       {&iothub::kBadFaultTime, argument_invalid},

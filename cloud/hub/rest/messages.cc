@@ -196,40 +196,51 @@ Result<Response> purge_messages(Call& call) {
                                                        {"moduleId", nullptr}})};
 }
 
-Result<Response> next_feedback(Call& call) {
+namespace {
+
+Result<Response> next_of(Call& call, ServiceQueue queue, std::string_view content_type) {
   PAVISE_TRY_ASSIGN(
       const auto message,
       call.services.queue.call<std::optional<ServiceMessage>>([&](HubTransaction& transaction) {
-        return transaction.lock_service_message(call.hub(), ServiceQueue::feedback,
-                                                store::kNoOwner);
+        return transaction.lock_service_message(call.hub(), queue, store::kNoOwner);
       }));
   if (!message) return no_content();
   return Response{.headers = {{"etag", "\"" + message->lock_token + "\""},
                               {"iothub-enqueuedtime", iothub::to_iso8601(message->enqueued_ms)},
                               {"iothub-userid", call.hub().text()}},
                   .body = message->body_json,
-                  .content_type = "application/vnd.microsoft.iothub.feedback.json"};
+                  .content_type = std::string(content_type)};
 }
 
-namespace {
-
-Result<Response> settle_feedback(Call& call, Settlement settlement) {
+Result<Response> settle_in(Call& call, ServiceQueue queue, Settlement settlement) {
   PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
-    return transaction.settle_service_message(call.hub(), ServiceQueue::feedback, call.names.back(),
-                                              settlement);
+    return transaction.settle_service_message(call.hub(), queue, call.names.back(), settlement);
   }));
-  if (settlement == Settlement::abandon)
-    call.services.service_message_waiting(call.hub(), ServiceQueue::feedback);
+  if (settlement == Settlement::abandon) call.services.service_message_waiting(call.hub(), queue);
   return no_content();
 }
 
 }  // namespace
 
+Result<Response> next_feedback(Call& call) {
+  return next_of(call, ServiceQueue::feedback, "application/vnd.microsoft.iothub.feedback.json");
+}
 Result<Response> complete_feedback(Call& call) {
-  return settle_feedback(call, Settlement::complete);
+  return settle_in(call, ServiceQueue::feedback, Settlement::complete);
 }
 Result<Response> abandon_feedback(Call& call) {
-  return settle_feedback(call, Settlement::abandon);
+  return settle_in(call, ServiceQueue::feedback, Settlement::abandon);
+}
+
+Result<Response> next_file_notification(Call& call) {
+  return next_of(call, ServiceQueue::file_notifications,
+                 "application/vnd.microsoft.iothub.filenotification.json");
+}
+Result<Response> complete_file_notification(Call& call) {
+  return settle_in(call, ServiceQueue::file_notifications, Settlement::complete);
+}
+Result<Response> abandon_file_notification(Call& call) {
+  return settle_in(call, ServiceQueue::file_notifications, Settlement::abandon);
 }
 
 }  // namespace pavise::hub::rest

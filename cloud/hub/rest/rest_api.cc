@@ -138,7 +138,14 @@ Result<store::IfMatch> Call::if_match() const {
   return store::IfMatch{std::string(text.substr(1, text.size() - 2))};
 }
 
+std::optional<HttpHeadVerdict> RestApi::judge(const HttpHead& head) const {
+  if (services_.files == nullptr || !files::BlobRequests::is_mine(head.path)) return std::nullopt;
+  return services_.files->blobs().judge(head);
+}
+
 void RestApi::handle(const Request& request, const Respond& respond) {
+  if (services_.files != nullptr && files::BlobRequests::is_mine(request.path))
+    return respond(services_.files->blobs().handle(request, services_.refused));
   auto stranger = std::make_shared<std::string>(request.peer);
   // By value: a refusal may come after the request is gone.
   const auto answer = [this, stranger,

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "cloud/hub/configurations/board.h"
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/rest/message.h"
 #include "cloud/hub/rest/query_scan.h"
@@ -22,6 +23,9 @@ inline constexpr std::uint64_t kActiveJobsMax = 100;        // of a hub, that ha
 inline constexpr std::int64_t kJobExecutionDefaultS = 3600;
 inline constexpr std::int64_t kJobExecutionMaxS = 30L * 24 * 3600;
 inline constexpr unsigned kQueriesUnderWayMax = 8;  // the other threads serve other calls
+
+// Of a file, in one answer: a connection holds no more for a client that reads slowly.
+inline constexpr std::size_t kFilePieceMax = 128UL * 1024;
 
 // Errors: PV-HRS-nnn.
 inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
@@ -96,6 +100,7 @@ struct Services {
   // What configurations were found to do; may be empty.
   std::function<std::optional<configurations::Counts>(const iothub::HubName&, std::string_view id)>
       configuration_counts = {};
+  files::FileHouse* files = nullptr;  // null: this server keeps no files
 };
 
 // What all calls share.
@@ -108,6 +113,8 @@ class RestApi {
   explicit RestApi(Services services) : services_(std::move(services)) {}
   // Called on a pool thread; may block on disk. `respond` may be called later, from another thread.
   void handle(const Request& request, const Respond& respond);
+  // From memory, at once; see HttpServing.
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) const;
 
  private:
   Services services_;

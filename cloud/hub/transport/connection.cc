@@ -98,11 +98,14 @@ void Connection::release_partition(const iothub::HubName& hub, const std::string
 void Connection::serve(HttpRequest request, Token token) {
   host_.serve(*this, std::move(request), token);
 }
-bool Connection::take_body_room(std::size_t bytes) {
-  return host_.take_body_room(bytes);
+std::optional<HttpHeadVerdict> Connection::judge(const HttpHead& head) {
+  return host_.judge(head);
 }
-void Connection::give_body_room(std::size_t bytes) {
-  host_.give_body_room(bytes);
+bool Connection::take_body_room(std::size_t bytes, HttpBodyKind kind) {
+  return host_.take_body_room(bytes, kind);
+}
+void Connection::give_body_room(std::size_t bytes, HttpBodyKind kind) {
+  host_.give_body_room(bytes, kind);
 }
 
 bool Connection::send(ByteView ciphertext) {

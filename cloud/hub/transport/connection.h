@@ -57,8 +57,9 @@ class ConnectionHost {
                                  const std::string& consumer_group, unsigned partition,
                                  Token reader) = 0;
   virtual void serve(Connection& from, HttpRequest request, Token token) = 0;
-  virtual bool take_body_room(std::size_t bytes) = 0;
-  virtual void give_body_room(std::size_t bytes) = 0;
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
 };
 
 class Connection final : public DevicePort, public ServicePort, public HttpPort {
@@ -109,8 +110,9 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   // HttpPort
   void serve(HttpRequest request, Token token) override;
   bool has_peer_certificate() const override { return !tls.peer_chain().empty(); }
-  bool take_body_room(std::size_t bytes) override;
-  void give_body_room(std::size_t bytes) override;
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override;
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override;
 
   // Sends what the socket takes, keeps the rest. False: the peer is gone or reads too slowly.
   bool send(ByteView ciphertext);

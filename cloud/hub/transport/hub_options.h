@@ -21,6 +21,8 @@ namespace pavise::hub {
 inline constexpr std::size_t kOutboundBytesMax = 256UL * 1024;
 // Bodies of HTTP requests on their way, of all connections of one thread.
 inline constexpr std::size_t kHttpBodiesBytesMax = 64UL * 1024 * 1024;
+// The share of them that parts of files may have: an upload over a slow line takes its time.
+inline constexpr std::size_t kHttpFileBodiesBytesMax = 48UL * 1024 * 1024;
 // From accept to the end of the TLS handshake.
 inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
 // Unacknowledged data or keep-alive probes: the peer is gone.

@@ -1,5 +1,6 @@
 // What connections of different protocols do beside each other, and answers that are larger than a
 // socket takes at once: real TLS over loopback.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <poll.h>
@@ -26,16 +27,31 @@ class BigAnswers final : public HttpServing {
   void serve(HttpRequest, std::function<void(HttpResponse)> done) override {
     done({.headers = {}, .body = std::string(kSize, 'x'), .content_type = "text/plain"});
   }
+  std::optional<HttpHeadVerdict> judge(const HttpHead&) override { return std::nullopt; }
+};
+
+// Takes parts of files under /judged/, as large as a block may be, and answers with their size.
+class TakesParts final : public HttpServing {
+ public:
+  static constexpr std::size_t kPartSize = 8UL * 1024 * 1024;
+  void serve(HttpRequest request, std::function<void(HttpResponse)> done) override {
+    done({.headers = {}, .body = "took " + std::to_string(request.body.size())});
+  }
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override {
+    if (!head.path.starts_with("/judged/")) return std::nullopt;
+    return HttpHeadVerdict{.body_bytes_max = kPartSize, .piece_bytes = kPartSize};
+  }
 };
 
 class ProtocolsHubTest : public testing::HubFixture {
  protected:
-  void begin() {
-    start([this](HubOptions& options) {
+  void begin() { begin(answers_); }
+  void begin(HttpServing& http) {
+    start([&http](HubOptions& options) {
       options.threads = 1;  // all connections beside each other on one worker
       options.amqp_port = 0;
       options.https_port = 0;
-      options.http = &answers_;
+      options.http = &http;
       options.on_closed = [this, also = options.on_closed](const HubEvent& event) {
         {
           const std::lock_guard lock(events_mutex_);
@@ -60,6 +76,24 @@ class ProtocolsHubTest : public testing::HubFixture {
   bool let_in(const ErrorInfo& reason) {
     const std::lock_guard lock(events_mutex_);
     return let_in_.at(std::string(reason.code));
+  }
+  // What has come by now. Session tickets are no such thing, though they make the socket readable.
+  static Bytes has_come(const TestClient& client) {
+    const int flags = ::fcntl(client.fd(), F_GETFL);
+    ::fcntl(client.fd(), F_SETFL, flags | O_NONBLOCK);
+    Bytes out = read_some(client, 0);
+    ::fcntl(client.fd(), F_SETFL, flags);
+    return out;
+  }
+  // Reads until this came, and what came with it.
+  static std::string read_until(const TestClient& client, std::string_view text) {
+    std::string out;
+    while (!out.contains(text)) {
+      const Bytes more = read_some(client);
+      if (more.empty()) return "nothing after: " + out;
+      out.append(as_text(more));
+    }
+    return out;
   }
 
   BigAnswers answers_;
@@ -130,6 +164,36 @@ TEST_F(ProtocolsHubTest, TellsStrangersApart) {
   ASSERT_NE(wrong.connect(std::string(64, 'b')), mqtt::ConnectCode::accepted);
   ASSERT_TRUE(closed_with(kClientIdMismatch));
   EXPECT_FALSE(let_in(kClientIdMismatch));
+}
+
+TEST_F(ProtocolsHubTest, UploadsOfLargeBlocksWaitForRoomAndCallsHaveTheirOwn) {
+  TakesParts parts;
+  begin(parts);
+  const std::string put =
+      "PUT /judged/a HTTP/1.1\r\nhost: hub.test\r\nexpect: 100-continue\r\ncontent-length: " +
+      std::to_string(TakesParts::kPartSize) + "\r\n\r\n";
+  const std::string part(TakesParts::kPartSize, 'x');
+  const std::string took = "took " + std::to_string(part.size());
+  std::vector<std::unique_ptr<TestClient>> uploads;
+  for (std::size_t i = 0; i < kHttpFileBodiesBytesMax / TakesParts::kPartSize; ++i) {
+    uploads.push_back(std::make_unique<TestClient>(stranger_, hub_->https_port()));
+    ASSERT_TRUE(uploads.back()->send_raw(as_bytes(put)));
+    ASSERT_TRUE(read_until(*uploads.back(), "\r\n\r\n").starts_with("HTTP/1.1 100"));
+  }
+  TestClient waiting(stranger_, hub_->https_port());
+  ASSERT_TRUE(waiting.send_raw(as_bytes(put)));
+  TestClient caller(stranger_, hub_->https_port());
+  ASSERT_TRUE(caller.send_raw(as_bytes(
+      "POST /devices HTTP/1.1\r\nhost: hub.test\r\nauthorization: x\r\ncontent-length: 1048576"
+      "\r\n\r\n" +
+      std::string(1'048'576, 'x'))));
+  EXPECT_TRUE(read_until(caller, "took").contains("took 1048576")) << "whatever files take";
+  EXPECT_TRUE(has_come(waiting).empty());
+  ASSERT_TRUE(uploads[0]->send_raw(as_bytes(part)));
+  EXPECT_TRUE(read_until(*uploads[0], "took").contains(took));
+  EXPECT_TRUE(read_until(waiting, "\r\n\r\n").starts_with("HTTP/1.1 100")) << "now there is room";
+  ASSERT_TRUE(waiting.send_raw(as_bytes(part)));
+  EXPECT_TRUE(read_until(waiting, "took").contains(took));
 }
 
 TEST_F(ProtocolsHubTest, AnAnswerLargerThanTheSocketTakesArrivesWhole) {

@@ -14,6 +14,7 @@
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/hub/transport/body_room.h"
 #include "cloud/hub/transport/connection.h"
 #include "cloud/hub/transport/hub_options.h"
 #include "cloud/hub/transport/inbox.h"
@@ -113,8 +114,13 @@ class Worker final : public ConnectionHost {
                          const std::string& consumer_group, unsigned partition,
                          Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
-  bool take_body_room(std::size_t bytes) override;
-  void give_body_room(std::size_t bytes) override { http_bodies_bytes_ -= bytes; }
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    return body_room_.take(bytes, kind);
+  }
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    body_room_.give(bytes, kind);
+  }
 
   void run();
   void turn();
@@ -183,7 +189,7 @@ class Worker final : public ConnectionHost {
   std::size_t handshaking_ = 0;
   std::size_t handshaking_most_ = 0;  // since memory was given back
   std::int64_t give_back_again_ms_ = 0;
-  std::size_t http_bodies_bytes_ = 0;
+  BodyRoom body_room_;
   std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;

@@ -229,10 +229,8 @@ void Worker::serve(Connection& from, HttpRequest request, Token token) {
       });
 }
 
-bool Worker::take_body_room(std::size_t bytes) {
-  if (http_bodies_bytes_ + bytes > kHttpBodiesBytesMax) return false;
-  http_bodies_bytes_ += bytes;
-  return true;
+std::optional<HttpHeadVerdict> Worker::judge(const HttpHead& head) {
+  return shared_.options.http->judge(head);
 }
 
 }  // namespace pavise::hub

@@ -44,6 +44,8 @@ Status HubHouse::open_data() {
                                                 [this] { return retention_of_hubs(*store_); });
   // A failure is no reason not to start; the server's housekeeping meets and reports it again.
   (void)retention_->apply().has_value();
+  PAVISE_TRY_ASSIGN(files_,
+                    hub::files::FileHouse::open(options_.files_directory, store_->index(), clock_));
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
@@ -115,7 +117,8 @@ hub::rest::Services HubHouse::rest_services() {
           },
       .jobs_changed = [this] { jobs_->changed(); },
       .configuration_counts = [this](const iothub::HubName& name,
-                                     std::string_view id) { return board_.counts(name, id); }};
+                                     std::string_view id) { return board_.counts(name, id); },
+      .files = files_.get()};
 }
 
 hub::jobs::JobServices HubHouse::job_services() {

@@ -13,6 +13,7 @@
 #include "cloud/hub/data/store_data.h"
 #include "cloud/hub/device_events/event_pump.h"
 #include "cloud/hub/events/retention.h"
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
@@ -24,6 +25,7 @@ namespace pavise::server {
 struct HubHouseOptions {
   std::string log_directory;
   std::string database_path;
+  std::string files_directory;
   std::vector<TenantId> tenants;  // each gets the hub of its attested devices
   std::string host_name;          // of the server itself
   std::string listen = "127.0.0.1";
@@ -66,6 +68,7 @@ class HubHouse {
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
   const hub::rest::RestPool& rest() const { return *rest_; }
+  hub::files::FileHouse& files() { return *files_; }
 
  private:
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)
@@ -86,6 +89,7 @@ class HubHouse {
   std::unique_ptr<hub::SegmentLog> log_;
   std::unique_ptr<hub::store::HubStore> store_;
   std::unique_ptr<hub::Retention> retention_;
+  std::unique_ptr<hub::files::FileHouse> files_;
   std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
   std::atomic<hub::Hub*> running_{nullptr};
   std::unique_ptr<hub::Hub> hub_;

@@ -163,6 +163,7 @@ Status Server::Parts::open() {
 Status Server::Parts::open_hub() {
   HubHouseOptions options{.log_directory = path("telemetry"),
                           .database_path = path("hub.db"),
+                          .files_directory = path("files"),
                           .tenants = {},
                           .host_name = options_.host_name,
                           .listen = options_.listen,
@@ -404,6 +405,8 @@ void Server::Parts::keep_house_once() {
     report("registry.not_tidied", forgotten.error());
   if (const Status kept = hub_house_->retention().apply(); !kept)
     report("telemetry.not_tidied", kept.error());
+  if (const Status kept = hub_house_->files().keep(); !kept)
+    report("files.not_tidied", kept.error());
   const UnixSeconds end = identity_.made + security::signer::kServerValidityS;
   if (end - clock_.now_s() < kWarnBeforeS)
     log_.write(Level::warning, "identity.ends",
