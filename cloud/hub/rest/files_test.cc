@@ -91,8 +91,11 @@ class FilesTest : public ::testing::Test {
         .connected = [](const iothub::Identity&) { return false; },
         .connected_count = [](const iothub::HubName&) { return 0; },
         .invoke_method = [](const MethodInvocation&, const MethodBroker::Done&) {},
-        .refused = [this](std::string_view, std::string_view, const Error&,
-                          std::string_view stranger) { strangers_.emplace_back(stranger); },
+        .refused =
+            [this](const Refusal& refusal) {
+              strangers_.emplace_back(refusal.stranger);
+              refused_devices_.emplace_back(refusal.device);
+            },
         .files = files_.get()});
   }
   ~FilesTest() override {
@@ -172,7 +175,7 @@ class FilesTest : public ::testing::Test {
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<files::FileHouse> files_;
   std::unique_ptr<RestApi> api_;
-  std::vector<std::string> told_, active_, strangers_;
+  std::vector<std::string> told_, active_, strangers_, refused_devices_;
 };
 
 TEST_F(FilesTest, ADeviceUploadsAndAServiceReads) {
@@ -187,6 +190,7 @@ TEST_F(FilesTest, ADeviceUploadsAndAServiceReads) {
   EXPECT_EQ(active_, (std::vector<std::string>{"d1", "d1", "d1"})) << "its own calls";
   EXPECT_EQ(put(url, "late"), 403);
   EXPECT_EQ(strangers_, std::vector<std::string>{"192.0.2.1:4711"});
+  EXPECT_EQ(refused_devices_, std::vector<std::string>{"d1"}) << "for the log";
   const Answer read = as_service("GET", "/files/d1/logs%2Fa%201.txt");
   EXPECT_EQ(read.status, 200);
   EXPECT_EQ(read.text, "hello");

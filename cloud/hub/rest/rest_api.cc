@@ -79,7 +79,7 @@ std::optional<std::vector<std::string>> match(std::string_view pattern,
 std::string device_in(const Result<std::vector<std::string>>& segments) {
   if (!segments || segments->size() < 2) return {};
   const std::string& kind = segments->front();
-  if (kind != "devices" && kind != "twins") return {};
+  if (kind != "devices" && kind != "twins" && kind != files::kContainer) return {};
   std::string out = (*segments)[1];
   if (segments->size() > 3 && (*segments)[2] == "modules") out += "/" + (*segments)[3];
   return out;
@@ -143,9 +143,20 @@ std::optional<HttpHeadVerdict> RestApi::judge(const HttpHead& head) const {
   return services_.files->blobs().judge(head);
 }
 
+HttpResponse RestApi::handle_blob(const Request& request) const {
+  const auto refused = [&](std::string_view call, std::string_view tracking_id, const Error& error,
+                           std::string_view stranger) {
+    if (!services_.refused) return;
+    const auto hub = services_.gatekeeper.hub_of(host_of(request));
+    const std::string device = device_in(segments_of(request.path));
+    services_.refused({call, tracking_id, error, hub ? &*hub : nullptr, device, stranger});
+  };
+  return services_.files->blobs().handle(request, refused);
+}
+
 void RestApi::handle(const Request& request, const Respond& respond) {
   if (services_.files != nullptr && files::BlobRequests::is_mine(request.path))
-    return respond(services_.files->blobs().handle(request, services_.refused));
+    return respond(handle_blob(request));
   auto stranger = std::make_shared<std::string>(request.peer);
   // By value: a refusal may come after the request is gone.
   const auto answer = [this, stranger,

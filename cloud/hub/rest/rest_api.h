@@ -117,6 +117,8 @@ class RestApi {
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) const;
 
  private:
+  HttpResponse handle_blob(const Request& request) const;
+
   Services services_;
   Shared shared_;
 };
