@@ -3,12 +3,21 @@ import socket
 import ssl
 import struct
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 8, 9, 12, 13
 
 
 def text(value):
     data = value.encode()
     return struct.pack(">H", len(data)) + data
+
+
+def packet(first, body):
+    size, encoded = len(body), b""
+    while True:
+        size, digit = divmod(size, 128)
+        encoded += bytes([digit | (128 if size else 0)])
+        if not size:
+            return bytes([first]) + encoded + body
 
 
 class Client:
@@ -28,13 +37,7 @@ class Client:
         self.tls.close()
 
     def send(self, first, body):
-        size, encoded = len(body), b""
-        while True:
-            size, digit = divmod(size, 128)
-            encoded += bytes([digit | (128 if size else 0)])
-            if not size:
-                break
-        self.tls.sendall(bytes([first]) + encoded + body)
+        self.tls.sendall(packet(first, body))
 
     def exactly(self, count):
         out = b""

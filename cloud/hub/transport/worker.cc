@@ -1,5 +1,6 @@
 #include "cloud/hub/transport/worker.h"
 
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,9 @@ constexpr std::size_t kReceiveBuffer = 64UL * 1024;
 constexpr std::size_t kPlainBuffer = 17UL * 1024;  // more than one TLS record
 constexpr std::size_t kBatchBytesMax = 64UL * 1024 * 1024;
 constexpr std::int64_t kAcceptPauseMs = 200;
+// So many handshakes at once are a storm, after which memory is given back, at most this often.
+constexpr std::size_t kStormHandshakes = 256;
+constexpr std::int64_t kGiveBackEveryMs = 10'000;
 constexpr std::uint64_t kInboxTag = UINT64_MAX;
 // Listeners have the tags below: kFirstListenerTag, one less for the next.
 constexpr std::uint64_t kFirstListenerTag = UINT64_MAX - 1;
@@ -124,9 +128,22 @@ void Worker::turn() {
   run_timers();
   resume_accepting_if_due();
   bury();
+  give_memory_back_if_due();
   hand_batch_to_log();
   // What a session writes goes out before another one's step, or it would reach the other's client.
   PAVISE_CHECK(plain_out_.empty());
+}
+
+// A handshake needs twice the memory of a connection; the allocator would keep for ever what many
+// needed at once.
+void Worker::give_memory_back_if_due() {
+  handshaking_most_ = std::max(handshaking_most_, handshaking_);
+  if (handshaking_ != 0 || handshaking_most_ < kStormHandshakes) return;
+  const std::int64_t now_ms = shared_.clock.steady_ms();
+  if (now_ms < give_back_again_ms_) return;
+  handshaking_most_ = 0;
+  give_back_again_ms_ = now_ms + kGiveBackEveryMs;
+  ::malloc_trim(0);
 }
 
 // --- Accepting ---------------------------------------------------------------------------------

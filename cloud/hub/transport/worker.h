@@ -125,6 +125,7 @@ class Worker final : public ConnectionHost {
   void watch_listeners(std::uint32_t events);
   void pause_accepting();
   void resume_accepting_if_due();
+  void give_memory_back_if_due();
   void adopt(Socket socket, Protocol protocol);
 
   void on_ready(Connection& connection, std::uint32_t events);
@@ -180,6 +181,8 @@ class Worker final : public ConnectionHost {
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
+  std::size_t handshaking_most_ = 0;  // since memory was given back
+  std::int64_t give_back_again_ms_ = 0;
   std::size_t http_bodies_bytes_ = 0;
   std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
