@@ -6,6 +6,14 @@
 
 namespace pavise::hub::files {
 
+inline constexpr sqlite::Errors kSqliteErrors{.failed = kFilesFailed,
+                                              .full = kFilesFull,
+                                              .corrupt = kFilesCorrupt,
+                                              .busy = kFilesLocked,
+                                              .too_new = kFilesTooNew,
+                                              .already_exists = kFilesCorrupt,
+                                              .not_found = kFilesCorrupt};
+
 inline constexpr std::string_view kFileColumns =
     "SELECT device, name, size, modified, content_type, etag, number FROM files WHERE hub = ?1 ";
 

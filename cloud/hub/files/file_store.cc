@@ -8,14 +8,6 @@
 namespace pavise::hub::files {
 namespace {
 
-constexpr sqlite::Errors kErrors{.failed = kFilesFailed,
-                                 .full = kFilesFull,
-                                 .corrupt = kFilesCorrupt,
-                                 .busy = kFilesLocked,
-                                 .too_new = kFilesTooNew,
-                                 .already_exists = kFilesCorrupt,
-                                 .not_found = kFilesCorrupt};
-
 // Times are Unix milliseconds. An object is named by one row, of a block or of a part. A charge of
 // device '' is the hub's.
 constexpr const char* kVersion1 = R"sql(
@@ -111,8 +103,8 @@ Result<std::unique_ptr<FileStore>> FileStore::open(const std::string& folder,
                                                    std::unique_ptr<ByteDepot> depot,
                                                    const Clock& clock) {
   const std::string path = folder + "/files.db";
-  PAVISE_TRY_ASSIGN(auto lock, sqlite::FileLock::take(path + ".lock", kErrors));
-  PAVISE_TRY_ASSIGN(auto db, sqlite::open_file(path, 0, kMigrations, kErrors));
+  PAVISE_TRY_ASSIGN(auto lock, sqlite::FileLock::take(path + ".lock", kSqliteErrors));
+  PAVISE_TRY_ASSIGN(auto db, sqlite::open_file(path, 0, kMigrations, kSqliteErrors));
   std::unique_ptr<FileStore> store(
       new FileStore(std::move(db), std::move(lock), std::move(depot), clock));
   PAVISE_TRY(store->sweep_objects());

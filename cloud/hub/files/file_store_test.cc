@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "cloud/hub/files/file_rows.h"
 #include "cloud/hub/files/testing/memory_depot.h"
 
 namespace pavise::hub::files {
@@ -16,13 +17,6 @@ constexpr UnixMillis kNow = 1'795'633'200'000;
 constexpr std::int64_t kTtlMs = 3'600'000;
 const std::string kHub = "plant-1.7";
 const std::string kOtherHub = "plant-1.8";
-constexpr sqlite::Errors kSqliteErrors{.failed = kFilesFailed,
-                                       .full = kFilesFull,
-                                       .corrupt = kFilesCorrupt,
-                                       .busy = kFilesLocked,
-                                       .too_new = kFilesTooNew,
-                                       .already_exists = kFilesCorrupt,
-                                       .not_found = kFilesCorrupt};
 constexpr FileLimits kRoomy{1U << 30, 1U << 30, 1U << 30};
 
 std::string id(int number) {

@@ -1,19 +1,11 @@
 // Uploads and files over the hub's own calls, against real stores, without sockets.
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <boost/json/parse.hpp>
-#include <filesystem>
-
-#include "cloud/hub/rest/rest_api.h"
-#include "cloud/hub/segment_log/testing/memory_log_directory.h"
-#include "cloud/hub/session/close_reasons.h"
-#include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/hub/rest/testing/rest_fixture.h"
 
 namespace pavise::hub::rest {
 namespace {
 
 namespace json = boost::json;
+using testing::Answer;
 
 const iothub::HubName kHub = *iothub::HubName::parse("plant-1");
 const iothub::HubName kOther = *iothub::HubName::parse("plant-2");
@@ -41,19 +33,6 @@ class TokenGatekeeper final : public Gatekeeper {
   void subscribe(std::function<void(const RightsChanged&)>) override {}
 };
 
-struct Answer {
-  int status = 0;
-  Headers headers;
-  std::string text;
-  std::string header(std::string_view name) const {
-    for (const auto& [each, value] : headers)
-      if (each == name) return value;
-    return {};
-  }
-  std::string error() const { return header("iothub-errorcode"); }
-  json::value body() const { return json::parse(text); }
-};
-
 struct Url {
   std::string correlation_id, path, query;
 };
@@ -65,9 +44,9 @@ class FilesTest : public ::testing::Test {
     folder_ = ::mkdtemp(pattern.data());
     store_ = *store::open_sqlite_hub_store({.path = folder_ + "/hub.db"}, clock_);
     queue_ = std::make_unique<store::StoreQueue>(*store_);
-    log_ = *SegmentLog::open(
-        std::make_unique<testing::MemoryLogDirectory>(std::make_shared<testing::MemoryDisk>()), {},
-        clock_);
+    log_ = *SegmentLog::open(std::make_unique<hub::testing::MemoryLogDirectory>(
+                                 std::make_shared<hub::testing::MemoryDisk>()),
+                             {}, clock_);
     settings_.file_upload.enabled = true;
     settings_.file_upload.notifications = true;
     make_hub(kHub);
@@ -134,7 +113,11 @@ class FilesTest : public ::testing::Test {
     if (!token.empty()) request.headers.emplace_back("authorization", token);
     Answer out;
     api_->handle(request, [&](const Response& response) {
-      out = {response.status, response.headers, response.body};
+      out.status = response.status;
+      out.headers = response.headers;
+      out.text = response.body;
+      boost::system::error_code ec;
+      out.body = json::parse(out.text, ec);
     });
     return out;
   }
@@ -144,7 +127,7 @@ class FilesTest : public ::testing::Test {
   Url started(const std::string& name, const std::string& token = "plant-1 d1") {
     const Answer answer = begin(R"({"blobName":")" + name + "\"}", token);
     EXPECT_EQ(answer.status, 200) << answer.text;
-    const json::value body = answer.body();
+    const json::value body = answer.body;
     const auto text = [&](std::string_view key) {
       return std::string(std::string_view(body.at(key).get_string()));
     };
@@ -181,9 +164,9 @@ class FilesTest : public ::testing::Test {
 TEST_F(FilesTest, ADeviceUploadsAndAServiceReads) {
   const Answer answer = begin(R"({"blobName":"logs/a 1.txt"})");
   ASSERT_EQ(answer.status, 200) << answer.text;
-  EXPECT_EQ(answer.body().at("hostName"), "plant-1.test:8443") << "where the device reached us";
-  EXPECT_EQ(answer.body().at("containerName"), "pavise-files");
-  EXPECT_EQ(answer.body().at("blobName"), "d1/logs/a 1.txt");
+  EXPECT_EQ(answer.body.at("hostName"), "plant-1.test:8443") << "where the device reached us";
+  EXPECT_EQ(answer.body.at("containerName"), "pavise-files");
+  EXPECT_EQ(answer.body.at("blobName"), "d1/logs/a 1.txt");
   const Url url = started("logs/a 1.txt");
   EXPECT_EQ(put({url.correlation_id, "/pavise-files/d1/logs/a%201.txt", url.query}, "hello"), 201);
   EXPECT_EQ(end(url).status, 204);
@@ -198,11 +181,11 @@ TEST_F(FilesTest, ADeviceUploadsAndAServiceReads) {
   EXPECT_EQ(as_service("GET", "/files/d1/logs%2Fa%201.txt", "offset=3").text, "lo");
   EXPECT_EQ(as_service("GET", "/files/d1/logs%2Fa%201.txt", "offset=x").status, 400);
   EXPECT_EQ(as_service("GET", "/files/d1/logs%2Fa%201.txt", "etag=other").status, 404);
-  const json::value listed = as_service("GET", "/files", "device=d1").body();
+  const json::value listed = as_service("GET", "/files", "device=d1").body;
   ASSERT_EQ(listed.as_array().size(), 1U);
   EXPECT_EQ(listed.at(0).at("blobName"), "logs/a 1.txt");
   EXPECT_EQ(listed.at(0).at("sizeInBytes"), 5);
-  EXPECT_EQ(as_service("GET", "/files", "device=d1&name=logs/a%201.txt").body(), listed);
+  EXPECT_EQ(as_service("GET", "/files", "device=d1&name=logs/a%201.txt").body, listed);
   EXPECT_EQ(as_service("GET", "/files", "device=d1&name=logs").status, 404);
   EXPECT_EQ(as_service("GET", "/files", "top=x").status, 400);
   EXPECT_EQ(as_service("DELETE", "/files/d1/logs%2Fa%201.txt").status, 204);
@@ -225,7 +208,7 @@ TEST_F(FilesTest, TheNotificationIsInItsQueue) {
   EXPECT_EQ(told_, std::vector<std::string>{"plant-1 file"});
   const Answer answer = as_service("GET", "/messages/serviceBound/filenotifications");
   ASSERT_EQ(answer.status, 200);
-  const json::value told = answer.body();
+  const json::value told = answer.body;
   EXPECT_EQ(told.at("deviceId"), "d1");
   EXPECT_EQ(told.at("blobName"), "d1/a/b");
   EXPECT_EQ(told.at("blobUri"), "https://plant-1.test:8443/pavise-files/d1/a/b");
