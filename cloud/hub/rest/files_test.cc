@@ -30,6 +30,7 @@ class TokenGatekeeper final : public Gatekeeper {
         static_cast<Rights>(token == "service" ? Right::service_connect : Right::registry_read);
     return out;
   }
+  std::optional<iothub::HubName> hub_of(std::string_view) const override { return std::nullopt; }
   void subscribe(std::function<void(const RightsChanged&)>) override {}
 };
 

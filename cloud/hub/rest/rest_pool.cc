@@ -4,7 +4,8 @@
 
 namespace pavise::hub::rest {
 
-RestPool::RestPool(Services services, unsigned threads) : api_(services), clock_(services.clock) {
+RestPool::RestPool(const Services& services, unsigned threads)
+    : api_(services), clock_(services.clock) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 

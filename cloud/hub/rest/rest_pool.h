@@ -25,7 +25,7 @@ struct RestCounters {
 class RestPool final : public HttpServing {
  public:
   // Threads wait most of their time for a shared commit, so there are more of them than processors.
-  RestPool(Services services, unsigned threads);
+  RestPool(const Services& services, unsigned threads);
   ~RestPool() override;  // answers what is queued, then stops
 
   const RestCounters& counters() const { return counters_; }

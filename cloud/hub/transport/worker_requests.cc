@@ -38,17 +38,8 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   return principal;
 }
 
-void Worker::note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
-                          const Error& why) {
-  if (!shared_.options.on_refused) return;
-  HubEvent event = event_of(from);
-  if (!device.empty()) event.device = device.substr(0, kClaimedSizeMax);
-  event.tracking_id = tracking_id;
-  event.reason = &why;
-  shared_.options.on_refused(event);
-}
-
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
+  PAVISE_CHECK(principal.identity.has_value());
   const iothub::Identity& identity = *principal.identity;
   const bool known = std::ranges::find(from.attached, identity, &Connection::Attached::identity) !=
                      from.attached.end();
