@@ -47,7 +47,7 @@ class ProtocolsHubTest : public testing::HubFixture {
  protected:
   void begin() { begin(answers_); }
   void begin(HttpServing& http) {
-    start([&http](HubOptions& options) {
+    start([this, &http](HubOptions& options) {
       options.threads = 1;  // all connections beside each other on one worker
       options.amqp_port = 0;
       options.https_port = 0;
