@@ -39,6 +39,8 @@ struct AmqpLimits {
   static constexpr std::size_t kCbsMessageSizeMax = 16UL * 1024;
   static constexpr unsigned kRefusedMax = 64;        // attaches, then the connection ends
   static constexpr std::size_t kRequestsMax = 2048;  // that the hub has not answered
+  // From the end of the last grant, which the client hears on its links, to that of the connection.
+  static constexpr std::int64_t kFarewellMs = 10'000;
 };
 
 struct AmqpOptions {
@@ -58,6 +60,7 @@ class AmqpSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
   void on_time(SessionNow now, Bytes& out) override;
+  void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) override;
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override { return closed_; }
   bool wants_input() const override;
@@ -155,8 +158,6 @@ class AmqpSession final : public ProtocolSession {
   void refuse(amqp::LinkId link, const Error& why);
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
-  void expire();
-  void ends_at(UnixMillis expires_ms);
   void set_deadline();
   void end(Error reason, bool say = true);
   void serve(Link& link);  // sends what waits, asks for more
@@ -169,6 +170,12 @@ class AmqpSession final : public ProtocolSession {
   Link* find_answers(Address::Kind kind, std::string_view reply_to);
   std::optional<Token> ask(Request request);
   std::optional<Request> answered(Token token);
+
+  // grants.cc
+  void expire();
+  void ends_at(UnixMillis expires_ms);
+  void dismiss(const std::vector<iothub::Identity>& gone, const Error& why, bool had_links);
+  void end_for(const Error& why);
 
   // device_links.cc
   static std::optional<Slot> slot_of(const Link& link);
@@ -237,6 +244,8 @@ class AmqpSession final : public ProtocolSession {
   bool opened_ = false;
   bool established_ = false;
   bool blocked_ = false;
+  std::optional<Error> leaving_;  // why nobody is left whom it could serve
+  std::int64_t leave_by_ms_ = INT64_MAX;
   std::int64_t ask_again_ms_ = INT64_MAX;  // the store was too busy to say whether a message waits
 };
 

@@ -27,6 +27,10 @@ void Connection::attach(const Principal& principal, Channels channels) {
 void Connection::detach(const iothub::Identity& identity, Channels channels) {
   host_.detach(*this, identity, channels);
 }
+
+void Connection::leave(const iothub::Identity& identity) {
+  host_.leave(*this, identity);
+}
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);
 }

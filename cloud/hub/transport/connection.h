@@ -23,6 +23,7 @@ class ConnectionHost {
   virtual Result<Principal> authenticate(Connection& from, const Claim& claim) = 0;
   virtual void attach(Connection& from, const Principal& principal, Channels channels) = 0;
   virtual void detach(Connection& from, const iothub::Identity& identity, Channels channels) = 0;
+  virtual void leave(Connection& from, const iothub::Identity& identity) = 0;
   virtual Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) = 0;
   virtual void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                         Token token) = 0;
@@ -73,6 +74,7 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   Result<Principal> authenticate(const Claim& claim) override;
   void attach(const Principal& principal, Channels channels) override;
   void detach(const iothub::Identity& identity, Channels channels) override;
+  void leave(const iothub::Identity& identity) override;
   Result<std::uint64_t> append(const RecordView& record) override;
   void ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) override;
   void answer_method(std::uint64_t call, Result<MethodReply> reply) override;
@@ -122,6 +124,7 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   TlsStream tls;
   std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on
   std::vector<Attached> attached;
+  std::vector<Attached> proved;              // showed who they are, and are not served yet
   std::vector<iothub::HubName> policies_of;  // hubs of which a policy let it in
   std::string peer;                          // its address, if somebody wants to know
   Bytes stash;                               // ciphertext that arrived while reading is paused

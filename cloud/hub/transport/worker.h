@@ -79,6 +79,7 @@ class Worker final : public ConnectionHost {
   Result<Principal> authenticate(Connection& from, const Claim& claim) override;
   void attach(Connection& from, const Principal& principal, Channels channels) override;
   void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
+  void leave(Connection& from, const iothub::Identity& identity) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
   void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                 Token token) override;

@@ -13,13 +13,17 @@ export const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 export const { Http } = require('azure-iot-device-http');
 export const { EventHubConsumerClient, earliestEventPosition } = require('@azure/event-hubs');
 export const { Registry, Client: ServiceClient, JobClient } = require('azure-iothub');
-export const { SharedAccessSignature } = require('azure-iot-common');
+export const { SharedAccessSignature, AuthenticationType } = require('azure-iot-common');
 
 function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set; run this through azure_node_test.py`);
   return value;
 }
+
+export const everyTransport = [
+  ['MQTT', Mqtt], ['MQTT in WebSockets', MqttWs], ['AMQP', Amqp], ['AMQP in WebSockets', AmqpWs], ['HTTPS', Http],
+];
 
 export const ownerString = required('PAVISE_OWNER_STRING');
 export const host = required('PAVISE_HUB_HOST');

@@ -44,6 +44,8 @@ class FakeHub : public DevicePort, public ServicePort {
     } else if (claim.sas_token.empty() ? !certificates.contains(id)
                                        : claim.sas_token != "good:" + id) {
       return refusal;
+    } else if (barred.contains(id)) {
+      return refusal;
     } else {
       out.method = claim.sas_token.empty() ? AuthMethod::x509 : AuthMethod::sas;
     }
@@ -58,6 +60,7 @@ class FakeHub : public DevicePort, public ServicePort {
   void detach(const iothub::Identity& identity, Channels ended) override {
     channels[identity.client_id()] &= static_cast<Channels>(~static_cast<unsigned>(ended));
   }
+  void leave(const iothub::Identity& identity) override { left.push_back(identity.client_id()); }
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_append) return *refuse_append;
     records.push_back({std::string(record.device), std::string(record.properties),
@@ -133,12 +136,14 @@ class FakeHub : public DevicePort, public ServicePort {
       {"service", static_cast<Rights>(Right::service_connect)},
       {"device", static_cast<Rights>(Right::device_connect)}};
   std::set<std::string, std::less<>> certificates;
+  std::set<std::string, std::less<>> barred;  // client ids
   std::optional<Error> refuse_append;
   PartitionGrant grant = PartitionGrant::granted;
   UnixMillis created = 1'600'000'000'000;
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;
+  std::vector<std::string> left;
   std::vector<Appended> records;
   std::vector<std::pair<TwinRequest, Token>> twins;
   std::vector<std::string> twin_of;
