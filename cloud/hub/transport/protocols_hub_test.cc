@@ -135,6 +135,7 @@ class TokenClient {
         {amqp::Value("name"), amqp::Value("hub.test/devices/" + device)}};
     request.body = amqp::Value(token);
     const std::size_t before = answers_->received.size();
+    if (!until([&] { return requests_->credit > 0; })) return false;
     client_.send(*requests_, request);
     return until([&] { return answers_->received.size() > before; }) &&
            amqp::integer_of(*amqp::find(answers_->received.back().message.application_properties,

@@ -12,7 +12,9 @@ export const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 export const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 export const { Http } = require('azure-iot-device-http');
 export const { EventHubConsumerClient, earliestEventPosition } = require('@azure/event-hubs');
+export const { Connection } = require('rhea-promise');  // which @azure/event-hubs brings
 export const { Registry, Client: ServiceClient, JobClient } = require('azure-iothub');
+export const { AmqpWs: ServiceAmqpWs } = require('azure-iothub/dist/amqp_ws.js');
 export const { SharedAccessSignature, AuthenticationType } = require('azure-iot-common');
 
 function required(name) {
