@@ -9,7 +9,6 @@ namespace pavise::hub {
 void AmqpSession::on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) {
   if (closed_) return;
   now_ = now;
-  const bool had_links = !links_.empty();
   std::vector<iothub::Identity> gone;
   for (const auto& [id, device] : devices_)
     if (change.concerns(*device.principal.identity)) gone.push_back(*device.principal.identity);
@@ -23,14 +22,13 @@ void AmqpSession::on_rights_changed(const RightsChanged& change, SessionNow now,
   const Error why = some_stand ? Error(kProveAnew) : change.reason;
   for (const iothub::Identity& identity : gone) close_device(*device_of(identity), why);
   credentials_.check_again(change.device, change.module_id);
-  dismiss(gone, why, had_links);
+  dismiss(gone, why);
   finish(out);
 }
 
 // Whatever holds a grant that ended asks for a new one; what gets none is closed.
 void AmqpSession::expire() {
   if (closed_ || now_.wall_ms < earliest_expiry_ms_) return;
-  const bool had_links = !links_.empty();
   std::vector<iothub::Identity> ended;
   for (auto& [id, device] : devices_) {
     if (now_.wall_ms < device.principal.expires_ms) continue;
@@ -59,27 +57,14 @@ void AmqpSession::expire() {
   for (const auto& [id, device] : devices_) ends_at(device.principal.expires_ms);
   for (const auto& [id, link] : links_)
     if (link.service) ends_at(link.service->expires_ms);
-  if (forgotten || !ended.empty() || !services.empty()) dismiss(ended, kGrantEnded, had_links);
+  if (forgotten || !ended.empty() || !services.empty()) dismiss(ended, kGrantEnded);
 }
 
-// Whose grants ended is gone, and with the last one the connection. Its other links go first, with
-// the reason: node, told by the connection alone, waits 45 s for the answers of its links.
-void AmqpSession::dismiss(const std::vector<iothub::Identity>& gone, const Error& why,
-                          bool had_links) {
+// Whose grants ended is gone, and with the last one the connection.
+void AmqpSession::dismiss(const std::vector<iothub::Identity>& gone, const Error& why) {
   for (const iothub::Identity& identity : gone) devices_port_.leave(identity);
   const auto is_service = [](const auto& entry) { return entry.second.service.has_value(); };
   if (!devices_.empty() || !credentials_.empty() || std::ranges::any_of(links_, is_service)) return;
-  if (leaving_) return;
-  if (!had_links) return end_for(why);
-  leaving_ = why;
-  leave_by_ms_ = now_.steady_ms + AmqpLimits::kFarewellMs;
-  std::vector<amqp::LinkId> ids;
-  for (const auto& [id, link] : links_) ids.push_back(id);
-  for (const amqp::LinkId id : ids) close_link(id, why);
-}
-
-void AmqpSession::end_for(const Error& why) {
-  if (closed_) return;
   engine_.close(condition(why));
   end(why, false);
 }

@@ -93,7 +93,6 @@ void AmqpSession::on_time(SessionNow now, Bytes& out) {
   if (closed_) return;
   now_ = now;
   if (now.steady_ms >= opened_by_ms_) end(opened_ ? kNobodyYet : kConnectTimeout);
-  if (now.steady_ms >= leave_by_ms_) end_for(*leaving_);
   if (now.steady_ms >= ask_again_ms_) {
     ask_again_ms_ = INT64_MAX;
     serve_all();
@@ -197,7 +196,7 @@ void AmqpSession::pump() {
 }
 
 void AmqpSession::set_deadline() {
-  deadline_ms_ = std::min({opened_by_ms_, leave_by_ms_, ask_again_ms_, engine_.deadline_ms()});
+  deadline_ms_ = std::min({opened_by_ms_, ask_again_ms_, engine_.deadline_ms()});
   if (earliest_expiry_ms_ != INT64_MAX)
     deadline_ms_ = std::min(deadline_ms_, now_.steady_ms + (earliest_expiry_ms_ - now_.wall_ms));
 }
@@ -265,7 +264,6 @@ AmqpSession::Link* AmqpSession::find(amqp::LinkId id) {
 }
 
 void AmqpSession::take(amqp::LinkOpened& event) {
-  if (leaving_) return refuse(event.link, *leaving_);
   const auto address = Address::parse(event.client_sends ? event.target : event.source);
   if (!address) return refuse(event.link, address.error());
   Link link{.id = event.link,

@@ -39,8 +39,6 @@ struct AmqpLimits {
   static constexpr std::size_t kCbsMessageSizeMax = 16UL * 1024;
   static constexpr unsigned kRefusedMax = 64;        // attaches, then the connection ends
   static constexpr std::size_t kRequestsMax = 2048;  // that the hub has not answered
-  // From the end of the last grant, which the client hears on its links, to that of the connection.
-  static constexpr std::int64_t kFarewellMs = 10'000;
 };
 
 struct AmqpOptions {
@@ -174,8 +172,7 @@ class AmqpSession final : public ProtocolSession {
   // grants.cc
   void expire();
   void ends_at(UnixMillis expires_ms);
-  void dismiss(const std::vector<iothub::Identity>& gone, const Error& why, bool had_links);
-  void end_for(const Error& why);
+  void dismiss(const std::vector<iothub::Identity>& gone, const Error& why);
 
   // device_links.cc
   static std::optional<Slot> slot_of(const Link& link);
@@ -244,8 +241,6 @@ class AmqpSession final : public ProtocolSession {
   bool opened_ = false;
   bool established_ = false;
   bool blocked_ = false;
-  std::optional<Error> leaving_;  // why nobody is left whom it could serve
-  std::int64_t leave_by_ms_ = INT64_MAX;
   std::int64_t ask_again_ms_ = INT64_MAX;  // the store was too busy to say whether a message waits
 };
 

@@ -196,6 +196,7 @@ void Client::take_sasl(ByteView body) {
 
 void Client::take_frame(const Frame& frame) {
   if (frame.sasl) return take_sasl(frame.body);
+  if (ended_) return;  // what comes after a close does not count
   if (frame.body.empty()) {
     ++heartbeats_;
     return;
@@ -237,6 +238,9 @@ void Client::take_frame(const Frame& frame) {
         link->detached = true;
         link->failure = failure_of(at(fields, 2));
       }
+      break;
+    case 0x17:
+      ++ended_sessions_;
       break;
     case 0x18:
       ended_ = true;

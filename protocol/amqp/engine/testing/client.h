@@ -84,6 +84,7 @@ class Client {
 
   bool opened() const { return opened_; }
   bool ended() const { return ended_; }
+  std::size_t ended_sessions() const { return ended_sessions_; }
   const std::optional<Failure>& closed() const { return closed_; }
   const std::vector<std::string>& mechanisms() const { return mechanisms_; }
   std::optional<int> sasl_code() const { return sasl_code_; }
@@ -119,6 +120,7 @@ class Client {
   std::uint32_t next_handle_ = 0;
   bool opened_ = false;
   bool ended_ = false;
+  std::size_t ended_sessions_ = 0;
   std::optional<Failure> closed_;
   std::vector<std::string> mechanisms_;
   std::optional<int> sasl_code_;
