@@ -11,7 +11,8 @@ void AmqpSession::on_rights_changed(const RightsChanged& change, SessionNow now,
   now_ = now;
   std::vector<iothub::Identity> gone;
   for (const auto& [id, device] : devices_)
-    if (change.concerns(*device.principal.identity)) gone.push_back(*device.principal.identity);
+    if (const auto& identity = device.principal.identity; identity && change.concerns(*identity))
+      gone.push_back(*identity);
   const auto stands = [this](const std::string& device, const std::string& module_id) {
     return credentials_.device(device, module_id).has_value();
   };
@@ -31,13 +32,13 @@ void AmqpSession::expire() {
   if (closed_ || now_.wall_ms < earliest_expiry_ms_) return;
   std::vector<iothub::Identity> ended;
   for (auto& [id, device] : devices_) {
-    if (now_.wall_ms < device.principal.expires_ms) continue;
-    const iothub::Identity& identity = *device.principal.identity;
-    auto renewed = credentials_.device(identity.device(), identity.module_id());
+    const auto& identity = device.principal.identity;
+    if (!identity || now_.wall_ms < device.principal.expires_ms) continue;
+    auto renewed = credentials_.device(identity->device(), identity->module_id());
     if (renewed && renewed->expires_ms > now_.wall_ms) {
       device.principal = *std::move(renewed);
     } else {
-      ended.push_back(identity);
+      ended.push_back(*identity);
     }
   }
   for (const iothub::Identity& identity : ended) close_device(*device_of(identity), kGrantEnded);

@@ -22,15 +22,16 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
              std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end()) {
     from.policies_of.push_back(principal->hub);
   }
-  if (principal && principal->identity) {
-    const auto& identity = *principal->identity;
-    if (std::ranges::find(from.attached, identity, &Connection::Attached::identity) ==
-            from.attached.end() &&
-        std::ranges::find(from.proved, identity, &Connection::Attached::identity) ==
-            from.proved.end())
-      from.proved.push_back({identity, principal->tenant});
-  }
+  if (principal) note_proved(from, *principal);
   return principal;
+}
+
+void Worker::note_proved(Connection& from, const Principal& principal) {
+  const auto& identity = principal.identity;
+  const auto is_it = [&](const Connection::Attached& one) { return one.identity == identity; };
+  if (identity && std::ranges::none_of(from.attached, is_it) &&
+      std::ranges::none_of(from.proved, is_it))
+    from.proved.push_back({*identity, principal.tenant});
 }
 
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
