@@ -22,6 +22,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kTooManyTokens, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kTooManyCbsLinks, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kGrantEnded, HubErrorCode::iot_hub_unauthorized},
+    {&kProveAnew, HubErrorCode::iot_hub_unauthorized},
     {&kLinkStolen, HubErrorCode::link_creation_conflict},
     {&kSuperseded, HubErrorCode::link_creation_conflict},
     {&kBodyNotData, HubErrorCode::argument_invalid},
@@ -229,8 +230,11 @@ void AmqpSession::set_deadline() {
 
 void AmqpSession::end(Error reason, bool say) {
   if (closed_) return;
+  // Of the two that fit, node comes back only after the second.
   if (say)
-    engine_.close(amqp::Condition{"amqp:connection:forced", std::string(reason.info().what)});
+    engine_.close(amqp::Condition{
+        reason.retry() == Retry::later ? "amqp:link:detach-forced" : "amqp:connection:forced",
+        std::string(reason.info().what)});
   closed_ = std::move(reason);
   for (const auto& [id, link] : links_)
     if (link.reader)
@@ -260,7 +264,10 @@ void AmqpSession::take(amqp::SaslStarted& event) {
   if (password_at == std::string_view::npos) return engine_.sasl_done(false);
   const std::string_view user = response.substr(user_at + 1, password_at - user_at - 1);
   const auto principal = credentials_.plain(event.host, user, response.substr(password_at + 1));
-  if (principal) establish();
+  if (principal) {
+    establish();
+    ends_at(principal->expires_ms);
+  }
   engine_.sasl_done(established_);
   if (!principal) end(principal.error(), false);
 }
@@ -391,42 +398,6 @@ void AmqpSession::take(amqp::MessageSettled& event) {
   unserved_.insert(link->id);
 }
 
-// Whatever holds a grant that ended asks for a new one; what gets none is closed.
-void AmqpSession::expire() {
-  if (closed_ || now_.wall_ms < earliest_expiry_ms_) return;
-  std::vector<std::string> ended;
-  for (auto& [id, device] : devices_) {
-    if (now_.wall_ms < device.principal.expires_ms) continue;
-    const iothub::Identity& identity = *device.principal.identity;
-    auto renewed = credentials_.device(identity.device(), identity.module_id());
-    if (renewed && renewed->expires_ms > now_.wall_ms) {
-      device.principal = *std::move(renewed);
-    } else {
-      ended.push_back(id);
-    }
-  }
-  for (const std::string& id : ended) close_device(devices_.at(id), kGrantEnded);
-  std::vector<amqp::LinkId> services;
-  for (auto& [id, link] : links_) {
-    if (!link.service || now_.wall_ms < link.service->expires_ms) continue;
-    auto renewed = credentials_.service(link.address);
-    if (renewed && renewed->expires_ms > now_.wall_ms) {
-      link.service = *std::move(renewed);
-    } else {
-      services.push_back(id);
-    }
-  }
-  for (const amqp::LinkId id : services) close_link(id, kGrantEnded);
-  earliest_expiry_ms_ = INT64_MAX;
-  for (const auto& [id, device] : devices_) ends_at(device.principal.expires_ms);
-  for (const auto& [id, link] : links_)
-    if (link.service) ends_at(link.service->expires_ms);
-}
-
-void AmqpSession::ends_at(UnixMillis expires_ms) {
-  earliest_expiry_ms_ = std::min(earliest_expiry_ms_, expires_ms);
-}
-
 // --- $cbs ----------------------------------------------------------------------------------------
 
 void AmqpSession::attach_cbs(Link link) {
@@ -463,6 +434,7 @@ void AmqpSession::put_token(amqp::Message& request) {
     outcome = std::move(principal).error();
   } else {
     establish();
+    ends_at(principal->expires_ms);
   }
   const std::string tracking = outcome ? std::string() : tracking_id();
   if (!outcome) devices_port_.note_refusal(device_in(text("name")), tracking, outcome.error());
@@ -555,6 +527,9 @@ amqp::Condition AmqpSession::condition(const Error& why, std::string_view device
   devices_port_.note_refusal(device, tracking, why);
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
+  // What the official clients come back after, and what they do not.
+  if (why.is(kGrantEnded) || why.is(kProveAnew)) name = "amqp:link:detach-forced";
+  if (why.is(kDeviceBarred)) name = "amqp:unauthorized-access";
   if (why.is(kTooManyCbsLinks) || why.is(kTooManyReaders)) name = "amqp:resource-limit-exceeded";
   const std::string words =
       is_about_credentials(why) ? "the client is not authorized" : std::string(why.info().what);

@@ -59,6 +59,7 @@ class AmqpSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
   void on_time(SessionNow now, Bytes& out) override;
+  void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) override;
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override { return closed_; }
   bool wants_input() const override;
@@ -157,8 +158,6 @@ class AmqpSession final : public ProtocolSession {
   void refuse(amqp::LinkId link, const Error& why, std::string_view device = {});
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
-  void expire();
-  void ends_at(UnixMillis expires_ms);
   void set_deadline();
   void end(Error reason, bool say = true);
   void serve(Link& link);  // sends what waits, asks for more
@@ -172,6 +171,11 @@ class AmqpSession final : public ProtocolSession {
   Link* find_answers(Address::Kind kind, std::string_view reply_to);
   std::optional<Token> ask(Request request);
   std::optional<Request> answered(Token token);
+
+  // grants.cc
+  void expire();
+  void ends_at(UnixMillis expires_ms);
+  void dismiss(const std::vector<iothub::Identity>& gone, const Error& why);
 
   // device_links.cc
   static std::optional<Slot> slot_of(const Link& link);

@@ -289,6 +289,12 @@ void HttpSession::on_time(SessionNow now, Bytes& out) {
   end(Error(kHttpTooSlow));
 }
 
+void HttpSession::on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) {
+  if (closed_) return;
+  if (!inner_) return close(change.reason, out);
+  inner_step([&](Bytes& inner_out) { inner_->on_rights_changed(change, now, inner_out); }, out);
+}
+
 void HttpSession::close(Error reason, Bytes& out) {
   if (inner_) inner_step([&](Bytes& inner_out) { inner_->close(reason, inner_out); }, out);
   end(std::move(reason));

@@ -50,6 +50,7 @@ class HttpSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
   void on_time(SessionNow now, Bytes& out) override;
+  void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) override;
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override;
   bool wants_input() const override;

@@ -34,6 +34,9 @@ void Connection::note_refusal(std::string_view device, std::string_view tracking
                               const Error& why) {
   host_.note_refusal(*this, device, tracking_id, why);
 }
+void Connection::leave(const iothub::Identity& identity) {
+  host_.leave(*this, identity);
+}
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);
 }

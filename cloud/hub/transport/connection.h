@@ -26,6 +26,7 @@ class ConnectionHost {
   virtual void detach(Connection& from, const iothub::Identity& identity, Channels channels) = 0;
   virtual void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
                             const Error& why) = 0;
+  virtual void leave(Connection& from, const iothub::Identity& identity) = 0;
   virtual Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) = 0;
   virtual void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                         Token token) = 0;
@@ -79,6 +80,7 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   void detach(const iothub::Identity& identity, Channels channels) override;
   void note_refusal(std::string_view device, std::string_view tracking_id,
                     const Error& why) override;
+  void leave(const iothub::Identity& identity) override;
   Result<std::uint64_t> append(const RecordView& record) override;
   void ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) override;
   void answer_method(std::uint64_t call, Result<MethodReply> reply) override;
@@ -129,6 +131,7 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   TlsStream tls;
   std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on
   std::vector<Attached> attached;
+  std::vector<Attached> proved;              // showed who they are, and are not served yet
   std::vector<iothub::HubName> policies_of;  // hubs of which a policy let it in
   std::string peer;                          // its address, if somebody wants to know
   std::string claimed_device;                // whose claim was refused, for the log

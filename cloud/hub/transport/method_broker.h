@@ -59,7 +59,8 @@ class MethodBroker {
   void answer(std::uint64_t call, ConnectionRef from, Result<MethodReply> reply);
   // The identity began to listen for methods.
   void on_listening(const iothub::Identity& identity, ConnectionRef connection);
-  void on_connection_ended(ConnectionRef connection);
+  // Ends the calls that it was given; of one identity, if that only left it.
+  void on_connection_ended(ConnectionRef connection, const iothub::Identity* left = nullptr);
   // Ends what is due. Returns when to call again, in steady time; INT64_MAX: when something comes.
   std::int64_t expire();
   std::size_t waiting() const;  // calls under way

@@ -43,6 +43,17 @@ class TakesParts final : public HttpServing {
   }
 };
 
+// What comes next; empty: the connection ended, or nothing came in time.
+Bytes read_some(const TestClient& client, int timeout_ms = kPatienceMs) {
+  pollfd waiting{.fd = client.fd(), .events = POLLIN, .revents = 0};
+  if (SSL_pending(client.ssl()) == 0 && ::poll(&waiting, 1, timeout_ms) <= 0) return {};
+  Bytes out(64UL * 1024);
+  const int n = SSL_read(client.ssl(), out.data(), static_cast<int>(out.size()));
+  ERR_clear_error();
+  out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return out;
+}
+
 class ProtocolsHubTest : public testing::HubFixture {
  protected:
   void begin() { begin(answers_); }
@@ -61,17 +72,6 @@ class ProtocolsHubTest : public testing::HubFixture {
       };
     });
   }
-  // What comes next; empty: the connection ended, or nothing came in time.
-  static Bytes read_some(const TestClient& client, int timeout_ms = kPatienceMs) {
-    pollfd waiting{.fd = client.fd(), .events = POLLIN, .revents = 0};
-    if (SSL_pending(client.ssl()) == 0 && ::poll(&waiting, 1, timeout_ms) <= 0) return {};
-    Bytes out(64UL * 1024);
-    const int n = SSL_read(client.ssl(), out.data(), static_cast<int>(out.size()));
-    ERR_clear_error();
-    out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-    return out;
-  }
-
   // Whether the last connection that was closed for it had been let in.
   bool let_in(const ErrorInfo& reason) {
     const std::lock_guard lock(events_mutex_);
@@ -194,6 +194,102 @@ TEST_F(ProtocolsHubTest, UploadsOfLargeBlocksWaitForRoomAndCallsHaveTheirOwn) {
   EXPECT_TRUE(read_until(waiting, "\r\n\r\n").starts_with("HTTP/1.1 100")) << "now there is room";
   ASSERT_TRUE(waiting.send_raw(as_bytes(part)));
   EXPECT_TRUE(read_until(waiting, "took").contains(took));
+}
+
+// A client of AMQP that only shows tokens, until it opens links.
+class TokenClient {
+ public:
+  TokenClient(const ClientContext& context, std::uint16_t port) : connection_(context, port) {
+    client_.header(amqp::ProtocolId::amqp);
+    client_.open("hub.test");
+    requests_ = &client_.sender("requests", {.address = "$cbs"});
+    answers_ =
+        &client_.receiver("answers", {.address = "$cbs", .other_address = "cbs", .credit = 10});
+  }
+  // Exchanges bytes until `done` says so; false: it did not within kPatienceMs, or the hub hung up.
+  template <class Done>
+  bool until(Done done) {
+    for (;;) {
+      if (const Bytes out = client_.take(); !out.empty() && !connection_.send_raw(out))
+        return false;
+      if (done()) return true;
+      const Bytes in = read_some(connection_);
+      if (in.empty()) return false;
+      client_.feed(in);
+    }
+  }
+  bool put(const std::string& device, std::string_view token) {
+    amqp::Message request;
+    request.properties.message_id = amqp::Value(device);
+    request.properties.reply_to = "cbs";
+    request.application_properties = {
+        {amqp::Value("operation"), amqp::Value("put-token")},
+        {amqp::Value("type"), amqp::Value("servicebus.windows.net:sastoken")},
+        {amqp::Value("name"), amqp::Value("hub.test/devices/" + device)}};
+    request.body = amqp::Value(token);
+    const std::size_t before = answers_->received.size();
+    if (!until([&] { return requests_->credit > 0; })) return false;
+    client_.send(*requests_, request);
+    return until([&] { return answers_->received.size() > before; }) &&
+           amqp::integer_of(*amqp::find(answers_->received.back().message.application_properties,
+                                        "status-code")) == 200;
+  }
+  amqp::testing::ClientLink* telemetry(const std::string& device) {
+    auto& link = client_.sender("events of " + device,
+                                {.address = "/devices/" + device + "/messages/events"});
+    return until([&] { return link.attached && link.credit > 0; }) ? &link : nullptr;
+  }
+  // True once it is on disk.
+  bool send(amqp::testing::ClientLink& link, std::string_view text) {
+    amqp::Message message;
+    message.body = amqp::Message::Data{to_bytes(as_bytes(text))};
+    const std::uint32_t delivery = client_.send(link, message);
+    return until([&] { return link.outcomes.contains(delivery); }) &&
+           link.outcomes.at(delivery) == "accepted";
+  }
+  bool hears_that_tokens_ended() {
+    return until([&] { return requests_->failure && answers_->failure; }) &&
+           answers_->failure->condition == "amqp:unauthorized-access";
+  }
+
+ private:
+  TestClient connection_;
+  amqp::testing::Client client_;
+  amqp::testing::ClientLink* requests_;
+  amqp::testing::ClientLink* answers_;
+};
+
+TEST_F(ProtocolsHubTest, ABarredDeviceThatOnlyShowedItsTokenIsTold) {
+  begin();
+  gatekeeper_.allow_token("t1", "one", INT64_MAX);
+  TokenClient client(stranger_, hub_->amqp_port());
+  ASSERT_TRUE(client.put("one", "t1"));
+  gatekeeper_.revoke("another");
+  ASSERT_TRUE(client.put("one", "t1"));  // still there
+  gatekeeper_.revoke("one");
+  EXPECT_TRUE(client.hears_that_tokens_ended());
+  EXPECT_TRUE(closed_with(kDeviceBarred));
+}
+
+TEST_F(ProtocolsHubTest, OfManyDevicesOnAConnectionOnlyTheBarredOneGoes) {
+  begin();
+  gatekeeper_.allow_token("t1", "one", INT64_MAX);
+  gatekeeper_.allow_token("t2", "two", INT64_MAX);
+  TokenClient client(stranger_, hub_->amqp_port());
+  ASSERT_TRUE(client.put("one", "t1") && client.put("two", "t2"));
+  auto* const one = client.telemetry("one");
+  auto* const two = client.telemetry("two");
+  ASSERT_TRUE(one != nullptr && two != nullptr);
+  gatekeeper_.revoke("one");
+  ASSERT_TRUE(client.until([&] { return one->failure.has_value(); }));
+  EXPECT_EQ(one->failure->condition, "amqp:unauthorized-access");
+  EXPECT_TRUE(client.send(*two, "goes on"));
+  EXPECT_FALSE(hub_->connection(*iothub::Identity::make(testing::test_hub(), "one")));
+  EXPECT_TRUE(hub_->connection(*iothub::Identity::make(testing::test_hub(), "two")));
+  EXPECT_EQ(std::ranges::count(data_.noted(), "one went"), 1);
+  EXPECT_EQ(std::ranges::count(data_.noted(), "two went"), 0);
+  gatekeeper_.revoke("two");
+  EXPECT_TRUE(client.hears_that_tokens_ended());
 }
 
 TEST_F(ProtocolsHubTest, AnAnswerLargerThanTheSocketTakesArrivesWhole) {

@@ -421,17 +421,21 @@ void Worker::handle(EndOfRights& message) {
   const RightsChanged& change = *message.change;
   const bool whole_hub = change.device.empty() && change.hub.has_value();
   const auto concerned = [&](const Connection::Attached& one) {
-    return (whole_hub || one.identity.device() == change.device) &&
-           (!change.hub || one.identity.hub() == *change.hub) &&
-           (!change.module_id || one.identity.module_id() == *change.module_id);
+    return change.concerns(one.identity);
   };
   for (const auto& connection : connections_) {
-    if (connection == nullptr || connection->ended) continue;
+    if (connection == nullptr || connection->ended || !connection->session) continue;
     const bool by_policy = whole_hub && std::ranges::find(connection->policies_of, *change.hub) !=
                                             connection->policies_of.end();
-    if (!by_policy && std::ranges::none_of(connection->attached, concerned)) continue;
-    end(*connection, change.reason);
-    deliver(*connection);
+    if (!by_policy && std::ranges::none_of(connection->attached, concerned) &&
+        std::ranges::none_of(connection->proved, concerned))
+      continue;
+    if (whole_hub) {
+      end(*connection, change.reason);
+    } else {
+      connection->session->on_rights_changed(change, now(), plain_out_);
+    }
+    after_step(*connection);
   }
 }
 

@@ -85,6 +85,7 @@ class Worker final : public ConnectionHost {
   void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
   void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
                     const Error& why) override;
+  void leave(Connection& from, const iothub::Identity& identity) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
   void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                 Token token) override;
@@ -163,6 +164,7 @@ class Worker final : public ConnectionHost {
 
   void note_active(Connection& from, const iothub::Identity& identity);
   void note_sender(const RecordView& record);
+  static void note_proved(Connection& from, const Principal& principal);
   void note_batch_senders();
   void hand_batch_to_log();
   void fail_commit(const Commit& commit);

@@ -16,8 +16,9 @@ HubEvent Worker::event_of(const Connection& connection) const {
                  .peer_address = connection.peer,
                  .connection_id = std::to_string(lock_owner(connection)),
                  .protocol = connection.spoken};
-  if (!connection.attached.empty()) {
-    const Connection::Attached& first = connection.attached.front();
+  const auto& known = connection.attached.empty() ? connection.proved : connection.attached;
+  if (!known.empty()) {
+    const Connection::Attached& first = known.front();
     event.device = first.identity.client_id();
     event.hub = first.identity.hub().text();
     event.tenant = &first.tenant;

@@ -24,6 +24,7 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
     if (!principal->policy.empty() &&
         std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end())
       from.policies_of.push_back(principal->hub);
+    note_proved(from, *principal);
     return principal;
   }
   counters_.not_admitted.add();
@@ -38,6 +39,14 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   return principal;
 }
 
+void Worker::note_proved(Connection& from, const Principal& principal) {
+  const auto& identity = principal.identity;
+  const auto is_it = [&](const Connection::Attached& one) { return one.identity == identity; };
+  if (identity && std::ranges::none_of(from.attached, is_it) &&
+      std::ranges::none_of(from.proved, is_it))
+    from.proved.push_back({*identity, principal.tenant});
+}
+
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
   PAVISE_CHECK(principal.identity.has_value());
   const iothub::Identity& identity = *principal.identity;
@@ -50,6 +59,8 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
         ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
   if (!known) {
     from.attached.push_back({identity, principal.tenant});
+    std::erase_if(from.proved, [&](const auto& one) { return one.identity == identity; });
+    if (from.proved.empty()) from.proved = {};
     if (!replaced) shared_.data.note_connection(identity, true);
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
@@ -94,6 +105,16 @@ void Worker::note_batch_senders() {
 
 void Worker::detach(Connection& from, const iothub::Identity& identity, Channels channels) {
   shared_.table.detach(identity, from.self, channels);
+}
+
+void Worker::leave(Connection& from, const iothub::Identity& identity) {
+  const auto one = std::ranges::find(from.attached, identity, &Connection::Attached::identity);
+  if (one == from.attached.end()) return;
+  from.proved.push_back(std::move(*one));
+  from.attached.erase(one);
+  if (shared_.table.remove(from.proved.back().identity, from.self))
+    shared_.data.note_connection(from.proved.back().identity, false);
+  shared_.methods.on_connection_ended(from.self, &from.proved.back().identity);
 }
 
 template <class Event, class T>

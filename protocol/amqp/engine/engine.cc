@@ -472,6 +472,19 @@ void Engine::open() {
 
 void Engine::close(const std::optional<Condition>& why) {
   if (proton_ && phase_ == Phase::amqp) {
+    for (const auto& [id, state] : proton_->links) {
+      if (why) Proton::set(pn_link_condition(state.link), *why);
+      pn_link_close(state.link);
+    }
+    for (pn_session_t* session = pn_session_head(proton_->connection, PN_LOCAL_ACTIVE);
+         session != nullptr; session = pn_session_next(session, PN_LOCAL_ACTIVE))
+      pn_session_close(session);
+  }
+  close_connection(why);
+}
+
+void Engine::close_connection(const std::optional<Condition>& why) {
+  if (proton_ && phase_ == Phase::amqp) {
     if (why) Proton::set(pn_connection_condition(proton_->connection), *why);
     pn_connection_open(proton_->connection);  // a close must follow an open (part 2, 2.4)
     pn_connection_close(proton_->connection);
@@ -481,7 +494,8 @@ void Engine::close(const std::optional<Condition>& why) {
 
 void Engine::fail(Error error, std::string_view condition) {
   if (failed_) return;
-  if (!condition.empty()) close(Condition{std::string(condition), std::string(error.info().what)});
+  if (!condition.empty())
+    close_connection(Condition{std::string(condition), std::string(error.info().what)});
   failed_ = std::move(error);
   phase_ = Phase::ended;
 }

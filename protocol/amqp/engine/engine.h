@@ -137,7 +137,8 @@ class Engine {
   DeliveryId send(LinkId link, ByteView tag, ByteView message, bool settled);
   // Nothing is there to send: gives credit back if the client asked for that.
   void nothing_to_send(LinkId link);
-  // With an error, or without.
+  // Ends the links, the sessions and the connection, all at once: with an error, or without. Node,
+  // told by the connection alone, waits 45 s for the answers of its links.
   void close(const std::optional<Condition>& why);
 
  private:
@@ -149,6 +150,7 @@ class Engine {
   void handle_sasl(const Frame& frame);
   void handle_frame(const Frame& frame);
   void step();
+  void close_connection(const std::optional<Condition>& why);
   void handle(pn_event_t* event);
   void session_ended(pn_session_t* session);
   void forget_links(pn_session_t* session);

@@ -45,6 +45,8 @@ class FakeHub : public DevicePort, public ServicePort {
     } else if (claim.sas_token.empty() ? !certificates.contains(id)
                                        : claim.sas_token != "good:" + id) {
       return refusal;
+    } else if (barred.contains(id)) {
+      return refusal;
     } else {
       out.method = claim.sas_token.empty() ? AuthMethod::x509 : AuthMethod::sas;
     }
@@ -64,6 +66,7 @@ class FakeHub : public DevicePort, public ServicePort {
     refusals.push_back(std::string(tracking_id) + " " + std::string(device) + " " +
                        std::string(why.code()));
   }
+  void leave(const iothub::Identity& identity) override { left.push_back(identity.client_id()); }
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_append) return *refuse_append;
     records.push_back({std::string(record.device), std::string(record.properties),
@@ -139,6 +142,7 @@ class FakeHub : public DevicePort, public ServicePort {
       {"service", static_cast<Rights>(Right::service_connect)},
       {"device", static_cast<Rights>(Right::device_connect)}};
   std::set<std::string, std::less<>> certificates;
+  std::set<std::string, std::less<>> barred;  // client ids
   std::optional<Error> refuse_append;
   bool allow_faults = false;
   PartitionGrant grant = PartitionGrant::granted;
@@ -146,6 +150,7 @@ class FakeHub : public DevicePort, public ServicePort {
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;
+  std::vector<std::string> left;
   std::vector<Appended> records;
   std::vector<std::pair<TwinRequest, Token>> twins;
   std::vector<std::string> twin_of;

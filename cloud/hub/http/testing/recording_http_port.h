@@ -49,6 +49,9 @@ class EchoSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t, std::uint64_t, Bytes&) override { closed_ = Error(kHttpDone); }
   void on_event(SessionEvent&, SessionNow, Bytes& out) override { append(out, as_bytes("event")); }
   void on_time(SessionNow, Bytes&) override {}
+  void on_rights_changed(const RightsChanged& change, SessionNow, Bytes& out) override {
+    append(out, as_bytes("rights of " + change.device));
+  }
   void close(Error reason, Bytes& out) override {
     if (closed_) return;
     append(out, as_bytes("bye"));

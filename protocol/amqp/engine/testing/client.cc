@@ -196,6 +196,7 @@ void Client::take_sasl(ByteView body) {
 
 void Client::take_frame(const Frame& frame) {
   if (frame.sasl) return take_sasl(frame.body);
+  if (ended_) return;  // what comes after a close does not count
   if (frame.body.empty()) {
     ++heartbeats_;
     return;
