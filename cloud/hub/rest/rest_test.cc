@@ -3,6 +3,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/routes.h"
@@ -227,6 +228,21 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   for (std::size_t i = 0; i <= kBulkMax; ++i)
     many += std::string(i == 0 ? "" : ",") + R"({"id":"d)" + std::to_string(i) + "\"}";
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
+}
+
+// An entry that waited for the one before would need a commit of its own.
+TEST_F(RestTest, BulkEntriesShareACommit) {
+  bool all_wait = false;
+  queue_->submit(
+      [&](store::HubTransaction&) -> Status {
+        const std::int64_t give_up_ms = clock_.steady_ms() + 10'000;
+        while (queue_->waiting() < 4 && clock_.steady_ms() < give_up_ms) std::this_thread::yield();
+        all_wait = queue_->waiting() == 4;
+        return {};
+      },
+      [](const Status&) {});
+  EXPECT_EQ(call("POST", "/devices", R"([{"id":"a"},{"id":"b"},{"id":"c"}])").status, 200);
+  EXPECT_TRUE(all_wait);
 }
 
 TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
