@@ -36,6 +36,7 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
         ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
   if (!known) {
     from.attached.push_back({identity, principal.tenant});
+    devices_at_[from.self.slot] |= device_bit(identity.device());
     if (!replaced) shared_.data.note_connection(identity, true);
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
