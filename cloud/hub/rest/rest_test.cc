@@ -256,6 +256,19 @@ TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
   EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m", "b", "b/m"}));
 }
 
+// The JSON library reads some of these a little off.
+TEST_F(RestTest, NumbersOfTwinsAreShownAsTheyAreStored) {
+  make_device("dev");
+  for (const std::string number :
+       {"1.7976931348623157E308", "-2.2222222222222224E49", "1.3927926388013963E-143", "5E-324"}) {
+    const std::string patch = R"({"properties":{"desired":{"n":)" + number + "}}}";
+    for (const Answer& answer :
+         {call("PATCH", "/twins/dev", patch), call("GET", "/twins/dev"),
+          call("POST", "/devices/query", R"({"query":"SELECT * FROM devices"})")})
+      EXPECT_TRUE(answer.text.contains("\"n\":" + number)) << answer.text;
+  }
+}
+
 TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {
   make_device("dev");
   const Answer answer = call("POST", "/devices", R"([
