@@ -5,6 +5,7 @@
 //   bench_box [--quick | --full] [--devices N] [--markdown] [--only PART]
 //     PART, besides connections: telemetry, messages, receives, methods, twins, registry, queries
 //     or jobs
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -15,7 +16,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <functional>
+#include <optional>
 #include <thread>
 
 #include "bench/box/device_fleet.h"
@@ -207,7 +209,7 @@ class Bench {
               kConnects);
     const FleetReport report = fleet_->run({Kind::count});
     if (ok_ && report.resumed < scale_.devices)
-      std::fprintf(stderr, "%lu of %u connections were resumed\n", report.resumed, scale_.devices);
+      rows_.back().note = "only " + std::to_string(report.resumed) + " were resumed";
     if (fleet_->run({Kind::subscribe, scale_.devices, kConnecting}).done < scale_.devices)
       ok_ = false;
     std::printf("%u devices connected and subscribed; %.1f KiB of the server's memory each\n",
@@ -399,6 +401,10 @@ int run(int argc, char** argv) {
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
+  // Others on this machine take from all; what that was belongs to the numbers.
+  double load = 0;
+  if (::getloadavg(&load, 1) != 1) load = 0;
+  std::printf("%u processors, load %.1f at the start\n", std::thread::hardware_concurrency(), load);
   Bench bench(scale, only);
   const bool ok = bench.run();
   print_table(bench.rows(), markdown);
