@@ -17,7 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <thread>
 
 #include "bench/box/device_fleet.h"
@@ -87,7 +87,7 @@ class Bench {
 
   bool run() {
     if (!house_.start()) return false;
-    fleet_.emplace(house_.fleet(scale_.devices));  // forks
+    fleet_ = std::make_unique<DeviceFleet>(house_.fleet(scale_.devices));  // forks
     create_devices();
     if (ok_) connections();
     static constexpr std::pair<std::string_view, void (Bench::*)()> kParts[] = {
@@ -289,7 +289,6 @@ class Bench {
       return call("POST", "/twins/" + nth_device(i * 37) + "/methods",
                   R"({"methodName":"open","payload":{"valve":7},"responseTimeoutInSeconds":30})");
     };
-    std::string latencies;
     for (const unsigned callers : {kCallers, kFewCallers, 1U}) {
       const std::uint32_t count = callers == 1 ? scale_.methods / 4 : scale_.methods;
       const CallsReport report =
@@ -369,7 +368,7 @@ class Bench {
   const Scale scale_;
   const std::string only_;  // empty: all parts
   House house_;
-  std::optional<DeviceFleet> fleet_;
+  std::unique_ptr<DeviceFleet> fleet_;
   std::vector<Row> rows_;
   bool ok_ = true;
 };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "protocol/iothub/topics.h"
 #include "protocol/mqtt/encode.h"
@@ -140,10 +141,12 @@ int Device::read() {
     }
     stream_.feed(ByteView(buffer).first(static_cast<std::size_t>(n)));
     for (;;) {
-      const auto packet = stream_.next();
-      if (!packet) state_ = State::failed;
-      if (!packet || !*packet) break;
-      if (take(**packet)) ++answered;
+      const auto next = stream_.next();
+      if (!next) state_ = State::failed;
+      if (!next) break;
+      const std::optional<mqtt::Packet>& packet = *next;
+      if (!packet) break;
+      if (take(*packet)) ++answered;
     }
     if (state_ == State::failed) return answered;
   }

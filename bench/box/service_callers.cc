@@ -73,6 +73,7 @@ CallsReport ServiceCallers::run(std::uint32_t count, const MakeCall& make,
   const auto start = Timer::now();
   {
     std::vector<std::jthread> threads;
+    threads.reserve(clients_.size());
     for (std::size_t who = 0; who < clients_.size(); ++who) threads.emplace_back(call_all, who);
   }
   CallsReport out{.wall_s = seconds_since(start)};
