@@ -275,6 +275,7 @@ Result<Response> bulk_devices(Call& call) {
     items.push_back(std::move(item));
   }
   std::vector<std::future<Status>> answers;
+  answers.reserve(items.size());
   for (const BulkItem& item : items) answers.push_back(submit(call, item));
   json::array errors;
   for (std::size_t i = 0; i < items.size(); ++i) {

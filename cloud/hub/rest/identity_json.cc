@@ -22,9 +22,8 @@ std::string_view type_text(AuthKind kind) {
       return "sas";
     case AuthKind::self_signed:
       return "selfSigned";
+    // Of the second clients know nothing; the device proves itself by a certificate of ours.
     case AuthKind::certificate_authority:
-      return "certificateAuthority";
-    // Clients know no such type; the device proves itself by a certificate of ours.
     case AuthKind::attested:
       return "certificateAuthority";
     case AuthKind::none:
