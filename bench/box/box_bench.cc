@@ -173,26 +173,26 @@ class Bench {
 
   std::string nth_device(std::uint32_t i) const { return device_id(i % scale_.devices); }
 
-  void create_in_bulk(const std::string& what, std::uint32_t count,
-                      const std::function<std::string(std::uint32_t)>& id_of) {
+  // Creates or deletes devices, 100 in a call; how many.
+  Done in_bulk(ServiceCallers& services, const char* mode, std::uint32_t count,
+               const std::function<std::string(std::uint32_t)>& id_of) {
     const std::uint32_t calls = (count + kBulk - 1) / kBulk;
     const auto make = [&](std::uint32_t i) {
       std::string body = "[";
       for (std::uint32_t k = i * kBulk; k < std::min(count, (i + 1) * kBulk); ++k) {
         if (body.size() > 1) body += ',';
-        body += house_.bulk_entry(id_of(k));
+        body += house_.bulk_entry(id_of(k), mode);
       }
       return call("POST", "/devices", body + "]");
     };
-    ServiceCallers services(house_.callers(), kFewCallers);
-    measure(what, count, kRegistry, [&] {
-      const CallsReport report = services.run(calls, make);
-      return Done{report.done == calls ? count : 0, report.wall_s};
-    });
+    const CallsReport report = services.run(calls, make);
+    return {report.done == calls ? count : 0, report.wall_s};
   }
 
   void create_devices() {
-    create_in_bulk("Devices created, 100 in a call", scale_.devices, device_id);
+    ServiceCallers services(house_.callers(), kFewCallers);
+    measure("Devices created, 100 in a call", scale_.devices, kRegistry,
+            [&] { return in_bulk(services, "create", scale_.devices, device_id); });
   }
 
   void connections() {
@@ -246,15 +246,12 @@ class Bench {
   void receives() {
     const auto id_of = [](std::uint32_t i) { return "fetching-" + std::to_string(i); };
     const std::uint32_t count = scale_.registry;
-    create_in_bulk("Devices created, again", count, id_of);
-    if (ok_) rows_.pop_back();
-    {
-      ServiceCallers services(house_.callers(), kCallers);
-      const auto send = [&](std::uint32_t i) {
-        return call("POST", "/devices/" + id_of(i) + "/messages/devicebound", R"({"order":1})");
-      };
-      if (services.run(count, send).done < count) ok_ = false;
-    }
+    ServiceCallers services(house_.callers(), kCallers);
+    if (in_bulk(services, "create", count, id_of).done < count) ok_ = false;
+    const auto send = [&](std::uint32_t i) {
+      return call("POST", "/devices/" + id_of(i) + "/messages/devicebound", R"({"order":1})");
+    };
+    if (ok_ && services.run(count, send).done < count) ok_ = false;
     CallerPlace place = house_.callers();
     place.token.clear();
     ServiceCallers devices(place, kCallers);
@@ -282,6 +279,7 @@ class Bench {
           return Done{std::min(fetched.done, completed.done), fetched.wall_s + completed.wall_s};
         },
         "with its completion");
+    if (in_bulk(services, "delete", count, id_of).done < count) ok_ = false;
   }
 
   void methods() {

@@ -65,11 +65,11 @@ CallerPlace House::callers() const {
           .token = sas::make_token(kHost, key->view(), std::time(nullptr) + kTokenS, kPolicy)};
 }
 
-std::string House::bulk_entry(const std::string& device) const {
+std::string House::bulk_entry(const std::string& device, std::string_view mode) const {
   const std::string key = to_base64(sas::derive_device_key(group_key(), device).view());
-  return R"({"id":")" + device +
-         R"(","importMode":"create","authentication":{"type":"sas","symmetricKey":{"primaryKey":")" +
-         key + R"(","secondaryKey":")" + key + R"("}},"tags":{"floor":)" +
+  return R"({"id":")" + device + R"(","importMode":")" + std::string(mode) +
+         R"(","authentication":{"type":"sas","symmetricKey":{"primaryKey":")" + key +
+         R"(","secondaryKey":")" + key + R"("}},"tags":{"floor":)" +
          std::to_string(device.back() - '0') + "}}";
 }
 

@@ -14,8 +14,8 @@ class House {
 
   FleetPlace fleet(std::uint32_t devices) const;
   CallerPlace callers() const;
-  // An entry of the registry's bulk call, and the same device's own token.
-  std::string bulk_entry(const std::string& device) const;
+  // An entry of the registry's bulk call ("create" or "delete"), and the same device's own token.
+  std::string bulk_entry(const std::string& device, std::string_view mode) const;
   std::string device_token(const std::string& device) const;
 
   double server_cpu_s() const;

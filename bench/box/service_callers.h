@@ -14,10 +14,10 @@ struct CallerPlace {
   std::string host;  // of the hub, as clients name it
   std::uint16_t https_port = 0;
   std::string ca_pem;
-  std::string token;  // Authorization
+  std::string token;  // Authorization; empty: each call brings its own
 };
 
-// What service call number `i` sends. Authorization is added.
+// What call number `i` sends.
 using MakeCall = std::function<net::HttpRequest(std::uint32_t i)>;
 
 struct CallsReport {
