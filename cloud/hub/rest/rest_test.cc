@@ -3,6 +3,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/routes.h"
@@ -229,6 +230,21 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
 }
 
+// An entry that waited for the one before would need a commit of its own.
+TEST_F(RestTest, BulkEntriesShareACommit) {
+  bool all_wait = false;
+  queue_->submit(
+      [&](store::HubTransaction&) -> Status {
+        const std::int64_t give_up_ms = clock_.steady_ms() + 10'000;
+        while (queue_->waiting() < 4 && clock_.steady_ms() < give_up_ms) std::this_thread::yield();
+        all_wait = queue_->waiting() == 4;
+        return {};
+      },
+      [](const Status&) {});
+  EXPECT_EQ(call("POST", "/devices", R"([{"id":"a"},{"id":"b"},{"id":"c"}])").status, 200);
+  EXPECT_TRUE(all_wait);
+}
+
 TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
   for (const std::string device : {"a", "b"}) {
     make_device(device);
@@ -238,6 +254,19 @@ TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
   EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m"}));
   EXPECT_EQ(call("POST", "/devices", R"([{"id":"b","importMode":"delete"}])").status, 200);
   EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m", "b", "b/m"}));
+}
+
+// The JSON library reads some of these a little off.
+TEST_F(RestTest, NumbersOfTwinsAreShownAsTheyAreStored) {
+  make_device("dev");
+  for (const std::string number :
+       {"1.7976931348623157E308", "-2.2222222222222224E49", "1.3927926388013963E-143", "5E-324"}) {
+    const std::string patch = R"({"properties":{"desired":{"n":)" + number + "}}}";
+    for (const Answer& answer :
+         {call("PATCH", "/twins/dev", patch), call("GET", "/twins/dev"),
+          call("POST", "/devices/query", R"({"query":"SELECT * FROM devices"})")})
+      EXPECT_TRUE(answer.text.contains("\"n\":" + number)) << answer.text;
+  }
 }
 
 TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {

@@ -192,11 +192,13 @@ void Worker::adopt(Socket socket, Protocol protocol) {
     slot = static_cast<std::uint32_t>(connections_.size());
     connections_.emplace_back();
     generations_.push_back(0);
+    devices_at_.push_back(0);
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
   }
   const ConnectionRef self{number_, slot, ++generations_[slot]};
+  devices_at_[slot] = 0;
   const std::int64_t deadline = shared_.clock.steady_ms() + kHandshakeTimeoutMs;
   connections_[slot] =
       std::make_unique<Connection>(*this, self, protocol, std::move(socket), shared_.tls, deadline);
@@ -416,14 +418,18 @@ Connection* Worker::find(ConnectionRef ref) {
   return connection;
 }
 
-// Rare, so a walk over all connections does; an index by device would cost every one of them.
+// A walk over all connections, of which the bits let pass what is of other devices: an index by
+// device would cost every one of them more. Each write to a registry comes by here.
 void Worker::handle(EndOfRights& message) {
   const RightsChanged& change = *message.change;
   const bool whole_hub = change.device.empty() && change.hub.has_value();
+  const std::uint64_t bit = device_bit(change.device);
   const auto concerned = [&](const Connection::Attached& one) {
     return change.concerns(one.identity);
   };
-  for (const auto& connection : connections_) {
+  for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
+    if (!whole_hub && (devices_at_[slot] & bit) == 0) continue;
+    Connection* const connection = connections_[slot].get();
     if (connection == nullptr || connection->ended || !connection->session) continue;
     const bool by_policy = whole_hub && std::ranges::find(connection->policies_of, *change.hub) !=
                                             connection->policies_of.end();

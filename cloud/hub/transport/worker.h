@@ -44,6 +44,11 @@ struct WorkerShared {
   std::atomic<std::uint64_t>& open_connections;
 };
 
+// One of 64 bits, by the device's hash: sets of devices that may hold too many, never too few.
+inline std::uint64_t device_bit(std::string_view device) {
+  return std::uint64_t{1} << (std::hash<std::string_view>{}(device) % 64);
+}
+
 struct Listener {
   Protocol protocol;
   Socket socket;
@@ -186,6 +191,7 @@ class Worker final : public ConnectionHost {
 
   std::vector<std::unique_ptr<Connection>> connections_;  // by slot
   std::vector<std::uint32_t> generations_;                // by slot
+  std::vector<std::uint64_t> devices_at_;                 // by slot: device_bit() of all attached
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;

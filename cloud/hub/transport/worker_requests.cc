@@ -43,8 +43,10 @@ void Worker::note_proved(Connection& from, const Principal& principal) {
   const auto& identity = principal.identity;
   const auto is_it = [&](const Connection::Attached& one) { return one.identity == identity; };
   if (identity && std::ranges::none_of(from.attached, is_it) &&
-      std::ranges::none_of(from.proved, is_it))
+      std::ranges::none_of(from.proved, is_it)) {
     from.proved.push_back({*identity, principal.tenant});
+    devices_at_[from.self.slot] |= device_bit(identity->device());
+  }
 }
 
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
@@ -61,6 +63,7 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
     from.attached.push_back({identity, principal.tenant});
     std::erase_if(from.proved, [&](const auto& one) { return one.identity == identity; });
     if (from.proved.empty()) from.proved = {};
+    devices_at_[from.self.slot] |= device_bit(identity.device());
     if (!replaced) shared_.data.note_connection(identity, true);
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
