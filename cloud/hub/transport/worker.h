@@ -169,7 +169,7 @@ class Worker final : public ConnectionHost {
 
   void note_active(Connection& from, const iothub::Identity& identity);
   void note_sender(const RecordView& record);
-  static void note_proved(Connection& from, const Principal& principal);
+  void note_proved(Connection& from, const Principal& principal);
   void note_batch_senders();
   void hand_batch_to_log();
   void fail_commit(const Commit& commit);
