@@ -114,8 +114,11 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
                 ended_hubs.push_back(change.hub->text());
               },
           .connected_count = [](const iothub::HubName&) { return std::size_t{7}; },
-          .forget =
-              [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); }}});
+          .forget = [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); },
+          .routing = true,
+          .routing_changed = [this] { ++routing_changes; },
+          .endpoint_health =
+              [this](std::int64_t endpoint) { return endpoint_board.health(endpoint); }}});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);
 }

@@ -114,6 +114,8 @@ class ApiHouse {
   std::unique_ptr<hub::store::StoreQueue> hub_queue;
   std::vector<std::string> ended_hubs;  // whose connections were told to end
   std::vector<std::string> forgotten_hubs;
+  int routing_changes = 0;  // that the router was told of
+  hub::routing::Board endpoint_board;
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
   std::string admin;
