@@ -336,6 +336,7 @@ void add_hub_verbs(CLI::App& program, Action& run) {
   add_hub_job_verbs(*hub, run);
   add_hub_certificate_verbs(*hub, run);
   add_configuration_verbs(*hub, run);
+  add_hub_routing_verbs(*hub, run);
 }
 
 }  // namespace pavise::cli

@@ -48,7 +48,9 @@ Status run(const ServerOptions& options) {
     supervisor.emplace(std::move(started));
   }
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
-  PAVISE_TRY(sandbox::apply(server_sandbox(options.state_directory, port_use(options))));
+  PAVISE_TRY(sandbox::apply(
+      server_sandbox(options.state_directory, port_use(options),
+                     options.message_routing ? Outbound::message_routing : Outbound::none)));
 
   const SystemClock clock;
   const auto log = make_stderr_log(clock);

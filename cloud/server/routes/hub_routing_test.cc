@@ -141,7 +141,7 @@ TEST_F(HubRouting, AddressesThatAreNone) {
   EXPECT_EQ(refused(R"({"name":"a","type":"webhook","address":"https://a/","extra":1})").code(),
             "PV-JSN-004");
   EXPECT_EQ(house_.routing_changes, 0);
-  EXPECT_TRUE(audit().empty());
+  EXPECT_EQ(audit().size(), 1U) << "the one that only the store refuses";
 }
 
 TEST_F(HubRouting, AServerThatConnectsToNobodyTakesNoEndpoint) {
