@@ -89,6 +89,8 @@ Status check_endpoint(const store::RoutingEndpointRecord& record) {
       PAVISE_TRY(parse_servers(record.address));
       return check_subject(record.topic);
     case store::EndpointKind::kafka:
+      if (!record.user.empty() || !record.secret.empty())
+        return Error(kNoKafkaLogin, record.user.empty() ? "secret" : "user");
       PAVISE_TRY(parse_servers(record.address));
       return check_kafka_topic(record.topic);
   }

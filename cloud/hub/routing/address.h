@@ -36,7 +36,7 @@ Status check_subject(std::string_view text);
 // A Kafka topic: A-Z a-z 0-9 . _ -, not "." or "..". kBadTopic.
 Status check_kafka_topic(std::string_view text);
 
-// All of it that the store does not check. kBadAddress, kBadTopic.
+// All of it that the store does not check. kBadAddress, kBadTopic, kNoKafkaLogin.
 Status check_endpoint(const store::RoutingEndpointRecord& record);
 
 }  // namespace pavise::hub::routing

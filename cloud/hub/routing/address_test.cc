@@ -79,6 +79,13 @@ TEST(Endpoint, EachKindHasItsOwnWriting) {
   EXPECT_FALSE(good(Kind::nats, "a:1", "s.*"));
   EXPECT_TRUE(good(Kind::kafka, "a:1", "s.t"));
   EXPECT_FALSE(good(Kind::kafka, "a:1", "s t"));
+  for (const auto& [user, secret] : {std::pair("u", ""), std::pair("", "s")})
+    EXPECT_TRUE(
+        check_endpoint(
+            {.kind = Kind::kafka, .address = "a:1", .topic = "t", .user = user, .secret = secret})
+            .error()
+            .is(kNoKafkaLogin))
+        << "what would not be used is not taken";
 }
 
 }  // namespace

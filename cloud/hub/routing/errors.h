@@ -25,11 +25,11 @@ inline constexpr ErrorInfo kNotRetained{
 inline constexpr ErrorInfo kNoAuthorities{
     "PV-HRT-006", Retry::needs_operator, "there are no certificate authorities to trust",
     "Give the endpoint a CA file, or install the package ca-certificates."};
+inline constexpr ErrorInfo kNoKafkaLogin{
+    "PV-HRT-008", Retry::never, "endpoints of Kafka have neither user nor secret",
+    "Leave them out, and let the brokers admit this server by its address."};
 inline constexpr ErrorInfo kRoutingOff{"PV-HRT-007", Retry::needs_operator,
                                        "the server does not connect to others",
                                        "Start pavise-server with --message-routing."};
-inline constexpr ErrorInfo kKindNotBuilt{"PV-HRT-008", Retry::never,
-                                         "this program cannot speak with such endpoints",
-                                         "Use another kind of endpoint."};
 
 }  // namespace pavise::hub::routing

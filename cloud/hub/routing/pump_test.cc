@@ -258,6 +258,38 @@ TEST_F(PumpTest, ACursorThatMovesWithoutADeliveryIsKeptNowAndThen) {
   EXPECT_EQ(endpoint().cursor, kCursorLagMax + 1);
 }
 
+TEST_F(PumpTest, OneStepLooksAtABoundedPartOfTheLog) {
+  make_route("none", "false");
+  append_many(static_cast<int>(kScannedMax) + 1);
+  const auto pump = this->pump();
+  EXPECT_EQ(pump->step(log_->durable_end()).next, Next::more);
+  EXPECT_EQ(pump->cursor(), kScannedMax);
+  run(*pump);
+  const Offset begin = pump->cursor();
+  const std::string large(250'000, 'x');
+  constexpr std::size_t kCount = kScannedBytesMax / 250'000 + 20;
+  for (std::size_t i = 0; i < kCount; ++i) append(large);
+  EXPECT_EQ(pump->step(log_->durable_end()).next, Next::more);
+  EXPECT_LT(pump->cursor(), begin + kCount);
+  EXPECT_GE(pump->cursor(), begin + kScannedBytesMax / 250'000);
+}
+
+TEST_F(PumpTest, TwinsAreReadOnceForAStepAndForgotten) {
+  make_route("all", "$twin.tags.floor = 3 OR true");
+  const auto pump = this->pump();
+  int reads = 0;
+  wiring_.twin = [&](const iothub::Identity&) -> std::optional<query::Document> {
+    ++reads;
+    return std::nullopt;
+  };
+  append_many(50);
+  run(*pump);
+  EXPECT_EQ(reads, 1) << "one device";
+  append("again");
+  run(*pump);
+  EXPECT_EQ(reads, 2) << "it may have changed";
+}
+
 TEST_F(PumpTest, AnEndpointThatIsGoneEndsQuietly) {
   append("1");
   make_route("all");

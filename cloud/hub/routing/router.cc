@@ -117,7 +117,6 @@ void Router::follow(std::vector<Wanted> wanted) {
       });
       if (same == wanted.end()) {
         worker.stopping = true;
-        wiring_.board.forget(worker.number);
         continue;
       }
       if (same->signature != worker.routes) {
@@ -166,6 +165,11 @@ void Router::run(Worker& worker) {
   worker.pump->flush();
   lock.lock();
   worker.ended = true;
+  // Nobody knows of an endpoint that is gone; one that was changed has another worker by now.
+  const auto serves = [&](const Worker& each) {
+    return each.number == worker.number && !each.stopping;
+  };
+  if (!stopping_ && std::ranges::none_of(workers_, serves)) wiring_.board.forget(worker.number);
   // The supervisor joins it with the next change; until then it only holds its memory.
 }
 

@@ -1,6 +1,7 @@
 #include "cloud/hub/routing_sinks/make_sink.h"
 
 #include "cloud/hub/routing/errors.h"
+#include "cloud/hub/routing_sinks/kafka_sink.h"
 #include "cloud/hub/routing_sinks/nats_sink.h"
 #include "cloud/hub/routing_sinks/webhook_sink.h"
 
@@ -13,9 +14,9 @@ Result<std::unique_ptr<Sink>> make_sink(const store::RoutingEndpointRecord& endp
     case store::EndpointKind::nats:
       return make_nats_sink(endpoint);
     case store::EndpointKind::kafka:
-      break;
+      return make_kafka_sink(endpoint);
   }
-  return kKindNotBuilt;
+  return kBadAddress;
 }
 
 }  // namespace pavise::hub::routing

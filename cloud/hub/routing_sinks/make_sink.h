@@ -5,7 +5,7 @@
 
 namespace pavise::hub::routing {
 
-// Connects to nobody yet. kBadAddress, kBadTopic, kNoAuthorities, kKindNotBuilt.
+// Connects to nobody yet. kBadAddress, kBadTopic, kNoAuthorities, kKafkaSettings.
 Result<std::unique_ptr<Sink>> make_sink(const store::RoutingEndpointRecord& endpoint);
 
 }  // namespace pavise::hub::routing

@@ -1,22 +1,16 @@
 // Against the real nats-server of Debian with JetStream, and against servers that misbehave.
 #include "cloud/hub/routing_sinks/nats_sink.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
-#include <poll.h>
-#include <sys/wait.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/json.hpp>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "cloud/hub/routing/address.h"
-#include "cloud/hub/routing_sinks/line.h"
+#include "cloud/hub/routing_sinks/testing/nats_server.h"
 #include "common/net/testing/loopback.h"
 #include "protocol/nats/client_lines.h"
 #include "protocol/nats/server_stream.h"
@@ -25,141 +19,12 @@ namespace pavise::hub::routing {
 namespace {
 
 namespace json = boost::json;
-namespace fs = std::filesystem;
-using net::Deadline;
 using net::testing::TestCa;
 using ::testing::HasSubstr;
+using testing::kPatience;
+using testing::NatsServer;
 using ::testing::Not;
-
-constexpr net::Millis kPatience{30'000};
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_pem(const fs::path& path, const net::testing::TestIdentity& identity, bool key) {
-  const std::string name = path.string();
-  std::FILE* file = std::fopen(name.c_str(), "w");
-  ASSERT_NE(file, nullptr);
-  if (key) {
-    PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  } else {
-    const unsigned char* at = as_uchar(identity.certificate_der);
-    X509* certificate = d2i_X509(nullptr, &at, static_cast<long>(identity.certificate_der.size()));
-    PEM_write_X509(file, certificate);
-    X509_free(certificate);
-  }
-  std::fclose(file);
-}
-
-// nats-server as a child, with JetStream in a folder of its own.
-class NatsServer {
- public:
-  explicit NatsServer(const std::string& more_settings, const TestCa* ca = nullptr) {
-    std::string pattern = fs::temp_directory_path() / "pavise-nats-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    std::string settings = "host: 127.0.0.1\nport: -1\nports_file_dir: \"" + folder_.string() +
-                           "\"\njetstream { store_dir: \"" + folder_.string() + "/js\" }\n" +
-                           more_settings;
-    if (ca != nullptr) {
-      const auto identity = ca->issue();
-      write_pem(folder_ / "cert.pem", identity, false);
-      write_pem(folder_ / "key.pem", identity, true);
-      settings += "tls { cert_file: \"" + folder_.string() + "/cert.pem\", key_file: \"" +
-                  folder_.string() + "/key.pem\" }\n";
-    }
-    std::ofstream(folder_ / "nats.conf") << settings;
-    start();
-  }
-  ~NatsServer() {
-    stop();
-    fs::remove_all(folder_);
-  }
-  NatsServer(const NatsServer&) = delete;
-  NatsServer& operator=(const NatsServer&) = delete;
-
-  void start() {
-    const std::string config = folder_ / "nats.conf";
-    const std::string log = folder_ / "log";
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-      ::dup2(fd, STDERR_FILENO);
-      ::execlp("nats-server", "nats-server", "-c", config.c_str(), nullptr);
-      ::_exit(127);
-    }
-    const fs::path ports = folder_ / ("nats-server_" + std::to_string(pid_) + ".ports");
-    for (int i = 0; i < 3000; ++i) {
-      boost::system::error_code failed;
-      const json::value said = json::parse(text_of(ports), failed);
-      if (!failed) {
-        const std::string url(said.at("nats").at(0).as_string());
-        port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-        return;
-      }
-      ::poll(nullptr, 0, 10);
-    }
-    FAIL() << "nats-server did not start: " << text_of(log);
-  }
-  void stop() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  std::uint16_t port() const { return port_; }
-
- private:
-  fs::path folder_;
-  pid_t pid_ = -1;
-  std::uint16_t port_ = 0;
-};
-
-// Asks a server's own interface.
-class Requester {
- public:
-  Requester(const NatsServer& server, const nats::Login& login, const TestCa* ca)
-      : line_(*Line::dial("127.0.0.1", server.port(), Deadline::after(kPatience))) {
-    (void)next();  // INFO
-    if (ca != nullptr)
-      EXPECT_TRUE(line_.secure("127.0.0.1", {.trust_anchors_pem = ca->pem(), .allow_tls12 = true},
-                               Deadline::after(kPatience)));
-    write(nats::connect_line(login, ca != nullptr) + *nats::subscribe_line("_INBOX.test", 1));
-  }
-  json::object ask(std::string_view subject, std::string_view body) {
-    write(as_text(*nats::publication(subject, "_INBOX.test", {}, as_bytes(body), 1UL << 20)));
-    for (;;) {
-      const nats::Event event = next();
-      if (const auto* delivery = std::get_if<nats::Delivery>(&event))
-        return json::parse(as_text(delivery->payload)).as_object();
-      if (const auto* complaint = std::get_if<nats::Complaint>(&event)) {
-        ADD_FAILURE() << complaint->text;
-        return {};
-      }
-    }
-  }
-
- private:
-  void write(std::string_view text) {
-    ASSERT_TRUE(line_.write(as_bytes(text), Deadline::after(kPatience)));
-  }
-  nats::Event next() {
-    for (;;) {
-      auto event = stream_.next();
-      EXPECT_TRUE(event);
-      if (event && *event) return **std::move(event);
-      std::array<std::byte, 65536> buffer;
-      const auto size = line_.read(buffer, Deadline::after(kPatience));
-      EXPECT_TRUE(size);
-      if (!size) return nats::Complaint{"no answer"};
-      stream_.feed(ByteView(buffer).first(*size));
-    }
-  }
-
-  Line line_;
-  nats::ServerStream stream_;
-};
+using testing::Requester;
 
 std::vector<Message> messages(std::size_t count, std::size_t first = 0) {
   std::vector<Message> out(count);

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "cloud/hub/routing_sinks/kafka_sink.h"
 #include "cloud/server/bootstrap/signer_supervisor.h"
 #include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
@@ -48,6 +49,7 @@ Status run(const ServerOptions& options) {
     supervisor.emplace(std::move(started));
   }
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
+  if (options.message_routing) hub::routing::prepare_kafka();
   PAVISE_TRY(sandbox::apply(
       server_sandbox(options.state_directory, port_use(options),
                      options.message_routing ? Outbound::message_routing : Outbound::none)));

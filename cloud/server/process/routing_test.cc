@@ -1,6 +1,9 @@
 // Message routing with the real program: a webhook gets what the hub acknowledged, whatever dies.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
 
 #include <boost/json.hpp>
 #include <condition_variable>
@@ -8,6 +11,7 @@
 #include <mutex>
 #include <set>
 
+#include "cloud/hub/routing_sinks/testing/nats_server.h"
 #include "cloud/server/process/testing/running_server.h"
 #include "common/net/https_client.h"
 #include "common/net/testing/loopback.h"
@@ -160,9 +164,15 @@ TEST_F(MessageRouting, BringsWhatTheConditionTakesToAWebhook) {
   EXPECT_EQ(item.at("systemProperties").at("iothub-connection-device-id"), "d1");
   EXPECT_EQ(item.at("systemProperties").at("content-type"), "application/json");
   EXPECT_EQ(hook_.authorizations(), std::set<std::string>{"Bearer S3CRET"});
+  call("POST", "/hubs/plant-1/routes",
+       {{"name", "floor"}, {"endpoint", "hook"}, {"condition", "$twin.tags.floor = 3"}});
+  ASSERT_TRUE(send(R"({"t":1,"n":1})"));
+  ASSERT_EQ(hub_call("PATCH", "/twins/d1", R"({"tags":{"floor":3}})"), 200);
+  ASSERT_TRUE(send(R"({"t":1,"n":2})"));
+  EXPECT_TRUE(hook_.wait_for({R"({"t":1,"n":2})"}).empty()) << server_.log();
   // The built-in endpoint keeps everything.
   const auto events = server_.call("GET", "/hubs/plant-1/telemetry");
-  EXPECT_EQ(events.json.at("items").as_array().size(), 2U);
+  EXPECT_EQ(events.json.at("items").as_array().size(), 4U);
   EXPECT_EQ(server_.end(SIGTERM), 0);
   EXPECT_EQ(server_.log().find("S3CRET"), std::string::npos);
 }
@@ -205,6 +215,47 @@ TEST_F(MessageRouting, WhatWaitsForADeadEndpointComesAfterARestart) {
   start();
   EXPECT_EQ(endpoint().at("delivered"), 5);
   EXPECT_EQ(endpoint().at("dead_letters"), 0);
+}
+
+// librdkafka and our NATS client do nothing that the sandbox of the real program forbids.
+TEST_F(MessageRouting, BringsMessagesToNatsAndKafkaFromItsSandbox) {
+  rd_kafka_t* kafka = rd_kafka_new(RD_KAFKA_PRODUCER, nullptr, nullptr, 0);
+  rd_kafka_mock_cluster_t* brokers = rd_kafka_mock_cluster_new(kafka, 1);
+  rd_kafka_mock_topic_create(brokers, "telemetry", 1, 1);
+  hub::routing::testing::NatsServer nats("");
+  hub::routing::testing::Requester admin(nats, {}, nullptr);
+  ASSERT_FALSE(
+      admin
+          .ask("$JS.API.STREAM.CREATE.T", R"({"name":"T","subjects":["plant.>"],"storage":"file"})")
+          .contains("error"));
+  start();
+  make_hub();
+  call("POST", "/hubs/plant-1/endpoints",
+       {{"name", "bus"},
+        {"type", "nats"},
+        {"address", "localhost:" + std::to_string(nats.port())},
+        {"topic", "plant.telemetry"},
+        {"tls", false}});
+  call("POST", "/hubs/plant-1/endpoints",
+       {{"name", "log"},
+        {"type", "kafka"},
+        {"address", rd_kafka_mock_cluster_bootstraps(brokers)},
+        {"topic", "telemetry"},
+        {"tls", false}});
+  for (const char* name : {"bus", "log"})
+    call("POST", "/hubs/plant-1/routes", {{"name", name}, {"endpoint", name}});
+  ASSERT_TRUE(send(hot(1)));
+  for (const std::string name : {"bus", "log"}) {
+    const auto delivered = [&] {
+      return server_.call("GET", "/hubs/plant-1/endpoints/" + name).json.at("delivered").as_int64();
+    };
+    for (int i = 0; i < 600 && delivered() == 0; ++i) ::poll(nullptr, 0, 100);
+    EXPECT_EQ(delivered(), 1) << name << server_.log();
+  }
+  EXPECT_EQ(admin.ask("$JS.API.STREAM.INFO.T", "{}").at("state").at("messages").as_int64(), 1);
+  EXPECT_EQ(server_.end(SIGTERM), 0);
+  rd_kafka_mock_cluster_destroy(brokers);
+  rd_kafka_destroy(kafka);
 }
 
 TEST_F(MessageRouting, IsOffUnlessTheServerWasToldTo) {

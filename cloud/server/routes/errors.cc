@@ -61,6 +61,7 @@ constexpr auto kRows = std::to_array<Row>({
     {&hub::store::kTooManyRoutes, 409},
     {&hub::routing::kBadAddress, 400},
     {&hub::routing::kBadTopic, 400},
+    {&hub::routing::kNoKafkaLogin, 400},
     {&hub::routing::kRoutingOff, 409},
     {&query::kSyntax, 400},
     {&query::kTooLong, 400},

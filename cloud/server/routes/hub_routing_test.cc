@@ -134,6 +134,8 @@ TEST_F(HubRouting, AddressesThatAreNone) {
   EXPECT_EQ(refused(R"({"name":"a","type":"nats","address":"a:1","topic":"x.>"})").code(),
             "PV-HRT-002");
   EXPECT_EQ(refused(R"({"name":"a","type":"smtp","address":"a:1"})").code(), "PV-HST-062");
+  EXPECT_EQ(refused(R"({"name":"a","type":"kafka","address":"a:1","topic":"x","user":"u"})").code(),
+            "PV-HRT-008");
   EXPECT_EQ(
       refused(R"({"name":"a","type":"nats","address":"a:1","topic":"x","tls":false,"secret":"x"})")
           .code(),
@@ -227,6 +229,14 @@ TEST_F(HubRouting, RoutesAreTriedWithAMessage) {
   EXPECT_EQ(code(R"({"system_properties":{"nothing":"x"}})"), "PV-API-013");
   EXPECT_EQ(code(R"({"properties":{"x":1}})"), "PV-JSN-003");
   EXPECT_EQ(code(R"({"source":"x"})"), "PV-HST-067");
+  json::object some;
+  for (int i = 0; i < 100; ++i) some[std::to_string(i)] = "x";
+  EXPECT_EQ(code(json::serialize(json::object{{"properties", some}})), "");
+  some["more"] = "x";
+  EXPECT_EQ(code(json::serialize(json::object{{"properties", some}})), "PV-JSN-003");
+  const std::string most(256UL * 1024, 'x');
+  EXPECT_EQ(code(R"({"body":")" + most + "\"}"), "");
+  EXPECT_EQ(code(R"({"body":")" + most + "x\"}"), "PV-JSN-003");
 }
 
 TEST_F(HubRouting, TheyEndWithTheirHub) {
