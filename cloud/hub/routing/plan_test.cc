@@ -24,9 +24,9 @@ RouteRecord route(std::string name, std::string condition, std::string endpoint 
                   RouteSource source = RouteSource::device_messages, bool enabled = true) {
   return {.name = std::move(name),
           .source = source,
+          .enabled = enabled,
           .endpoint = std::move(endpoint),
-          .condition = std::move(condition),
-          .enabled = enabled};
+          .condition = std::move(condition)};
 }
 
 TEST(Plan, ConditionsSeePropertiesBodyAndTwin) {

@@ -29,6 +29,19 @@ void Pump::use(std::shared_ptr<const Plan> plan) {
   scanned_to_ = cursor_;
 }
 
+// nullptr: there is none.
+const query::Document* Pump::twin_of(const Message& message) {
+  const std::string key = message.device + "/" + message.module_id;
+  auto found = twins_.find(key);
+  if (found == twins_.end()) {
+    if (twins_.size() >= kTwinsKeptMax) twins_.clear();
+    const auto id = iothub::Identity::make(hub_.name, message.device, message.module_id);
+    found = twins_.emplace(key, id ? wiring_.twin(*id) : std::nullopt).first;
+  }
+  const std::optional<query::Document>& twin = found->second;
+  return twin ? &*twin : nullptr;
+}
+
 // Judges one record; false: there is no room for it in this batch.
 bool Pump::take(Record&& record) {
   if (record.hub != hub_.name.text() || record.tenant != hub_.tenant.text() ||
@@ -36,17 +49,7 @@ bool Pump::take(Record&& record) {
     return true;
   auto message = Message::of(std::move(record));
   if (!message || !plan_->takes(message->source)) return true;
-  const query::Document* twin = nullptr;
-  if (plan_->looks_at_twins()) {
-    const std::string key = message->device + "/" + message->module_id;
-    auto found = twins_.find(key);
-    if (found == twins_.end()) {
-      const auto id = iothub::Identity::make(hub_.name, message->device, message->module_id);
-      if (twins_.size() >= kTwinsKeptMax) twins_.clear();
-      found = twins_.emplace(key, id ? wiring_.twin(*id) : std::nullopt).first;
-    }
-    if (found->second) twin = &*found->second;
-  }
+  const query::Document* const twin = plan_->looks_at_twins() ? twin_of(*message) : nullptr;
   message->routes = plan_->takers(*message, twin);
   if (message->routes.empty()) return true;
   const std::size_t size = message->size_bytes();

@@ -66,6 +66,7 @@ class Pump {
  private:
   Result<bool> gather(Offset until);
   bool take(Record&& record);
+  const query::Document* twin_of(const Message& message);
   Turn rest(const Error& error);
   Status save();
   void report(const std::optional<Error>& error);

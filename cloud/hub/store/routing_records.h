@@ -64,10 +64,10 @@ enum class RouteSource : std::uint8_t {
 struct RouteRecord {
   std::string name{};  // 1 to 64 of A-Z a-z 0-9 . _ -; not "$fallback"
   RouteSource source = RouteSource::device_messages;
+  bool enabled = true;
   std::string endpoint{};          // kBuiltInEndpoint or a RoutingEndpointRecord's name
   std::string condition = "true";  // checked by the caller
-  bool enabled = true;
-  UnixMillis created_ms = 0;  // set by the store, as are the next two
+  UnixMillis created_ms = 0;       // set by the store, as are the next two
   UnixMillis updated_ms = 0;
   std::string etag{};
 };

@@ -44,9 +44,9 @@ RoutingEndpointRecord endpoint_from(const Row& row) {
 RouteRecord route_from(const Row& row) {
   return {.name = row.text(0),
           .source = static_cast<RouteSource>(row.integer(1)),
+          .enabled = row.integer(4) != 0,
           .endpoint = row.text(2),
           .condition = row.text(3),
-          .enabled = row.integer(4) != 0,
           .created_ms = row.integer(5),
           .updated_ms = row.integer(6),
           .etag = row.text(7)};
