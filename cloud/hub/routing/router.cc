@@ -68,14 +68,15 @@ void Router::supervise() {
     following_ = true;
     lock.unlock();
     auto wanted = read_wanted();
-    if (wanted) follow(*std::move(wanted));
+    const bool known = wanted.has_value();
+    if (known) follow(*std::move(wanted));
     lock.lock();
-    following_ = !wanted;
+    following_ = !known;
     wakes_.notify_all();
     lock.unlock();
     reap(false);
     lock.lock();
-    if (wanted) continue;
+    if (known) continue;
     // A store that fails is said by every other call.
     wakes_.wait_for(lock, std::chrono::milliseconds(kReloadRetryMs), [this] { return stopping_; });
     changed_ = true;
