@@ -232,25 +232,25 @@ class Impostor {
 };
 
 TEST_F(Nats, AServerThatMisbehavesIsLeft) {
-  const auto said = [&](const std::string& text) {
+  const auto said = [&](const std::string& text, net::Millis patience) {
     Impostor server(text);
-    auto record = endpoint(server.port());
     const Outcome outcome =
-        sink(record, {net::Millis(300), net::Millis(300)})->deliver(messages(1));
+        sink(endpoint(server.port()), {patience, patience})->deliver(messages(1));
     EXPECT_THAT(server.heard(), Not(HasSubstr("s3cret"))) << text;
     return std::string(outcome.error ? outcome.error->code() : "");
   };
-  EXPECT_EQ(said(""), std::string(net::kTimedOut.code));
-  EXPECT_EQ(said("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string(nats::kBadServer.code));
-  EXPECT_EQ(said("PING\r\nPING\r\nINFO {}\r\n"), std::string(nats::kBadServer.code));
-  EXPECT_EQ(said("INFO {\"headers\":false}\r\n"), std::string(nats::kBadServer.code));
-  EXPECT_EQ(said("INFO {\"headers\":true}\r\n"), std::string(nats::kNotSecured.code));
-  EXPECT_EQ(said("INFO {\"headers\":true,\"tls_required\":true}\r\n+OK\r\n"),
-            std::string(nats::kBadServer.code))
+  const std::string bad(nats::kBadServer.code);
+  EXPECT_EQ(said("HTTP/1.1 400 Bad Request\r\n\r\n", kPatience), bad);
+  EXPECT_EQ(said("PING\r\nPING\r\nPONG\r\n", kPatience), bad);
+  EXPECT_EQ(said("INFO {\"headers\":false}\r\n", kPatience), bad);
+  EXPECT_EQ(said("INFO {\"headers\":true}\r\n", kPatience), std::string(nats::kNotSecured.code));
+  EXPECT_EQ(said("INFO {\"headers\":true,\"tls_required\":true}\r\n+OK\r\n", kPatience), bad)
       << "words that somebody put before the handshake";
-  EXPECT_EQ(said("INFO {\"headers\":true,\"tls_required\":true}\r\n"),
-            std::string(net::kTimedOut.code));
-  EXPECT_EQ(said(std::string(1'000'000, 'x')), std::string(nats::kBadServer.code));
+  EXPECT_EQ(said(std::string(1'000'000, 'x'), kPatience), bad);
+  // And those who say nothing more, whatever they began with.
+  const std::string late(net::kTimedOut.code);
+  EXPECT_EQ(said("", net::Millis(300)), late);
+  EXPECT_EQ(said("INFO {\"headers\":true,\"tls_required\":true}\r\n", net::Millis(300)), late);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ std::vector<Message> messages(std::size_t count) {
   return out;
 }
 
+constexpr WebhookTimes kPatient{net::Millis(30'000), net::Millis(30'000)};
+
 class Webhook : public ::testing::Test {
  protected:
   store::RoutingEndpointRecord endpoint(std::uint16_t port, const TestCa& trusted) const {
@@ -41,7 +43,7 @@ class Webhook : public ::testing::Test {
             .secret = "Bearer S3CRET",
             .ca_pem = trusted.pem()};
   }
-  std::unique_ptr<Sink> sink(std::uint16_t port, const WebhookTimes& times = {}) const {
+  std::unique_ptr<Sink> sink(std::uint16_t port, const WebhookTimes& times = kPatient) const {
     return *make_webhook_sink(endpoint(port, ca_), times);
   }
   // A server that answers each request in turn.
@@ -112,7 +114,7 @@ TEST_F(Webhook, ARedirectIsNotFollowed) {
 TEST_F(Webhook, OnlyWhoIsTrustedGetsAnything) {
   const TestCa stranger("Stranger");
   LoopbackServer server({.identity = ca_.issue()}, answering({{}}));
-  const auto wrong_ca = *make_webhook_sink(endpoint(server.port(), stranger));
+  const auto wrong_ca = *make_webhook_sink(endpoint(server.port(), stranger), kPatient);
   EXPECT_TRUE(wrong_ca->deliver(messages(1)).error->is(net::kNotTrusted));
   LoopbackServer misnamed({.identity = ca_.issue({.subject_alt_name = "DNS:other.example"})},
                           answering({{}}));
@@ -126,7 +128,8 @@ TEST_F(Webhook, WhoDoesNotAnswerIsNotWaitedForLong) {
     while (SSL_read(ssl, buffer, sizeof buffer) > 0) {
     }
   });
-  const auto sink = this->sink(silent.port(), {.answer = net::Millis(50)});
+  const auto sink =
+      this->sink(silent.port(), {.connect = kPatient.connect, .answer = net::Millis(50)});
   EXPECT_TRUE(sink->deliver(messages(1)).error->is(net::kTimedOut));
 }
 
