@@ -180,10 +180,11 @@ class NatsSink final : public Sink {
         times_(times) {}
 
   Outcome deliver(std::span<const Message> messages) override {
-    if (const Status ready = connect(); !ready) return {.error = ready.error()};
+    const auto connection = connected();
+    if (!connection) return {.error = connection.error()};
     std::vector<Answer> answers;
     const Status published =
-        connection_->publish(subject_, messages, answers, Deadline::after(times_.answer));
+        (*connection)->publish(subject_, messages, answers, Deadline::after(times_.answer));
     if (!published) connection_.reset();
     Outcome out;
     for (; out.delivered < answers.size() && answers[out.delivered].stored; ++out.delivered) {
@@ -197,16 +198,13 @@ class NatsSink final : public Sink {
 
  private:
   // One server after the other, beginning with the one that answered last.
-  Status connect() {
-    if (connection_) return {};
-    Status last;
+  Result<Connection*> connected() {
+    if (connection_) return &*connection_;
+    Error last(kBadAddress, "no server");
     for (std::size_t i = 0; i < servers_.size(); ++i) {
       auto opened = Connection::open(servers_[at_], tls_ ? &*tls_ : nullptr, login_,
                                      Deadline::after(times_.connect));
-      if (opened) {
-        connection_.emplace(*std::move(opened));
-        return {};
-      }
+      if (opened) return &connection_.emplace(*std::move(opened));
       last = opened.error();
       at_ = (at_ + 1) % servers_.size();
     }
