@@ -35,6 +35,18 @@ std::string words(std::string_view text) {
   return out;
 }
 
+// Null, with the reason in words: the settings do not go together.
+Producer new_producer(Conf conf, std::string& reason) {
+  std::array<char, 256> text{};
+  rd_kafka_conf_t* const given = conf.release();  // the producer's, if there is one
+  Producer out(rd_kafka_new(RD_KAFKA_PRODUCER, given, text.data(), text.size()));
+  if (!out) {
+    conf.reset(given);
+    reason = words(text.data());
+  }
+  return out;
+}
+
 // What became of one message of a batch.
 struct Report {
   bool reported = false;
@@ -109,10 +121,9 @@ Status KafkaSink::start() {
   rd_kafka_conf_set_error_cb(conf.get(), &KafkaSink::on_error);
   rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char*, const char*) {});
   rd_kafka_conf_set_opaque(conf.get(), this);
-  std::array<char, 256> reason{};
-  producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
-  if (!producer_) return Error(kKafkaSettings, words(reason.data()));
-  (void)conf.release();  // the producer has it now
+  std::string reason;
+  producer_ = new_producer(std::move(conf), reason);
+  if (!producer_) return Error(kKafkaSettings, reason);
   return {};
 }
 
@@ -203,8 +214,8 @@ void prepare_kafka() {
   std::call_once(once, [] {
     Conf conf(rd_kafka_conf_new());
     rd_kafka_conf_set(conf.get(), "log_level", "0", nullptr, 0);
-    const Producer first(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), nullptr, 0));
-    if (first) (void)conf.release();
+    std::string reason;
+    const Producer first = new_producer(std::move(conf), reason);
   });
 }
 
