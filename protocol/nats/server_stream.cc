@@ -107,7 +107,7 @@ Result<std::optional<Event>> ServerStream::next() {
       at_ += end + kEnd.size();
     }
   }
-  if (out && pending_) out = take_delivery();
+  if (out && pending_) out = take_delivery(*pending_);
   broken_ = !out;
   return out;
 }
@@ -141,16 +141,14 @@ Result<std::optional<Event>> ServerStream::begin_delivery(std::string_view argum
   return std::optional<Event>();
 }
 
-Result<std::optional<Event>> ServerStream::take_delivery() {
+Result<std::optional<Event>> ServerStream::take_delivery(const Pending& pending) {
   const std::string_view text = std::string_view(as_text(buffer_)).substr(at_);
-  if (text.size() < pending_->total + kEnd.size()) return std::optional<Event>();
-  if (text.substr(pending_->total, kEnd.size()) != kEnd) return bad("a message's end");
-  Delivery out{.subject = std::move(pending_->subject),
-               .status = status_of(text.substr(0, pending_->header))};
-  out.payload =
-      to_bytes(as_bytes(text.substr(pending_->header, pending_->total - pending_->header)));
-  at_ += pending_->total + kEnd.size();
-  pending_.reset();
+  if (text.size() < pending.total + kEnd.size()) return std::optional<Event>();
+  if (text.substr(pending.total, kEnd.size()) != kEnd) return bad("a message's end");
+  Delivery out{.subject = pending.subject, .status = status_of(text.substr(0, pending.header))};
+  out.payload = to_bytes(as_bytes(text.substr(pending.header, pending.total - pending.header)));
+  at_ += pending.total + kEnd.size();
+  pending_.reset();  // and `pending` with it
   return std::optional<Event>(std::move(out));
 }
 

@@ -47,16 +47,17 @@ class ServerStream {
  private:
   Result<std::optional<Event>> next_of_line(std::string_view line);
   Result<std::optional<Event>> begin_delivery(std::string_view arguments, bool with_header);
-  Result<std::optional<Event>> take_delivery();
 
-  Bytes buffer_;
-  std::size_t at_ = 0;  // of what was not returned yet
-  bool broken_ = false;
   struct Pending {
     std::string subject;
     std::size_t header = 0;
     std::size_t total = 0;
   };
+  Result<std::optional<Event>> take_delivery(const Pending& pending);
+
+  Bytes buffer_;
+  std::size_t at_ = 0;  // of what was not returned yet
+  bool broken_ = false;
   std::optional<Pending> pending_;
 };
 
