@@ -95,12 +95,12 @@ Status take_settings(JsonObject& body, RoutingEndpointRecord& out) {
 }
 
 Result<RoutingEndpointRecord> named_endpoint(const Call& call) {
-  std::optional<RoutingEndpointRecord> found;
+  RoutingEndpointRecord found;
   PAVISE_TRY(call.services.hubs.queue.store().read([&](hub::store::HubReader& reader) -> Status {
     PAVISE_TRY_ASSIGN(found, reader.routing_endpoint(call.named_hub().hub.name, call.part));
     return {};
   }));
-  return *std::move(found);
+  return found;
 }
 
 }  // namespace

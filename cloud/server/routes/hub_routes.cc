@@ -95,12 +95,12 @@ Result<std::vector<RouteRecord>> all_routes(const Call& call) {
 }
 
 Result<RouteRecord> named_route(const Call& call, std::string_view name) {
-  std::optional<RouteRecord> found;
+  RouteRecord found;
   PAVISE_TRY(call.services.hubs.queue.store().read([&](hub::store::HubReader& reader) -> Status {
     PAVISE_TRY_ASSIGN(found, reader.route(call.named_hub().hub.name, name));
     return {};
   }));
-  return *std::move(found);
+  return found;
 }
 
 Result<hub::routing::Properties> texts_of(const json::object& object, std::string_view member) {
