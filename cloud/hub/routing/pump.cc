@@ -75,8 +75,10 @@ Result<bool> Pump::gather(Offset until) {
   scanned_to_ = cursor_;
   std::size_t scanned = 0;
   std::size_t bytes = 0;
+  // A batch's worth at first: where every record counts, more would be read again for the next one.
+  ReadBudget budget{.records_max = kBatchMax, .bytes_max = kBatchBytesMax};
   while (scanned < kScannedMax && bytes < kScannedBytesMax) {
-    PAVISE_TRY_ASSIGN(auto records, wiring_.log.read(scanned_to_));
+    PAVISE_TRY_ASSIGN(auto records, wiring_.log.read(scanned_to_, budget));
     if (records.empty() || records.front().offset >= until) return false;
     for (Record& record : records) {
       const Offset offset = record.offset;
@@ -87,6 +89,8 @@ Result<bool> Pump::gather(Offset until) {
       scanned_to_ = offset + 1;
       if (batch_.size() >= kBatchMax) return true;
     }
+    budget = {.records_max =
+                  std::min(ReadBudget{}.records_max, kScannedMax - std::min(scanned, kScannedMax))};
   }
   return true;
 }
