@@ -150,6 +150,7 @@ TEST_F(PumpTest, AProcessThatDiesGoesOnWhereTheEndpointStopped) {
   EXPECT_EQ(endpoint().cursor, kBatchMax) << "kept with the delivery, not later";
   run(*pump());
   std::vector<std::string> all;
+  all.reserve(250);
   for (int i = 0; i < 250; ++i) all.push_back(std::to_string(i));
   EXPECT_EQ(to_->bodies(), all);
 }

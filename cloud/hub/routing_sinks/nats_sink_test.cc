@@ -188,6 +188,7 @@ class Impostor {
  public:
   explicit Impostor(std::string says) : says_(std::move(says)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    PAVISE_CHECK(listener_ >= 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

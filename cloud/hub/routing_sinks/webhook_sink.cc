@@ -31,7 +31,7 @@ class WebhookSink final : public Sink {
       client_.reset();
       response = send(request);
     }
-    if (!response || !client_->usable()) client_.reset();
+    if (client_ && !client_->usable()) client_.reset();
     if (!response) return {.error = response.error()};
     return webhook_outcome(response->status, messages.size());
   }

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include "cloud/hub/routing_sinks/line.h"
@@ -31,18 +32,16 @@ inline std::string text_of(const std::filesystem::path& path) {
 
 inline void write_pem(const std::filesystem::path& path, const net::testing::TestIdentity& identity,
                       bool key) {
-  const std::string name = path.string();
-  std::FILE* file = std::fopen(name.c_str(), "w");
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "w"), &BIO_free);
   ASSERT_NE(file, nullptr);
   if (key) {
-    PEM_write_PrivateKey(file, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  } else {
-    const unsigned char* at = as_uchar(identity.certificate_der);
-    X509* certificate = d2i_X509(nullptr, &at, static_cast<long>(identity.certificate_der.size()));
-    PEM_write_X509(file, certificate);
-    X509_free(certificate);
+    PEM_write_bio_PrivateKey(file.get(), identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    return;
   }
-  std::fclose(file);
+  const unsigned char* at = as_uchar(identity.certificate_der);
+  X509* certificate = d2i_X509(nullptr, &at, static_cast<long>(identity.certificate_der.size()));
+  PEM_write_bio_X509(file.get(), certificate);
+  X509_free(certificate);
 }
 
 // nats-server as a child, with JetStream in a folder of its own.
@@ -77,7 +76,7 @@ class NatsServer {
     pid_ = ::fork();
     if (pid_ == 0) {
       const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-      ::dup2(fd, STDERR_FILENO);
+      if (fd < 0 || ::dup2(fd, STDERR_FILENO) < 0) ::_exit(126);
       ::execlp("nats-server", "nats-server", "-c", config.c_str(), nullptr);
       ::_exit(127);
     }
