@@ -60,5 +60,7 @@ void add_hub_file_verbs(CLI::App& hub, Action& run);
 void add_hub_certificate_verbs(CLI::App& hub, Action& run);
 // hub_configuration_verbs.cc
 void add_configuration_verbs(CLI::App& hub, Action& run);
+// hub_routing_verbs.cc
+void add_hub_routing_verbs(CLI::App& hub, Action& run);
 
 }  // namespace pavise::cli

@@ -387,6 +387,7 @@ void add_hub_verbs(CLI::App& program, Action& run) {
   add_hub_certificate_verbs(*hub, run);
   add_configuration_verbs(*hub, run);
   add_hub_file_verbs(*hub, run);
+  add_hub_routing_verbs(*hub, run);
 }
 
 }  // namespace pavise::cli

@@ -39,6 +39,33 @@ std::vector<Cell> certificate_row(const json::value& item) {
           short_id(text(item, "thumbprint"))};
 }
 
+Cell health_cell(const json::value& endpoint) {
+  const std::string state = text(member(endpoint, "health"), "state");
+  if (state == "healthy") return {state, Mood::good};
+  return {state, state == "unhealthy" ? Mood::bad : Mood::faint};
+}
+
+std::vector<Cell> endpoint_row(const json::value& item) {
+  return {text(item, "name"),         text(item, "type"), text(item, "address"),
+          text(item, "topic"),        health_cell(item),  text(item, "delivered"),
+          text(item, "dead_letters"), text(item, "gaps")};
+}
+
+Cell enabled_cell(const json::value& route) {
+  if (member(route, "enabled") == json::value(true)) return {"enabled", Mood::good};
+  return {"disabled", Mood::faint};
+}
+
+std::vector<Cell> route_row(const json::value& item) {
+  return {text(item, "name"), text(item, "source"), text(item, "endpoint"), enabled_cell(item),
+          text(item, "condition")};
+}
+
+Cell verdict_cell(const json::value& verdict) {
+  const std::string result = text(verdict, "result");
+  return {result, result == "matches" ? Mood::good : Mood::faint};
+}
+
 // "-" before the hub has looked.
 std::string result_of(const json::value& configuration, std::string_view name) {
   return text(member(member(configuration, "systemMetrics"), "results"), name);
@@ -189,6 +216,66 @@ std::string hub_certificate(const json::value& answer, bool colour) {
   facts.add("until", text(answer, "not_after"));
   facts.add("etag", text(answer, "etag"));
   return facts.text(colour);
+}
+
+std::string routing_endpoints(const json::value& answer, bool colour) {
+  const json::array& all = items(answer, "endpoints");
+  return list_of(all,
+                 {"ENDPOINT", "TYPE", "ADDRESS", "TOPIC", "HEALTH", "DELIVERED", "DROPPED", "GAPS"},
+                 &endpoint_row)
+             .text(colour) +
+         count_line(all.size(), "endpoint");
+}
+
+std::string routing_endpoint(const json::value& answer, bool colour) {
+  Facts facts;
+  facts.add("endpoint", text(answer, "name"));
+  facts.add("type", text(answer, "type"));
+  facts.add("address", text(answer, "address"));
+  if (member(answer, "topic").is_string()) facts.add("topic", text(answer, "topic"));
+  if (member(answer, "user").is_string()) facts.add("user", text(answer, "user"));
+  facts.add("secret", member(answer, "has_secret") == json::value(true) ? "set" : "none");
+  facts.add("authorities", member(answer, "ca").is_string() ? "its own" : "the system's");
+  facts.add("TLS",
+            member(answer, "tls") == json::value(false) ? Cell("off", Mood::bad) : Cell("on"));
+  facts.add("health", health_cell(answer));
+  const json::value& health = member(answer, "health");
+  if (member(health, "error").is_string())
+    facts.add("last error", text(health, "error_time") + " " + text(health, "error"));
+  facts.add("delivered", text(answer, "delivered"));
+  facts.add("dropped", text(answer, "dead_letters"));
+  facts.add("gaps", text(answer, "gaps"));
+  facts.add("next offset", text(answer, "cursor"));
+  facts.add("etag", text(answer, "etag"));
+  return facts.text(colour);
+}
+
+std::string routes(const json::value& answer, bool colour) {
+  const json::array& all = items(answer, "routes");
+  return list_of(all, {"ROUTE", "SOURCE", "ENDPOINT", "STATE", "CONDITION"}, &route_row)
+             .text(colour) +
+         count_line(all.size(), "route");
+}
+
+std::string route(const json::value& answer, bool colour) {
+  Facts facts;
+  facts.add("route", text(answer, "name"));
+  facts.add("source", text(answer, "source"));
+  facts.add("endpoint", text(answer, "endpoint"));
+  facts.add("condition", text(answer, "condition"));
+  facts.add("state", enabled_cell(answer));
+  facts.add("etag", text(answer, "etag"));
+  return facts.text(colour);
+}
+
+std::string route_test(const json::value& answer, bool colour) {
+  Table table({"ROUTE", "ENDPOINT", "RESULT"});
+  for (const json::value& verdict : items(answer, "routes"))
+    table.add({text(verdict, "name"), text(verdict, "endpoint"), verdict_cell(verdict)});
+  std::string reached;
+  for (const json::value& endpoint : items(answer, "endpoints"))
+    reached += (reached.empty() ? "" : ", ") + scalar(endpoint);
+  return table.text(colour) + "goes to " + safe_text(reached) + "\n";
 }
 
 std::string hub_configurations(const json::value& answer, bool colour) {

@@ -15,6 +15,11 @@ std::string hub_configurations(const boost::json::value& answer, bool colour);
 std::string hub_configuration(const boost::json::value& answer, bool colour);
 // {"metric":..., "query":..., "result":[rows]}
 std::string hub_metric(const boost::json::value& answer, bool colour);
+std::string routing_endpoints(const boost::json::value& answer, bool colour);
+std::string routing_endpoint(const boost::json::value& answer, bool colour);
+std::string routes(const boost::json::value& answer, bool colour);
+std::string route(const boost::json::value& answer, bool colour);
+std::string route_test(const boost::json::value& answer, bool colour);
 std::string hub_event(const boost::json::value& item, bool colour);  // one line
 
 std::string identities(const boost::json::value& answer, bool colour);  // devices or modules

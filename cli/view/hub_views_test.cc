@@ -121,7 +121,8 @@ TEST(HubViews, AnAnswerOfAnotherShapeShowsDashes) {
     const json::value answer = json::parse(text);
     for (const auto view :
          {&hubs, &hub, &hub_certificates, &hub_certificate, &hub_configurations, &hub_configuration,
-          &hub_metric, &hub_event, &identities, &identity, &hub_twin, &method_result, &purged})
+          &routing_endpoints, &routing_endpoint, &routes, &route, &route_test, &hub_metric,
+          &hub_event, &identities, &identity, &hub_twin, &method_result, &purged})
       EXPECT_FALSE(view(answer, false).empty());
   }
 }

@@ -298,6 +298,11 @@ Result<TlsClient> TlsClient::connect(const std::string& host, std::uint16_t port
                                      const TlsOptions& options) {
   const Deadline deadline = Deadline::after(options.connect_timeout);
   PAVISE_TRY_ASSIGN(UniqueFd socket, dial(host, port, deadline));
+  return connect_over(std::move(socket), host, options, deadline);
+}
+
+Result<TlsClient> TlsClient::connect_over(UniqueFd socket, const std::string& host,
+                                          const TlsOptions& options, Deadline deadline) {
   auto impl = std::make_unique<Impl>(std::move(socket));
   impl->broken = true;  // until the handshake is through
   ERR_clear_error();

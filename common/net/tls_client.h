@@ -66,6 +66,10 @@ class TlsClient {
   // kNameMismatch, kHandshakeFailed, kClientRejected, kSignerFailed, kBadOptions, kTimedOut.
   static Result<TlsClient> connect(const std::string& host, std::uint16_t port,
                                    const TlsOptions& options);
+  // The same over a socket of dial() on which the peer waits for a handshake, for protocols that
+  // begin without TLS. `host` is what was dialled.
+  static Result<TlsClient> connect_over(UniqueFd socket, const std::string& host,
+                                        const TlsOptions& options, Deadline deadline);
   TlsClient(TlsClient&&) noexcept;
   TlsClient& operator=(TlsClient&&) noexcept;
   ~TlsClient();  // sends close_notify if it can do so without waiting

@@ -58,7 +58,7 @@ enum class SyscallGroup {
   tcp_client,         // socket(AF_INET/AF_INET6), connect, options, and UDP for name lookup
   tcp_server,         // bind, listen, accept
   local_client,       // socket(AF_UNIX) and connect to another process of this machine
-  event_loop,         // epoll, eventfd, timerfd, signalfd
+  event_loop,         // epoll, eventfd, timerfd, signalfd, pipes
   threads,            // clone of threads only
   child_processes,    // fork, execve, wait, kill, setuid, socketpair, pipe
   device_ioctl,       // any ioctl on an open descriptor

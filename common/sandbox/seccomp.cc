@@ -270,6 +270,7 @@ void allow_group(Filter& filter, SyscallGroup group, bool local_sockets) {
     case SyscallGroup::local_client:
       return allow_local_client(filter);
     case SyscallGroup::event_loop:
+      filter.allow_if("fcntl", {equals(1, F_SETPIPE_SZ)});  // librdkafka makes its pipes small
       return filter.allow(kEventLoop);
     case SyscallGroup::threads:
       return allow_threads(filter);

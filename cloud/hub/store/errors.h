@@ -140,4 +140,29 @@ inline constexpr ErrorInfo kTooManyConfigurations{"PV-HST-056", Retry::never,
                                                   "the hub has its maximum of 100 configurations",
                                                   "Delete one that is not used."};
 
+inline constexpr ErrorInfo kEndpointNotFound{"PV-HST-060", Retry::never,
+                                             "there is no such routing endpoint",
+                                             "List the routing endpoints of the hub."};
+inline constexpr ErrorInfo kEndpointExists{"PV-HST-061", Retry::never,
+                                           "a routing endpoint of that name exists",
+                                           "Update it, or choose another name."};
+inline constexpr ErrorInfo kBadEndpoint{"PV-HST-062", Retry::never,
+                                        "the routing endpoint is not well-formed",
+                                        "Correct what the detail names; see docs/hub.md."};
+inline constexpr ErrorInfo kTooManyEndpoints{
+    "PV-HST-063", Retry::never, "there is room for 10 routing endpoints in a hub, 64 in all",
+    "Delete one that is not used."};
+inline constexpr ErrorInfo kEndpointInUse{"PV-HST-064", Retry::never,
+                                          "a route leads to this endpoint",
+                                          "Delete the route that the detail names first."};
+inline constexpr ErrorInfo kRouteNotFound{"PV-HST-065", Retry::never, "there is no such route",
+                                          "List the routes of the hub."};
+inline constexpr ErrorInfo kRouteExists{"PV-HST-066", Retry::never, "a route of that name exists",
+                                        "Update it, or choose another name."};
+inline constexpr ErrorInfo kBadRoute{"PV-HST-067", Retry::never, "the route is not well-formed",
+                                     "Correct what the detail names; see docs/hub.md."};
+inline constexpr ErrorInfo kTooManyRoutes{"PV-HST-068", Retry::never,
+                                          "the hub has its maximum of 100 routes",
+                                          "Delete one that is not used."};
+
 }  // namespace pavise::hub::store

@@ -16,6 +16,7 @@
 #include "cloud/hub/store/errors.h"
 #include "cloud/hub/store/identity_index.h"
 #include "cloud/hub/store/records.h"
+#include "cloud/hub/store/routing_records.h"
 
 namespace pavise::hub::store {
 
@@ -90,6 +91,14 @@ class HubReader {
                                                     std::string_view id) = 0;
   // The highest priority first; of equals the newest.
   virtual Result<std::vector<ConfigurationRecord>> configurations(const iothub::HubName& hub) = 0;
+
+  // By name.
+  virtual Result<std::vector<RoutingEndpointRecord>> routing_endpoints(
+      const iothub::HubName& hub) = 0;
+  virtual Result<RoutingEndpointRecord> routing_endpoint(const iothub::HubName& hub,
+                                                         std::string_view name) = 0;
+  virtual Result<std::vector<RouteRecord>> routes(const iothub::HubName& hub) = 0;
+  virtual Result<RouteRecord> route(const iothub::HubName& hub, std::string_view name) = 0;
 };
 
 // Reads and writes of one operation, all or nothing. A function that fails for a reason of its
@@ -263,6 +272,32 @@ class HubTransaction : public HubReader {
                                                            const IfMatch& if_match) = 0;
   virtual Status delete_configuration(const iothub::HubName& hub, std::string_view id,
                                       const IfMatch& if_match) = 0;
+
+  // ---- message routes
+
+  // `cursor`: the first record of the event log that it may get. kEndpointExists, kBadEndpoint,
+  // kTooManyEndpoints, kHubNotFound.
+  virtual Result<RoutingEndpointRecord> create_routing_endpoint(const iothub::HubName& hub,
+                                                                const RoutingEndpointRecord& record,
+                                                                std::uint64_t cursor) = 0;
+  // Neither its kind nor how far it got. kEndpointNotFound, kBadEndpoint, kPreconditionFailed.
+  virtual Result<RoutingEndpointRecord> update_routing_endpoint(const iothub::HubName& hub,
+                                                                const RoutingEndpointRecord& record,
+                                                                const IfMatch& if_match) = 0;
+  // kEndpointNotFound, kEndpointInUse, kPreconditionFailed.
+  virtual Status delete_routing_endpoint(const iothub::HubName& hub, std::string_view name,
+                                         const IfMatch& if_match) = 0;
+  // A cursor never goes back. An endpoint that is gone is passed over.
+  virtual Status note_routing(const RoutingProgress& progress) = 0;
+
+  // kRouteExists, kBadRoute, kEndpointNotFound, kTooManyRoutes, kHubNotFound.
+  virtual Result<RouteRecord> create_route(const iothub::HubName& hub,
+                                           const RouteRecord& record) = 0;
+  // kRouteNotFound, kBadRoute, kEndpointNotFound, kPreconditionFailed.
+  virtual Result<RouteRecord> update_route(const iothub::HubName& hub, const RouteRecord& record,
+                                           const IfMatch& if_match) = 0;
+  virtual Status delete_route(const iothub::HubName& hub, std::string_view name,
+                              const IfMatch& if_match) = 0;
 };
 
 // Thread-safe. Blocks on disk.

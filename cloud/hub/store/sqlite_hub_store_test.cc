@@ -10,6 +10,7 @@
 
 #include "cloud/hub/store/device_events_contract.h"
 #include "cloud/hub/store/queues_contract.h"
+#include "cloud/hub/store/routing_contract.h"
 #include "cloud/hub/store/sqlite_schema.h"
 #include "cloud/hub/store/testing/folder.h"
 #include "common/sqlite/file.h"
@@ -325,6 +326,7 @@ TEST_F(SqliteStore, TwinsOfEarlierVersionsGoToTheHubOfTheirOwner) {
 INSTANTIATE_TEST_SUITE_P(Sqlite, HubStoreContract, testing::Values(kSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, DeviceEventsContract, testing::Values(kSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, QueuesContract, testing::Values(kSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, RoutingContract, testing::Values(kSqlite));
 
 }  // namespace
 

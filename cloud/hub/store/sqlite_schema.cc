@@ -217,7 +217,43 @@ CREATE TABLE file_upload_settings (
 ) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload};
+// The endpoint "events" is in every hub and has no row. cursor: the next offset of the event log.
+constexpr const char* kRouting = R"sql(
+CREATE TABLE routing_endpoints (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 3),
+  address TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  user TEXT NOT NULL,
+  secret TEXT NOT NULL,
+  ca TEXT NOT NULL,
+  tls INTEGER NOT NULL CHECK (tls IN (0, 1)),
+  cursor INTEGER NOT NULL,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  dead_letters INTEGER NOT NULL DEFAULT 0,
+  gaps INTEGER NOT NULL DEFAULT 0,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  UNIQUE (hub, name)
+) STRICT;
+CREATE TABLE routes (
+  hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  source INTEGER NOT NULL CHECK (source BETWEEN 1 AND 4),
+  endpoint TEXT NOT NULL,
+  condition TEXT NOT NULL,
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  PRIMARY KEY (hub, name)
+) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting};
 
 }  // namespace
 

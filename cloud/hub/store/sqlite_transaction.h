@@ -161,6 +161,26 @@ class SqliteTransaction final : public HubTransaction {
   Status delete_configuration(const iothub::HubName& hub, std::string_view id,
                               const IfMatch& if_match) override;
 
+  Result<std::vector<RoutingEndpointRecord>> routing_endpoints(const iothub::HubName& hub) override;
+  Result<RoutingEndpointRecord> routing_endpoint(const iothub::HubName& hub,
+                                                 std::string_view name) override;
+  Result<std::vector<RouteRecord>> routes(const iothub::HubName& hub) override;
+  Result<RouteRecord> route(const iothub::HubName& hub, std::string_view name) override;
+  Result<RoutingEndpointRecord> create_routing_endpoint(const iothub::HubName& hub,
+                                                        const RoutingEndpointRecord& record,
+                                                        std::uint64_t cursor) override;
+  Result<RoutingEndpointRecord> update_routing_endpoint(const iothub::HubName& hub,
+                                                        const RoutingEndpointRecord& record,
+                                                        const IfMatch& if_match) override;
+  Status delete_routing_endpoint(const iothub::HubName& hub, std::string_view name,
+                                 const IfMatch& if_match) override;
+  Status note_routing(const RoutingProgress& progress) override;
+  Result<RouteRecord> create_route(const iothub::HubName& hub, const RouteRecord& record) override;
+  Result<RouteRecord> update_route(const iothub::HubName& hub, const RouteRecord& record,
+                                   const IfMatch& if_match) override;
+  Status delete_route(const iothub::HubName& hub, std::string_view name,
+                      const IfMatch& if_match) override;
+
  private:
   // What the operations on a queue need to know of its identity.
   struct QueueOf {
@@ -276,6 +296,13 @@ class SqliteTransaction final : public HubTransaction {
   template <class... Args>
   Result<std::vector<ConfigurationRecord>> configuration_rows(std::string_view sql,
                                                               const Args&... args);
+
+  template <class... Args>
+  Result<std::vector<RoutingEndpointRecord>> endpoint_rows(std::string_view condition,
+                                                           const Args&... args);
+  template <class... Args>
+  Result<std::vector<RouteRecord>> route_rows(std::string_view condition, const Args&... args);
+  Status check_route(const iothub::HubName& hub, const RouteRecord& given);
 
   sqlite::Database& db_;
   const Clock& clock_;

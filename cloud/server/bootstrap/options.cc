@@ -57,6 +57,10 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                  "directory, and restart it when it ends");
   app.add_flag("--new-admin-token", options.new_admin_token,
                "Make and show one more administrator's token at this start");
+  app.add_flag(
+      "--message-routing", options.message_routing,
+      "Let administrators name endpoints (webhooks, NATS, Kafka) that messages of hubs are "
+      "brought to; without it the server connects to nobody");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

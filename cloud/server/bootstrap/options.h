@@ -25,6 +25,7 @@ struct ServerOptions {
   std::string signer_socket;            // default: signer.sock in the state directory
   std::string spawn_signer;             // empty: the signer is somebody else's business
   bool new_admin_token = false;
+  bool message_routing = false;  // connects to the endpoints of message routes
 
   // host_name, the others, and what a tool on this machine uses: localhost and 127.0.0.1.
   Result<ServerNames> names() const;

@@ -1,6 +1,7 @@
 #include "cloud/server/hub_house/hub_house.h"
 
 #include "cloud/hub/rest/identity_json.h"
+#include "cloud/hub/routing_sinks/make_sink.h"
 #include "cloud/hub/session/close_reasons.h"
 
 namespace pavise::server {
@@ -170,6 +171,35 @@ void HubHouse::start_applier() {
       *applier_, clock_, options_.on_configuration_failure);
 }
 
+void HubHouse::start_router() {
+  if (!options_.message_routing) return;
+  const auto twin_of = [this](const iothub::Identity& id) -> std::optional<query::Document> {
+    std::string text;
+    const auto read = store_->read([&](hub::store::HubReader& reader) -> Status {
+      PAVISE_TRY_ASSIGN(const auto twin, reader.twin(id));
+      text = hub::rest::twin_document(twin, connected(id));
+      return {};
+    });
+    auto document = read ? query::Document::parse(text) : Result<query::Document>(read.error());
+    if (!document) return std::nullopt;
+    return *std::move(document);
+  };
+  router_ = std::make_unique<hub::routing::Router>(
+      hub::routing::Wiring{.queue = *queue_,
+                           .log = *log_,
+                           .retention = retention_.get(),
+                           .clock = clock_,
+                           .board = endpoints_,
+                           .twin = twin_of,
+                           .failed = options_.on_routing_failure},
+      &hub::routing::make_sink);
+  router_->start();
+}
+
+void HubHouse::routing_changed() {
+  if (router_) router_->changed();
+}
+
 Status HubHouse::start() {
   hub::HubOptions options;
   options.address = options_.listen;
@@ -187,6 +217,7 @@ Status HubHouse::start() {
   running_ = hub_.get();
   jobs_->start();
   start_applier();
+  start_router();
   return {};
 }
 
@@ -197,6 +228,7 @@ void HubHouse::stop() {
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
   jobs_.reset();
+  router_.reset();
   applier_thread_.reset();
   applier_.reset();
   data_.reset();

@@ -16,6 +16,7 @@
 #include "cloud/hub/files/file_house.h"
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
+#include "cloud/hub/routing/router.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transport/hub.h"
 #include "cloud/security/authority/device_authority.h"
@@ -43,6 +44,11 @@ struct HubHouseOptions {
   std::function<void(const Error&)> on_job_failure = {};
   // Configurations could not be applied for now; may be empty.
   std::function<void(const Error&)> on_configuration_failure = {};
+  // Whether messages are brought to the endpoints of routes.
+  bool message_routing = false;
+  // An endpoint took no messages for now, or a message was dropped; may be empty.
+  std::function<void(const iothub::HubName&, std::string_view endpoint, const Error&)>
+      on_routing_failure = {};
 };
 
 // All functions are thread-safe.
@@ -69,6 +75,9 @@ class HubHouse {
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
   const hub::rest::RestPool& rest() const { return *rest_; }
   hub::files::FileHouse& files() { return *files_; }
+  // Hubs, routes or endpoints changed.
+  void routing_changed();
+  const hub::routing::Board& endpoints() const { return endpoints_; }
 
  private:
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)
@@ -80,6 +89,7 @@ class HubHouse {
   void desired_changed(const iothub::Identity& identity, std::uint64_t version, std::string body);
   bool connected(const iothub::Identity& identity);
   void start_applier();
+  void start_router();
 
   HubHouseOptions options_;
   security::DeviceAuthority& authority_;
@@ -101,6 +111,8 @@ class HubHouse {
   std::unique_ptr<hub::configurations::Applier> applier_;
   std::unique_ptr<hub::configurations::ApplierThread> applier_thread_;
   std::unique_ptr<hub::rest::RestPool> rest_;
+  hub::routing::Board endpoints_;
+  std::unique_ptr<hub::routing::Router> router_;
 };
 
 // The hub of a tenant's attested devices: makes it if it is missing.

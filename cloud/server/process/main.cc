@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "cloud/hub/routing_sinks/kafka_sink.h"
 #include "cloud/server/bootstrap/signer_supervisor.h"
 #include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
@@ -50,7 +51,10 @@ Status run(const ServerOptions& options) {
   }
   metrics::prepare_process_use();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
-  PAVISE_TRY(sandbox::apply(server_sandbox(options.state_directory, port_use(options))));
+  if (options.message_routing) hub::routing::prepare_kafka();
+  PAVISE_TRY(sandbox::apply(
+      server_sandbox(options.state_directory, port_use(options),
+                     options.message_routing ? Outbound::message_routing : Outbound::none)));
 
   const SystemClock clock;
   const auto log = make_stderr_log(clock);

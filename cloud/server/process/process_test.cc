@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -189,14 +190,14 @@ class ServerSandbox : public ::testing::Test {
     EXPECT_EQ(::chdir("/"), 0);
     std::filesystem::remove_all(folder_);
   }
-  int status_of(int (*act)()) const;
+  int status_of(int (*act)(), Outbound outbound = Outbound::none) const;
   std::string folder_;
 };
 
-int ServerSandbox::status_of(int (*act)()) const {
+int ServerSandbox::status_of(int (*act)(), Outbound outbound) const {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!sandbox::apply(server_sandbox(folder_))) ::_exit(99);
+    if (!sandbox::apply(server_sandbox(folder_, PortUse::unprivileged, outbound))) ::_exit(99);
     ::_exit(act());
   }
   int status = 0;
@@ -218,6 +219,22 @@ TEST_F(ServerSandbox, ForbidsProgramsAndLetsFilesBeWritten) {
   EXPECT_TRUE(WIFSIGNALED(ptrace_status)) << ptrace_status;
 }
 
+TEST_F(ServerSandbox, ConnectsToOthersOnlyForMessageRouting) {
+  const auto connect = [] {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in nobody{};
+    nobody.sin_family = AF_INET;
+    nobody.sin_port = htons(1);
+    nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::connect(fd, reinterpret_cast<sockaddr*>(&nobody), sizeof nobody) == 0 ? 0 : errno;
+  };
+  const int with = status_of(connect, Outbound::message_routing);
+  EXPECT_TRUE(WIFEXITED(with) && WEXITSTATUS(with) == ECONNREFUSED) << with;
+  if (sandbox::landlock_abi() < 4) GTEST_SKIP() << "Landlock ABI " << sandbox::landlock_abi();
+  const int without = status_of(connect);
+  EXPECT_TRUE(WIFEXITED(without) && WEXITSTATUS(without) == EACCES) << without;
+}
+
 TEST_F(ServerSandbox, KeepsOneCapabilityAndOnlyForLowPorts) {
   EXPECT_TRUE(server_sandbox("/s").capabilities_kept.empty());
   EXPECT_EQ(server_sandbox("/s", PortUse::below_1024).capabilities_kept,
@@ -234,7 +251,8 @@ TEST_F(ServerSandbox, KeepsOneCapabilityAndOnlyForLowPorts) {
 // the keys of the authorities.
 TEST_F(ServerSandbox, EndsBeforeTheSignersKeys) {
   const std::string keys = signer_keys_directory("/s") + "/";
-  for (const sandbox::PathRule& rule : server_sandbox("/s").paths)
+  for (const sandbox::PathRule& rule :
+       server_sandbox("/s", PortUse::unprivileged, Outbound::message_routing).paths)
     EXPECT_FALSE(keys.starts_with(rule.path + "/")) << rule.path;
   if (!sandbox::landlock_available()) return;
   EXPECT_EQ(status_of([] { return ::open("signer/acme.root.key", O_RDONLY) < 0 ? 0 : 1; }), 0);

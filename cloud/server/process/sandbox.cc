@@ -32,7 +32,8 @@ PortUse port_use(const ServerOptions& options) {
   return any ? PortUse::below_1024 : PortUse::unprivileged;
 }
 
-sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUse ports) {
+sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUse ports,
+                                      Outbound outbound) {
   using sandbox::PathAccess;
   using sandbox::SyscallGroup;
   sandbox::SandboxPolicy policy{.name = "pavise-server"};
@@ -50,6 +51,16 @@ sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUs
                    SyscallGroup::local_client,
                    SyscallGroup::event_loop,
                    SyscallGroup::threads};
+  if (outbound == Outbound::message_routing) {
+    policy.groups.push_back(SyscallGroup::tcp_client);
+    // Where names are looked up.
+    for (const char* path :
+         {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf",
+          "/etc/services", "/run/systemd/resolve"})
+      policy.paths.push_back({.path = path, .may_be_missing = true});
+    // The system's certificate authorities are links to these.
+    policy.paths.push_back({.path = "/usr/share/ca-certificates", .may_be_missing = true});
+  }
   // SQLite gives its side files the owner of the database; the supervisor is waited for at the end.
   policy.extra_syscalls = {"fchown", "wait4"};
   if (ports == PortUse::below_1024) policy.capabilities_kept = {CAP_NET_BIND_SERVICE};

@@ -203,6 +203,15 @@ Status Server::Parts::open_hub() {
     log_.write(Level::warning, "hub.configuration_step_failed",
                {{"code", std::string(error.code())}, {"reason", error.message()}});
   };
+  options.message_routing = options_.message_routing;
+  options.on_routing_failure = [this](const iothub::HubName& hub, std::string_view endpoint,
+                                      const Error& error) {
+    log_.write(Level::warning, "hub.routing_failed",
+               {{"hub", hub.text()},
+                {"endpoint", std::string(endpoint)},
+                {"code", std::string(error.code())},
+                {"reason", error.message()}});
+  };
   PAVISE_TRY_ASSIGN(hub_house_, HubHouse::open(std::move(options), *authority_, clock_));
   commit_notes_ = hub_house_->log().subscribe(
       [this](const hub::LogProgress& progress) { note_commit(progress); });
@@ -287,7 +296,11 @@ Status Server::Parts::start_listeners() {
               [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
           .made = [this](const iothub::HubName& hub) { hub_house_->hub().count_anew(hub); },
           .forget = [this](const iothub::HubName& hub) { hub_house_->hub().forget(hub); },
-          .activity = [this] { return hub_house_->hub().activity(); }},
+          .activity = [this] { return hub_house_->hub().activity(); },
+          .routing = options_.message_routing,
+          .routing_changed = [this] { hub_house_->routing_changed(); },
+          .endpoint_health =
+              [this](std::int64_t endpoint) { return hub_house_->endpoints().health(endpoint); }},
       [this](metrics::Format format) { return metrics_text(format); }});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cloud/hub/ca_proof/ca_proof.h"
+#include "cloud/hub/routing/errors.h"
 #include "cloud/hub/store/errors.h"
 #include "cloud/security/authority/device_authority.h"
 #include "cloud/security/registry/registry.h"
@@ -12,6 +13,7 @@
 #include "cloud/security/tenancy/tenancy.h"
 #include "cloud/server/access/token_authority.h"
 #include "cloud/server/json/json_object.h"
+#include "protocol/query/errors.h"
 
 namespace pavise::server {
 namespace {
@@ -48,6 +50,22 @@ constexpr auto kRows = std::to_array<Row>({
     {&hub::store::kCertificateExists, 409},
     {&hub::store::kTooManyCertificates, 409},
     {&hub::store::kBadCertificate, 400},
+    {&hub::store::kEndpointNotFound, 404},
+    {&hub::store::kEndpointExists, 409},
+    {&hub::store::kBadEndpoint, 400},
+    {&hub::store::kTooManyEndpoints, 409},
+    {&hub::store::kEndpointInUse, 409},
+    {&hub::store::kRouteNotFound, 404},
+    {&hub::store::kRouteExists, 409},
+    {&hub::store::kBadRoute, 400},
+    {&hub::store::kTooManyRoutes, 409},
+    {&hub::routing::kBadAddress, 400},
+    {&hub::routing::kBadTopic, 400},
+    {&hub::routing::kNoKafkaLogin, 400},
+    {&hub::routing::kRoutingOff, 409},
+    {&query::kSyntax, 400},
+    {&query::kTooLong, 400},
+    {&query::kTooComplex, 400},
     {&hub::store::kStoreFailed, 500},
     {&hub::store::kStoreFull, 507},
     {&hub::store::kStoreCorrupt, 500},

@@ -158,6 +158,9 @@ Status Gate::confine(const Route& route, Call& call) const {
       return confine_to_release(call);
     case Confinement::hub_in_path:
       return confine_to_hub(call);
+    case Confinement::service_hub_in_path:
+      if (call.caller.tenant) return kTenantRefused;
+      return confine_to_hub(call);
   }
   return kTenantRefused;
 }

@@ -68,6 +68,21 @@ Result<Reply> delete_hub_certificate(Call& call);
 Result<Reply> make_verification_code(Call& call);
 Result<Reply> verify_hub_certificate(Call& call);
 
+// hub_endpoints.cc
+Result<Reply> list_hub_endpoints(Call& call);
+Result<Reply> create_hub_endpoint(Call& call);
+Result<Reply> get_hub_endpoint(Call& call);
+Result<Reply> change_hub_endpoint(Call& call);
+Result<Reply> delete_hub_endpoint(Call& call);
+
+// hub_routes.cc
+Result<Reply> list_hub_routes(Call& call);
+Result<Reply> create_hub_route(Call& call);
+Result<Reply> get_hub_route(Call& call);
+Result<Reply> change_hub_route(Call& call);
+Result<Reply> delete_hub_route(Call& call);
+Result<Reply> test_hub_routes(Call& call);
+
 // supply.cc
 Result<Reply> list_vendors(Call& call);
 Result<Reply> add_vendor(Call& call);

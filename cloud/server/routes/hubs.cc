@@ -148,6 +148,7 @@ Result<Reply> delete_hub(Call& call) {
   PAVISE_TRY(call.services.hubs.queue.call(
       [&](HubTransaction& transaction) { return transaction.delete_hub(name, if_match); }));
   call.services.hubs.forget(name);
+  call.services.hubs.routing_changed();
   end_connections(call, name);
   return Reply{.status = 204};
 }

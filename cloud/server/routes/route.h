@@ -14,6 +14,7 @@
 
 #include "cloud/hub/ports/activity.h"
 #include "cloud/hub/ports/gatekeeper.h"
+#include "cloud/hub/routing/board.h"
 #include "cloud/hub/store/store_queue.h"
 #include "cloud/security/issuing/issuer.h"
 #include "cloud/security/registry/registry.h"
@@ -56,6 +57,12 @@ struct HubAdministration {
   std::function<void(const iothub::HubName&)> forget;  // its persistent sessions end
   // Of all hubs that did anything since the start.
   std::function<std::map<std::string, hub::HubActivity, std::less<>>()> activity;
+  // Whether the server connects to endpoints of routes at all.
+  bool routing = false;
+  // Endpoints, routes or hubs changed.
+  std::function<void()> routing_changed;
+  // nullopt: nothing runs for it yet.
+  std::function<std::optional<hub::routing::Health>(std::int64_t endpoint)> endpoint_health;
 };
 
 // All that handlers may use. Everything outlives the API.
@@ -87,6 +94,7 @@ enum class Confinement {
   optional_tenant_in_body,  // "tenant"; without it, as `service`
   release_in_path,          // {release}: must be of the tenant
   hub_in_path,              // {hub}: resolved into Call::hub
+  service_hub_in_path,      // the same, but reaching beyond the tenant: not for bound tokens
 };
 
 enum class BodyKind { none, json };

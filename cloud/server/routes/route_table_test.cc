@@ -42,6 +42,8 @@ class EveryRoute : public ::testing::TestWithParam<std::size_t> {
     put("{release}", kSomeSha256);
     put("{hub}", "ours-hub");
     put("{certificate}", "none");
+    put("{endpoint}", "none");
+    put("{route}", "none");
     if (route().confinement == Confinement::device_in_query)
       text += "?device=" + device_named('a').text();
     if (route().confinement == Confinement::tenant_in_query) text += "?tenant=" + ours_.text();
@@ -105,6 +107,7 @@ TEST_P(EveryRoute, RefusesATokenOfAnotherTenant) {
       EXPECT_EQ(said.status, 404);
       return;
     case Confinement::service:
+    case Confinement::service_hub_in_path:
     case Confinement::tenant_in_query:
     case Confinement::tenant_in_body:
     case Confinement::optional_tenant_in_body:
@@ -116,7 +119,8 @@ TEST_P(EveryRoute, RefusesATokenOfAnotherTenant) {
 
 TEST_P(EveryRoute, LetsItsOwnRoleThrough) {
   // Beyond the gate the sample bodies fail for their own reasons, never for the caller's.
-  const bool whole_service = route().confinement == Confinement::service;
+  const bool whole_service = route().confinement == Confinement::service ||
+                             route().confinement == Confinement::service_hub_in_path;
   const auto tenant = whole_service ? std::nullopt : std::optional(ours_);
   const Said said = call_with(house_.token("right", route().role, tenant));
   EXPECT_NE(said.status, 401);

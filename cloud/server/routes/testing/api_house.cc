@@ -116,7 +116,11 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
           .connected_count = [](const iothub::HubName&) { return std::size_t{7}; },
           .made = [this](const iothub::HubName& name) { made_hubs.push_back(name.text()); },
           .forget = [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); },
-          .activity = [this] { return activity; }},
+          .activity = [this] { return activity; },
+          .routing = true,
+          .routing_changed = [this] { ++routing_changes; },
+          .endpoint_health =
+              [this](std::int64_t endpoint) { return endpoint_board.health(endpoint); }},
       [](metrics::Format format) { return std::string(metrics::content_type(format)) + "\n"; }});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);

@@ -116,6 +116,8 @@ class ApiHouse {
   std::vector<std::string> made_hubs;
   std::vector<std::string> forgotten_hubs;
   std::map<std::string, hub::HubActivity, std::less<>> activity;
+  int routing_changes = 0;  // that the router was told of
+  hub::routing::Board endpoint_board;
   std::unique_ptr<Services> services;
   std::unique_ptr<ManagementApi> api;
   std::string admin;
