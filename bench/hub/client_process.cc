@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -19,14 +20,13 @@ using hub::testing::SavedSession;
 using hub::testing::TestClient;
 
 constexpr std::size_t kPayloadBytes = 256;
+// Nothing pings here; a held connection must outlast the opening of all.
+constexpr std::uint16_t kKeepAliveS = 3'600;
 
 class Generator {
  public:
   Generator(const std::vector<ClientIdentity>& identities, const std::string& server_ca_pem)
-      : identities_(identities) {
-    for (const auto& identity : identities)
-      contexts_.push_back(std::make_unique<ClientContext>(server_ca_pem, &identity.identity));
-  }
+      : identities_(identities), server_ca_pem_(server_ca_pem), contexts_(identities.size()) {}
 
   ClientReport run(const ClientTask& task) {
     switch (task.kind) {
@@ -37,8 +37,7 @@ class Generator {
       case ClientTask::Kind::publish:
         return publish(task);
       case ClientTask::Kind::hold:
-        for (std::uint32_t i = 0; i < task.count; ++i) held_.push_back(connect(i, task.port));
-        return {task.count, 0, 0};
+        return hold(task);
       default:
         held_.clear();
         return {};
@@ -48,16 +47,31 @@ class Generator {
  private:
   std::unique_ptr<TestClient> connect(std::size_t i, std::uint16_t port,
                                       const SavedSession& resume = {}) {
-    const std::size_t which = i % identities_.size();
-    auto client = std::make_unique<TestClient>(*contexts_[which], port, resume);
-    if (client->connect(identities_[which].id) != mqtt::ConnectCode::accepted) return nullptr;
+    const auto& [id, identity] = identities_[i];
+    auto& context = contexts_[i];
+    if (!context) context = std::make_unique<ClientContext>(server_ca_pem_, &identity);
+    auto client = std::make_unique<TestClient>(*context, port, resume);
+    if (client->connect(id, true, {}, kKeepAliveS) != mqtt::ConnectCode::accepted) return nullptr;
     return client;
+  }
+
+  ClientReport hold(const ClientTask& task) {
+    while (held_.size() < task.count) {
+      auto client = connect(held_.size(), task.port);
+      if (!client) break;
+      held_.push_back(std::move(client));
+    }
+    const auto open = std::ranges::count_if(held_, [](const auto& client) {
+      char byte;
+      return ::recv(client->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+    });
+    return {static_cast<std::uint64_t>(open), 0, 0};
   }
 
   ClientReport connect_full(const ClientTask& task) {
     ClientReport out;
     for (std::uint32_t i = 0; i < task.count; ++i)
-      if (connect(i, task.port)) ++out.done;
+      if (connect(i % identities_.size(), task.port)) ++out.done;
     return out;
   }
 
@@ -107,6 +121,7 @@ class Generator {
   }
 
   const std::vector<ClientIdentity>& identities_;
+  const std::string server_ca_pem_;
   std::vector<std::unique_ptr<ClientContext>> contexts_;
   std::vector<std::unique_ptr<TestClient>> held_;
 };

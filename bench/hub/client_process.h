@@ -22,7 +22,7 @@ struct ClientTask {
     connect_full,     // TLS, CONNECT, CONNACK, end; `count` times, one after the other
     connect_resumed,  // one full connect, then `count` resumed ones
     publish,          // `connections` at once, each `window` QoS 1 messages under way
-    hold,             // opens `count` connections and keeps them
+    hold,             // opens connections until `count` are held; done: how many still are
     release,          // ends what hold opened
     quit,
   };

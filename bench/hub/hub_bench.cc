@@ -2,7 +2,7 @@
 // run and alternating, because machines are noisy. Targets: docs/performance.md.
 //
 //   bench_hub [--quick] [--only PART] [--folder DIR]
-//     PART: full, resumed, messages or memory; DIR: where the event log is written (default:
+//     PART: growth, full, resumed or messages; DIR: where the event log is written (default:
 //     temporary)
 #include <sys/resource.h>
 #include <unistd.h>
@@ -32,10 +32,27 @@ struct Scale {
   std::uint32_t connects = 300;
   std::uint32_t resumes = 500;
   std::uint32_t messages = 60'000;
-  std::uint32_t idle = 1'500;  // each with a certificate of its own
+  // Held connections at which memory is read, each with a certificate of its own.
+  std::vector<std::uint32_t> held = {1'000, 2'500, 5'000, 8'000, 10'000, 20'000};
 };
-constexpr Scale kQuick{.rounds = 3, .connects = 60, .resumes = 100, .messages = 5'000, .idle = 300};
+const Scale kQuick{
+    .rounds = 3, .connects = 60, .resumes = 100, .messages = 5'000, .held = {100, 200, 400}};
 constexpr std::uint32_t kPublishers = 100;
+constexpr rlim_t kOtherFiles = 200;  // what a process has open besides the held connections
+
+// Raises the limit of open files to what `connections` need, as far as this user may; returns how
+// many connections it allows.
+std::uint32_t allow_connections(std::uint32_t connections) {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t wanted = std::max<rlim_t>(files.rlim_max, connections + kOtherFiles);
+  const rlimit raised{.rlim_cur = wanted, .rlim_max = wanted};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return connections;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  return static_cast<std::uint32_t>(
+      std::min<rlim_t>(connections, files.rlim_max - std::min(files.rlim_max, kOtherFiles)));
+}
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
@@ -57,13 +74,13 @@ class Bench {
     if (!start_hub()) return false;
     BareServer bare(server_, device_ca_.certificate_pem());
     bare_port_ = bare.port();
+    if (wanted("growth")) growth();  // first: what others freed would be used again
     if (wanted("full")) full_connects();
     if (wanted("resumed")) resumed_connects();
     if (wanted("messages")) {
       messages(1);
       messages(10);
     }
-    if (wanted("memory")) idle_memory();
     return ok_;
   }
 
@@ -72,7 +89,8 @@ class Bench {
 
   std::vector<ClientIdentity> make_identities() {
     std::vector<ClientIdentity> out;
-    for (std::uint32_t i = 0; i < std::max(kPublishers, scale_.idle); ++i) {
+    const std::uint32_t count = wanted("growth") ? scale_.held.back() : 0;
+    for (std::uint32_t i = 0; i < std::max(kPublishers, count); ++i) {
       std::string id(DeviceId::kLength, 'a');
       const std::string number = std::to_string(i);
       id.replace(0, number.size(), number);
@@ -179,21 +197,41 @@ class Bench {
     std::printf("\n");
   }
 
-  void idle_memory() {
-    const auto per_connection = [&](std::uint16_t port, const std::function<double()>& resident) {
-      const double before = resident();
-      clients_.run({Kind::hold, port, scale_.idle});
-      const double after = resident();
-      clients_.run({Kind::release});
-      return (after - before) / scale_.idle;
-    };
-    const double ours =
-        per_connection(hub_->port(), [] { return process_resident_kib(::getpid()); });
-    std::printf("memory per idle connection: hub %.1f KiB", ours);
-    if (peer_.running())
-      std::printf("; mosquitto %.1f KiB",
-                  per_connection(peer_.port(), [this] { return peer_.resident_kib(); }));
-    std::printf("\n");
+  // Resident KiB of a server before any connection is held and at each step of the scale.
+  std::vector<double> resident_at(std::uint16_t port, const std::function<double()>& resident) {
+    clients_.run({Kind::connect_full, port, 1});  // what the first connection makes once
+    std::vector<double> out = {resident()};
+    for (const std::uint32_t count : scale_.held) {
+      const ClientReport report = clients_.run({Kind::hold, port, count});
+      if (report.done != count) {
+        std::fprintf(stderr, "only %lu of %u connections are held\n", report.done, count);
+        ok_ = false;
+        break;
+      }
+      out.push_back(resident());
+    }
+    clients_.run({Kind::release});
+    return out;
+  }
+
+  void growth() {
+    const auto ours = resident_at(hub_->port(), [] { return process_resident_kib(::getpid()); });
+    std::vector<double> peer;
+    if (peer_.running()) peer = resident_at(peer_.port(), [this] { return peer_.resident_kib(); });
+    std::printf("memory per idle mutual-TLS connection, KiB (of those since the line before):\n");
+    for (std::size_t i = 1; i < ours.size(); ++i) {
+      const double held = scale_.held[i - 1];
+      const double added = held - (i > 1 ? scale_.held[i - 2] : 0);
+      const auto show = [&](const char* name, const std::vector<double>& resident) {
+        if (i >= resident.size()) return;
+        std::printf("  %s %.1f (%.1f)", name, (resident[i] - resident[0]) / held,
+                    (resident[i] - resident[i - 1]) / added);
+      };
+      std::printf("%8.0f held:", held);
+      show("hub", ours);
+      show("mosquitto", peer);
+      std::printf("\n");
+    }
   }
 
   const Scale scale_;
@@ -236,10 +274,12 @@ int run(int argc, char** argv) {
       return 2;
     }
   }
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  const std::uint32_t most = scale.held.back();
+  if (const std::uint32_t allowed = allow_connections(most); allowed < most) {
+    std::printf("the limit of open files allows %u held connections, not %u\n", allowed, most);
+    std::erase_if(scale.held, [&](std::uint32_t count) { return count >= allowed; });
+    scale.held.push_back(allowed);
+  }
   const bool own_folder = folder.empty();
   if (own_folder) folder = temporary_folder();
   const bool ok = Bench(scale, only, folder).run();

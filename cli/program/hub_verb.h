@@ -52,6 +52,10 @@ void add_monitor_verb(CLI::App& hub, Action& run);
 // hub_job_verbs.cc
 void add_hub_query_verb(CLI::App& hub, Action& run);
 void add_hub_job_verbs(CLI::App& hub, Action& run);
+// hub_top_verb.cc
+void add_top_verb(CLI::App& hub, Action& run);
+// hub_file_verbs.cc
+void add_hub_file_verbs(CLI::App& hub, Action& run);
 // hub_certificate_verbs.cc
 void add_hub_certificate_verbs(CLI::App& hub, Action& run);
 // hub_configuration_verbs.cc

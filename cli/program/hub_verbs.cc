@@ -54,6 +54,10 @@ struct SettingArguments {
   std::string hub, tenant, disable_device_sas, disable_module_sas, fault_injection;
   std::vector<std::string> aliases, event_sources;
   int partitions = 0, retention_hours = 0, message_ttl_s = 0, delivery_count = 0;
+  std::string file_upload, file_notifications;
+  int file_sas_ttl_s = 0;
+  int notification_ttl_s = 0, notification_lock_s = 0, notification_deliveries = 0;
+  std::int64_t file_bytes_max = 0, device_bytes_max = 0, hub_bytes_max = 0;
 };
 
 struct StringArguments {
@@ -71,6 +75,8 @@ struct TokenArguments {
 std::string hub_path(const std::string& hub, std::string_view rest = {}) {
   return "/hubs/" + url_encode(hub) + std::string(rest);
 }
+
+void add_file_settings(CLI::App* verb, SettingArguments& a);
 
 void add_settings(CLI::App* verb, SettingArguments& a) {
   const auto flag = [&](const std::string& name, std::string& value, const std::string& about) {
@@ -93,6 +99,47 @@ void add_settings(CLI::App* verb, SettingArguments& a) {
       ->check(CLI::IsMember(
           {"twinChangeEvents", "deviceLifecycleEvents", "deviceConnectionStateEvents", "none"}));
   flag("--fault-injection", a.fault_injection, "the test hook of the SDKs' fault suites");
+  add_file_settings(verb, a);
+}
+
+void add_file_settings(CLI::App* verb, SettingArguments& a) {
+  const auto flag = [&](const std::string& name, std::string& value, const std::string& about) {
+    verb->add_option(name, value, about + ": true or false")
+        ->check(CLI::IsMember({"true", "false"}));
+  };
+  const auto number = [&](const std::string& name, auto& value, const std::string& about) {
+    verb->add_option(name, value, about)->check(CLI::PositiveNumber);
+  };
+  flag("--file-upload", a.file_upload, "devices may upload files");
+  flag("--file-upload-notifications", a.file_notifications, "services hear of each");
+  number("--file-upload-sas-ttl", a.file_sas_ttl_s, "seconds that a device has for one");
+  number("--file-upload-notification-ttl", a.notification_ttl_s, "seconds a notification waits");
+  number("--file-upload-notification-lock-duration", a.notification_lock_s,
+         "seconds that a service has for one");
+  number("--file-upload-notification-max-delivery-count", a.notification_deliveries,
+         "deliveries of one");
+  number("--file-upload-max-bytes", a.file_bytes_max, "of one file");
+  number("--file-upload-device-max-bytes", a.device_bytes_max, "of all files of a device");
+  number("--file-upload-hub-max-bytes", a.hub_bytes_max, "of all files of the hub");
+}
+
+json::object file_settings_of(const SettingArguments& a) {
+  json::object out;
+  json::object queue;
+  const auto number = [](json::object& to, std::string_view name, std::int64_t value) {
+    if (value != 0) to[name] = value;
+  };
+  if (!a.file_upload.empty()) out["enabled"] = a.file_upload == "true";
+  if (!a.file_notifications.empty()) out["notifications"] = a.file_notifications == "true";
+  number(out, "sas_ttl_s", a.file_sas_ttl_s);
+  number(queue, "ttl_s", a.notification_ttl_s);
+  number(queue, "lock_s", a.notification_lock_s);
+  number(queue, "delivery_count_max", a.notification_deliveries);
+  if (!queue.empty()) out["notification"] = std::move(queue);
+  number(out, "file_bytes_max", a.file_bytes_max);
+  number(out, "device_bytes_max", a.device_bytes_max);
+  number(out, "hub_bytes_max", a.hub_bytes_max);
+  return out;
 }
 
 json::object settings_of(const SettingArguments& a) {
@@ -116,6 +163,8 @@ json::object settings_of(const SettingArguments& a) {
       if (source != "none") sources.emplace_back(source);
     out["event_sources"] = std::move(sources);
   }
+  if (json::object files = file_settings_of(a); !files.empty())
+    out["file_upload"] = std::move(files);
   if (!a.aliases.empty()) {
     json::array aliases;
     for (const std::string& alias : a.aliases) aliases.emplace_back(alias);
@@ -334,8 +383,10 @@ void add_hub_verbs(CLI::App& program, Action& run) {
   add_monitor_verb(*hub, run);
   add_hub_query_verb(*hub, run);
   add_hub_job_verbs(*hub, run);
+  add_top_verb(*hub, run);
   add_hub_certificate_verbs(*hub, run);
   add_configuration_verbs(*hub, run);
+  add_hub_file_verbs(*hub, run);
   add_hub_routing_verbs(*hub, run);
 }
 

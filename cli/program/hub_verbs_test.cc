@@ -143,6 +143,47 @@ TEST_F(HubVerbs, ChangeAndRemoveAHub) {
   EXPECT_EQ(run({"delete", "nobody"}).code, 3);
 }
 
+TEST_F(HubVerbs, FileUploadIsASetting) {
+  answers["PATCH /api/v1/hubs/plant-1"] = {.body = R"({"name":"plant-1"})"};
+  EXPECT_EQ(
+      run({"update", "plant-1", "--file-upload", "true", "--file-upload-notifications", "false",
+           "--file-upload-notification-lock-duration", "30", "--file-upload-max-bytes", "1000"})
+          .code,
+      0);
+  EXPECT_EQ(seen.back(), R"(PATCH /api/v1/hubs/plant-1 {"settings":{"file_upload":)"
+                         R"({"enabled":true,"notifications":false,"notification":{"lock_s":30},)"
+                         R"("file_bytes_max":1000}}})");
+}
+
+TEST_F(HubVerbs, FilesAreListedFetchedAndRemoved) {
+  answers["GET /files?device=thermo"] = {
+      .body = R"([{"deviceId":"thermo","blobName":"a/b","sizeInBytes":5,"etag":"0x1"}])"};
+  EXPECT_NE(run({"file", "list", "-n", "plant-1", "-d", "thermo"}).out.find("1 file\n"),
+            std::string::npos);
+  answers["GET /files?device=thermo&name=a%2Fb"] = answers["GET /files?device=thermo"];
+  answers["GET /files/thermo/a%2Fb?offset=0&etag=0x1"] = {.body = "hel"};
+  answers["GET /files/thermo/a%2Fb?offset=3&etag=0x1"] = {.body = "lo"};
+  const std::string path = folder / "fetched";
+  EXPECT_EQ(
+      run({"file", "get", "-n", "plant-1", "-d", "thermo", "--name", "a/b", "--path", path.c_str()})
+          .code,
+      0);
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "hello");
+  answers["GET /files/thermo/a%2Fb?offset=3&etag=0x1"] = {.status = 404, .body = "{}"};
+  const std::string other = folder / "other";
+  EXPECT_EQ(run({"file", "get", "-n", "plant-1", "-d", "thermo", "--name", "a/b", "--path",
+                 other.c_str()})
+                .code,
+            3)
+      << "replaced meanwhile";
+  EXPECT_FALSE(std::filesystem::exists(other));
+  EXPECT_FALSE(std::filesystem::exists(other + ".partial"));
+  answers["DELETE /files/thermo/a%2Fb"] = {.status = 204};
+  EXPECT_EQ(run({"file", "delete", "-n", "plant-1", "-d", "thermo", "--name", "a/b"}).out,
+            "removed\n");
+}
+
 TEST_F(HubVerbs, TheOnlyHubNeedsNoName) {
   answers["GET /api/v1/hubs"] = {.body = R"({"hubs":[{"name":"plant-1"},{"name":"tenant-acme"}]})"};
   EXPECT_EQ(run({"show"}).code, 0);
@@ -554,6 +595,24 @@ TEST_F(HubVerbs, EveryVerbHasHelpWithAnExample) {
     EXPECT_EQ(outcome.code, 0);
     EXPECT_NE(outcome.out.find("Examples:\n  pavise hub "), std::string::npos) << outcome.out;
   }
+}
+
+TEST_F(HubVerbs, TopShowsOneIntervalAndEnds) {
+  constexpr const char* kActivity =
+      R"({"time":"T","steady_ms":5,"hubs":[{"hub":"plant-1","connections":{"mqtt":3},)"
+      R"("messages_in":7,"errors":[{"code":"PV-HUB-003","count":2,"what":"silence"}]}]})";
+  answers["GET /api/v1/activity"] = {.body = kActivity};
+  answers["GET /api/v1/hubs/plant-1/activity"] = {.body = kActivity};
+  const Outcome all = run({"top", "--once", "--interval", "0.1"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_NE(all.out.find("PV-HUB-003  2      silence"), std::string::npos) << all.out;
+  EXPECT_EQ(all.out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(seen, (Seen{"GET /api/v1/activity", "GET /api/v1/activity"}));
+  const Outcome one = run({"top", "-n", "plant-1", "--once", "--interval", "0.1", "-o", "json"});
+  EXPECT_NE(one.out.find(R"("rates":{)"), std::string::npos) << one.out;
+  EXPECT_EQ(seen.back(), "GET /api/v1/hubs/plant-1/activity");
+  EXPECT_EQ(run({"top", "-n", "nobody", "--once", "--interval", "0.1"}).code, 3);
+  EXPECT_EQ(run({"top", "--interval", "0"}).code, 2);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
       .out = writer(STDOUT_FILENO),
       .err = writer(STDERR_FILENO),
       .colour = is_terminal(STDOUT_FILENO) && (no_colour == nullptr || *no_colour == '\0'),
+      .in_place = is_terminal(STDOUT_FILENO),
       .progress = is_terminal(STDERR_FILENO)};
   return pavise::cli::run_program({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)},
                                   streams);

@@ -170,7 +170,7 @@ void add_token_verbs(CLI::App& program, Action& run) {
   create->add_option("NAME", made->name, "for people and the audit")->required();
   create->add_option("--role", made->role, "what it may do")
       ->required()
-      ->check(CLI::IsMember({"admin", "operator", "reader", "factory"}));
+      ->check(CLI::IsMember({"admin", "operator", "reader", "factory", "metrics"}));
   create->add_option("--tenant", made->tenant, "only for this tenant");
   create->add_option("--days", made->days, "how long; default: no end")->check(CLI::Range(1, 3650));
   on_verb(create, run, made, [](Session& session, const TokenArguments& a) {

@@ -141,16 +141,17 @@ std::optional<json::value> Session::call(std::string_view method, const std::str
   return answer_of(reply, &read_api_error);
 }
 
+bool Session::is_good(const Result<ApiReply>& reply, ApiError (*read_error)(const ApiReply&)) {
+  if (!reply)
+    fail(reply.error());
+  else if (!reply->good())
+    fail(read_error(*reply), exit_of(reply->status));
+  return reply && reply->good();
+}
+
 std::optional<json::value> Session::answer_of(const Result<ApiReply>& reply,
                                               ApiError (*read_error)(const ApiReply&)) {
-  if (!reply) {
-    fail(reply.error());
-    return std::nullopt;
-  }
-  if (!reply->good()) {
-    fail(read_error(*reply), exit_of(reply->status));
-    return std::nullopt;
-  }
+  if (!is_good(reply, read_error)) return std::nullopt;
   last_body_ = reply->body;
   last_continuation_ = reply->continuation;
   if (last_body_.empty()) return json::value(json::object());  // 204
@@ -243,6 +244,14 @@ std::optional<json::value> Session::hub_pages(const std::string& hub, std::strin
   } while (!from.empty() && (rows_max == 0 || all.size() < rows_max));
   last_body_ = json::serialize(all);
   return json::value(std::move(all));
+}
+
+std::optional<std::string> Session::hub_bytes(const std::string& hub, std::string_view method,
+                                              const std::string& target) {
+  if (!hub_client_ && !open_hub(hub)) return std::nullopt;
+  auto reply = hub_client_->call(method, target);
+  if (!is_good(reply, &read_hub_error)) return std::nullopt;
+  return std::move(reply->body);
 }
 
 Exit Session::call_and_show(View view, std::string_view method, const std::string& target,

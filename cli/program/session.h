@@ -43,6 +43,7 @@ struct Streams {
   std::function<void(std::string_view)> out;
   std::function<void(std::string_view)> err;
   bool colour = false;    // on `out`
+  bool in_place = false;  // `out` is a terminal: what is shown again may replace itself
   bool progress = false;  // `err` is a terminal: say so when something takes more than two seconds
 };
 
@@ -82,6 +83,9 @@ class Session {
                                              const std::string& target, std::string body = {},
                                              std::vector<net::HttpHeader> headers = {},
                                              net::Millis extra_wait = {});
+  // The same for answers that are no JSON.
+  std::optional<std::string> hub_bytes(const std::string& hub, std::string_view method,
+                                       const std::string& target);
 
   // The rows of all pages of an answer that is a list, up to `rows_max` (0: all).
   std::optional<boost::json::value> hub_pages(const std::string& hub, std::string_view method,
@@ -95,6 +99,7 @@ class Session {
   void note(std::string_view text) { streams_.err(text); }
   bool json() const { return options_.json; }
   bool colour() const { return streams_.colour; }
+  bool in_place() const { return streams_.in_place; }
   const Options& options() const { return options_; }
   const std::string& last_body() const { return last_body_; }
   Exit exit() const { return exit_; }
@@ -103,6 +108,7 @@ class Session {
   Result<ApiClient*> client();
   Result<HubAccess> read_access(const boost::json::value& answer) const;
   bool open_hub(const std::string& hub);
+  bool is_good(const Result<ApiReply>& reply, ApiError (*read_error)(const ApiReply&));
   std::optional<boost::json::value> answer_of(const Result<ApiReply>& reply,
                                               ApiError (*read_error)(const ApiReply&));
   Exit fail(const ApiError& error, Exit exit);

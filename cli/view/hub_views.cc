@@ -82,6 +82,11 @@ Cell status_cell(const json::value& identity) {
   return {status, Mood::faint};
 }
 
+std::vector<Cell> file_row(const json::value& item) {
+  return {text(item, "deviceId"), text(item, "blobName"), text(item, "sizeInBytes"),
+          text(item, "contentType"), text(item, "lastUpdatedTime")};
+}
+
 std::vector<Cell> identity_row(const json::value& item) {
   return {text(item, "deviceId"),
           text(item, "moduleId"),
@@ -160,6 +165,13 @@ std::string hubs(const json::value& answer, bool colour) {
          count_line(all.size(), "hub");
 }
 
+std::string hub_files(const json::value& answer, bool colour) {
+  static const json::array kNone;
+  const json::array& all = answer.is_array() ? answer.get_array() : kNone;
+  return list_of(all, {"DEVICE", "FILE", "BYTES", "TYPE", "CHANGED"}, &file_row).text(colour) +
+         count_line(all.size(), "file");
+}
+
 std::string hub(const json::value& answer, bool colour) {
   const json::value& settings = member(answer, "settings");
   Facts facts;
@@ -178,6 +190,8 @@ std::string hub(const json::value& answer, bool colour) {
                                     text(settings, "delivery_count_max") + " deliveries");
   facts.add("tokens of devices",
             member(settings, "disable_device_sas") == json::value(true) ? "refused" : "accepted");
+  facts.add("file upload",
+            member(member(settings, "file_upload"), "enabled") == json::value(true) ? "on" : "off");
   facts.add("fault injection", text(settings, "fault_injection"));
   facts.add("created", text(answer, "created"));
   facts.add("etag", text(answer, "etag"));

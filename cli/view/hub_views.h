@@ -7,6 +7,7 @@
 namespace pavise::cli::view {
 
 std::string hubs(const boost::json::value& answer, bool colour);
+std::string hub_files(const boost::json::value& answer, bool colour);
 std::string hub(const boost::json::value& answer, bool colour);
 std::string hub_certificates(const boost::json::value& answer, bool colour);
 std::string hub_certificate(const boost::json::value& answer, bool colour);

@@ -31,6 +31,16 @@ TEST(HubViews, OneHub) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
+TEST(HubViews, Files) {
+  EXPECT_EQ(
+      hub_files(json::parse(R"([{"deviceId":"thermo","blobName":"logs/a\u001b[2J","sizeInBytes":7,)"
+                            R"("contentType":"text/plain","lastUpdatedTime":"T","etag":"x"}])"),
+                false),
+      "DEVICE  FILE        BYTES  TYPE        CHANGED\n"
+      "thermo  logs/a?[2J  7      text/plain  T\n"
+      "1 file\n");
+}
+
 TEST(HubViews, AnIdentityShowsNoKeys) {
   const json::value device = json::parse(
       R"({"deviceId":"thermo","status":"enabled","authentication":{"type":"sas","symmetricKey":)"

@@ -37,6 +37,9 @@ Digest256 hmac_sha256(ByteView key, ByteView data);
 // handshakes (RFC 6455) and IoT Hub's certificate thumbprints.
 using Digest160 = std::array<std::byte, 20>;
 Digest160 sha1(ByteView data);
+// The same holds: the storage protocol's Content-MD5.
+using Digest128 = std::array<std::byte, 16>;
+Digest128 md5(ByteView data);
 bool constant_time_equal(ByteView a, ByteView b);
 Status random_fill(std::span<std::byte> out);
 

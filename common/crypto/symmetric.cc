@@ -105,6 +105,13 @@ Digest160 sha1(ByteView data) {
   return out;
 }
 
+Digest128 md5(ByteView data) {
+  Digest128 out;
+  PAVISE_CHECK(EVP_Digest(data.data(), data.size(), as_uchar(std::span<std::byte>(out)), nullptr,
+                          EVP_md5(), nullptr) == 1);
+  return out;
+}
+
 bool constant_time_equal(ByteView a, ByteView b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

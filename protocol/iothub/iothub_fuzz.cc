@@ -1,5 +1,6 @@
 // First byte picks the parser; what parses must survive building and parsing again.
 #include "common/base/bytes.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/iothub/property_bag.h"
 #include "protocol/iothub/topics.h"
 #include "protocol/iothub/username.h"
@@ -11,6 +12,8 @@ using namespace pavise;
 void fuzz_bag(std::string_view text) {
   const auto bag = iothub::PropertyBag::parse(text);
   if (!bag) return;
+  if (const auto fault = iothub::parse_fault(*bag); fault && *fault)
+    PAVISE_CHECK((*fault)->delay_ms <= iothub::kFaultDelaySMax * 1000 && (*fault)->delay_ms >= 0);
   const auto again = iothub::PropertyBag::parse(bag->encode());
   if (bag->encode().size() > iothub::kPropertyBagSizeMax) return;  // escapes make it longer
   PAVISE_CHECK(again.has_value() && again->all() == bag->all());

@@ -74,6 +74,8 @@ Result<Principal> HubGatekeeper::attested(const Claim& claim,
                 .method = AuthMethod::attested,
                 .certificate_serial = device.certificate_serial,
                 .expires_ms = to_millis(device.not_after)};
+  if (const auto entry = index_.hub(identity.hub()))
+    out.may_ask_for_faults = entry->hub.settings.fault_injection;
   // No entry yet: it gets one when it connects.
   if (const auto entry = index_.find(identity)) {
     if (entry->kind != store::AuthKind::attested) return kOtherAuthentication;
@@ -115,7 +117,8 @@ Result<Principal> HubGatekeeper::by_own_certificate(const Claim& claim, const Tl
                    .rights = kDeviceConnect,
                    .method = AuthMethod::x509,
                    .generation_id = std::to_string(entry->generation_id),
-                   .expires_ms = leaf.not_after_ms};
+                   .expires_ms = leaf.not_after_ms,
+                   .may_ask_for_faults = hub->hub.settings.fault_injection};
 }
 
 Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view host) const {
@@ -131,7 +134,8 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
                 .tenant = hub->hub.tenant,
                 .identity = std::nullopt,
                 .method = AuthMethod::sas,
-                .expires_ms = to_millis(token.expiry())};
+                .expires_ms = to_millis(token.expiry()),
+                .may_ask_for_faults = hub->hub.settings.fault_injection};
 
   std::optional<store::IdentityAuth> entry;
   if (claim.device) {
@@ -160,6 +164,12 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
   }
   if (!entry->enabled) return kIdentityDisabled;
   return out;
+}
+
+std::optional<iothub::HubName> HubGatekeeper::hub_of(std::string_view host) const {
+  const auto named = index_.hub_by_host(host);
+  if (named == nullptr) return std::nullopt;
+  return named->hub.name;
 }
 
 void HubGatekeeper::subscribe(std::function<void(const RightsChanged&)> changed) {

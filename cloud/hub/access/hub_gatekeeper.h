@@ -24,6 +24,7 @@ class HubGatekeeper final : public Gatekeeper {
 
   // PV-HAC, PV-SAS, PV-AUT.
   Result<Principal> authenticate(const Claim& claim, const TlsPeer& peer) override;
+  std::optional<iothub::HubName> hub_of(std::string_view host) const override;
   void subscribe(std::function<void(const RightsChanged&)> changed) override;
 
   // To be called after a commit that may have taken rights: an entry changed or went.

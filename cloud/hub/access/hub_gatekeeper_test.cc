@@ -107,6 +107,29 @@ std::string code(const ErrorInfo& info) {
   return std::string(info.code);
 }
 
+TEST_F(HubGatekeeperTest, OnlyAHubThatIsSetToItLetsItsDevicesAskForFaults) {
+  for (const bool allowed : {false, true}) {
+    put_hub({.fault_injection = allowed});
+    put(id("dev"), AuthKind::sas, kPrimary);
+    const std::string text = token("plant-1.test/devices/dev");
+    const auto by_sas =
+        gatekeeper_.authenticate({.host = "plant-1.test", .device = "dev", .sas_token = text}, {});
+    ASSERT_TRUE(by_sas);
+    EXPECT_EQ(by_sas->may_ask_for_faults, allowed);
+    const auto chain = attested(device_, acme_);
+    const auto by_chain = gatekeeper_.authenticate(
+        {.host = "plant-1.test", .device = device_.text()}, {.chain = chain});
+    ASSERT_TRUE(by_chain);
+    EXPECT_EQ(by_chain->may_ask_for_faults, allowed);
+  }
+}
+
+TEST_F(HubGatekeeperTest, KnowsTheHubOfAHost) {
+  EXPECT_EQ(gatekeeper_.hub_of("Plant-1.test"), name_);
+  EXPECT_FALSE(gatekeeper_.hub_of("plant-2.test"));
+  EXPECT_FALSE(gatekeeper_.hub_of("service.test"));
+}
+
 // --- Tokens --------------------------------------------------------------------------------------
 
 TEST_F(HubGatekeeperTest, DeviceTokens) {

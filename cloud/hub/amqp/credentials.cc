@@ -37,6 +37,7 @@ Result<Principal> Credentials::keep(Token token) {
   const auto same = std::ranges::find(tokens_, token.name, &Token::name);
   if (same == tokens_.end() && tokens_.size() == kTokensMax) return kTooManyTokens;
   PAVISE_TRY_ASSIGN(Principal principal, check(token));
+  token.expires_ms = principal.expires_ms;
   if (same == tokens_.end()) {
     tokens_.push_back(std::move(token));
   } else {
@@ -67,6 +68,27 @@ Result<Principal> Credentials::plain(std::string_view host, std::string_view use
     }
   }
   return keep(std::move(out));
+}
+
+UnixMillis Credentials::earliest_expiry_ms() const {
+  UnixMillis out = INT64_MAX;
+  for (const Token& token : tokens_) out = std::min(out, token.expires_ms);
+  return out;
+}
+
+bool Credentials::forget_expired(UnixMillis now_ms) {
+  return std::erase_if(tokens_, [&](const Token& token) { return token.expires_ms <= now_ms; }) > 0;
+}
+
+void Credentials::check_again(const std::string& device,
+                              const std::optional<std::string>& module_id) {
+  std::erase_if(tokens_, [&](const Token& token) {
+    const auto& segments = token.audience.segments;
+    if (!names_device(segments) || segments[1] != device) return false;
+    if (module_id && (segments.size() == 4 ? segments[3] : std::string{}) != *module_id)
+      return false;
+    return !check(token).has_value();
+  });
 }
 
 Result<Principal> Credentials::device(const std::string& device, const std::string& module_id) {

@@ -33,6 +33,14 @@ class Credentials {
   // By its own token, a policy's token or the TLS certificate, in this order. The error is the
   // last one's.
   Result<Principal> device(const std::string& device, const std::string& module_id);
+  bool empty() const { return tokens_.empty(); }
+  UnixMillis earliest_expiry_ms() const;  // INT64_MAX: there is none
+  // True if one was forgotten.
+  bool forget_expired(UnixMillis now_ms);
+  // Asks anew about the tokens of a device and its modules, or of one module, and forgets those
+  // that do not count any more.
+  void check_again(const std::string& device, const std::optional<std::string>& module_id);
+
   // By a policy's token that covers the host, or for event addresses this very address.
   Result<Principal> service(const Address& address);
 
@@ -41,6 +49,7 @@ class Credentials {
     std::string name;  // what it was put for
     Audience audience;
     std::string text;
+    UnixMillis expires_ms = 0;
   };
   Result<Principal> check(const Token& token);
   Result<Principal> keep(Token token);

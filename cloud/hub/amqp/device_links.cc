@@ -87,8 +87,10 @@ void AmqpSession::attach_device(Link link) {
                       !link.address.module_id.empty();
   if (!slot && !inputs) return refuse(link.id, kWrongDirection);
   auto principal = credentials_.device(link.address.device, link.address.module_id);
-  if (!principal) return refuse(link.id, principal.error());
-  if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded);
+  const std::string named =
+      link.address.device + (link.address.module_id.empty() ? "" : "/" + link.address.module_id);
+  if (!principal) return refuse(link.id, principal.error(), named);
+  if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded, named);
   establish();
   const iothub::Identity identity = *principal->identity;
   ends_at(principal->expires_ms);
@@ -139,8 +141,9 @@ void AmqpSession::take_telemetry(Link& link, amqp::MessageReceived& event) {
   if (!stored) {
     const Error& why = stored.error();
     // A log that refuses ends the session, as it does over MQTT: nothing may be lost in between.
-    if (why.retry() != Retry::never) return end(std::move(stored).error());
-    const amqp::Condition told = condition(why);
+    const bool by_hook = why.code().starts_with("PV-FLT");
+    if (why.retry() != Retry::never && !by_hook) return end(std::move(stored).error());
+    const amqp::Condition told = condition(why, link.device->principal.identity->client_id());
     engine_.settle(event.link, event.delivery, amqp::Outcome::rejected, &told);
     return engine_.grant(event.link, 1);
   }
@@ -159,10 +162,15 @@ Result<AmqpSession::Unacked> AmqpSession::store(Device& device, amqp::MessageRec
     messages.push_back(std::move(message));
   }
   std::vector<std::pair<std::string, Bytes>> parts;
+  std::optional<iothub::Fault> fault;
   for (amqp::Message& message : messages) {
     PAVISE_TRY_ASSIGN(std::string properties, property_bag_of(message));
     PAVISE_TRY_ASSIGN(Bytes payload, body_of(message));
     if (payload.size() > kTelemetrySizeMax) return kMessageTooLarge;
+    if (device.principal.may_ask_for_faults) {
+      PAVISE_TRY_ASSIGN(auto asked, take_fault(device, properties));
+      if (asked) fault = std::move(asked);
+    }
     parts.emplace_back(std::move(properties), std::move(payload));
   }
   Unacked out{0, 0, event.bytes.size(), event.link, event.delivery};
@@ -175,6 +183,9 @@ Result<AmqpSession::Unacked> AmqpSession::store(Device& device, amqp::MessageRec
     if (i == 0) out.first = number;
     out.last = number;
   }
+  had_faults_ |= fault.has_value();
+  if (fault)
+    device.fault = std::make_unique<ActiveFault>(*std::move(fault), out.last, now_.steady_ms);
   return out;
 }
 

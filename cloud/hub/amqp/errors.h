@@ -71,4 +71,8 @@ inline constexpr ErrorInfo kTooManyReaders{"PV-AMQ-079", Retry::later,
                                            "as may be",
                                            "Close one, or read with another consumer group."};
 
+inline constexpr ErrorInfo kProveAnew{"PV-AMQ-080", Retry::later,
+                                      "the rights of the identity behind a link were changed",
+                                      "The client attaches again; what it shows still counts."};
+
 }  // namespace pavise::hub

@@ -22,6 +22,7 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&kTooManyTokens, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kTooManyCbsLinks, HubErrorCode::iot_hub_max_cbs_token_exceeded},
     {&kGrantEnded, HubErrorCode::iot_hub_unauthorized},
+    {&kProveAnew, HubErrorCode::iot_hub_unauthorized},
     {&kLinkStolen, HubErrorCode::link_creation_conflict},
     {&kSuperseded, HubErrorCode::link_creation_conflict},
     {&kBodyNotData, HubErrorCode::argument_invalid},
@@ -43,6 +44,14 @@ constexpr iothub::HubErrorRow kRows[] = {
     {&store::kLockLost, HubErrorCode::device_message_lock_lost},
     {&store::kStoreBusy, HubErrorCode::server_busy},
     {&store::kStoreFull, HubErrorCode::service_unavailable},
+    {&iothub::kUnknownFault, HubErrorCode::argument_invalid},
+    {&iothub::kBadFaultTime, HubErrorCode::argument_invalid},
+    {&iothub::kFaultOfOtherProtocol, HubErrorCode::argument_invalid},
+    {&iothub::kFaultEndsConnection, HubErrorCode::connection_forcefully_closed_on_fault_injection},
+    {&iothub::kFaultEndsLink, HubErrorCode::connection_forcefully_closed_on_fault_injection},
+    {&iothub::kFaultThrottles, HubErrorCode::throttling_exception},
+    {&iothub::kFaultExceedsQuota, HubErrorCode::iot_hub_quota_exceeded},
+    {&iothub::kFaultRefusesRights, HubErrorCode::iot_hub_unauthorized},
     {&amqp::kTruncated, HubErrorCode::deserialization_error},
     {&amqp::kBadConstructor, HubErrorCode::deserialization_error},
     {&amqp::kTooDeep, HubErrorCode::deserialization_error},
@@ -57,6 +66,18 @@ constexpr iothub::HubErrorRow kRows[] = {
 bool is_about_credentials(const Error& error) {
   return error.code().starts_with("PV-HAC") || error.code().starts_with("PV-SAS") ||
          error.code().starts_with("PV-AUT");
+}
+
+// "thermo/m1" of "host/devices/thermo/modules/m1", for the log.
+std::string device_in(std::string_view audience) {
+  constexpr std::string_view kDevices = "/devices/";
+  constexpr std::string_view kModules = "/modules/";
+  const std::size_t at = audience.find(kDevices);
+  if (at == std::string_view::npos) return {};
+  std::string out(audience.substr(at + kDevices.size()));
+  if (const std::size_t modules = out.find(kModules); modules != std::string::npos)
+    out.replace(modules, kModules.size(), "/");
+  return out;
 }
 
 amqp::Value symbol(std::string_view text) {
@@ -97,11 +118,15 @@ void AmqpSession::on_time(SessionNow now, Bytes& out) {
     serve_all();
   }
   expire();
+  strike_faults();
   finish(out);
 }
 
 void AmqpSession::on_durable(std::uint64_t number_end, Bytes& out) {
   if (closed_) return;
+  if (had_faults_)
+    for (auto& [id, device] : devices_)
+      if (device.fault) device.fault->on_durable(number_end);
   while (!unacked_.empty() && unacked_.front().last < number_end) {
     const Unacked& done = unacked_.front();
     engine_.settle(done.link, done.delivery, amqp::Outcome::accepted);
@@ -196,14 +221,20 @@ void AmqpSession::pump() {
 
 void AmqpSession::set_deadline() {
   deadline_ms_ = std::min({opened_by_ms_, ask_again_ms_, engine_.deadline_ms()});
+  if (had_faults_)
+    for (const auto& [id, device] : devices_)
+      if (device.fault) deadline_ms_ = std::min(deadline_ms_, device.fault->deadline_ms());
   if (earliest_expiry_ms_ != INT64_MAX)
     deadline_ms_ = std::min(deadline_ms_, now_.steady_ms + (earliest_expiry_ms_ - now_.wall_ms));
 }
 
 void AmqpSession::end(Error reason, bool say) {
   if (closed_) return;
+  // Of the two that fit, node comes back only after the second.
   if (say)
-    engine_.close(amqp::Condition{"amqp:connection:forced", std::string(reason.info().what)});
+    engine_.close(amqp::Condition{
+        reason.retry() == Retry::later ? "amqp:link:detach-forced" : "amqp:connection:forced",
+        std::string(reason.info().what)});
   closed_ = std::move(reason);
   for (const auto& [id, link] : links_)
     if (link.reader)
@@ -233,7 +264,10 @@ void AmqpSession::take(amqp::SaslStarted& event) {
   if (password_at == std::string_view::npos) return engine_.sasl_done(false);
   const std::string_view user = response.substr(user_at + 1, password_at - user_at - 1);
   const auto principal = credentials_.plain(event.host, user, response.substr(password_at + 1));
-  if (principal) establish();
+  if (principal) {
+    establish();
+    ends_at(principal->expires_ms);
+  }
   engine_.sasl_done(established_);
   if (!principal) end(principal.error(), false);
 }
@@ -274,13 +308,17 @@ void AmqpSession::accept(Link link, unsigned credit, std::size_t message_size_ma
   links_.emplace(id, std::move(link));
 }
 
-void AmqpSession::refuse(amqp::LinkId link, const Error& why) {
-  engine_.refuse(link, condition(why));
+void AmqpSession::refuse(amqp::LinkId link, const Error& why, std::string_view device) {
+  engine_.refuse(link, condition(why, device));
   if (++refused_ > AmqpLimits::kRefusedMax) end(kTooManyRefused);
 }
 
 void AmqpSession::close_link(amqp::LinkId id, const Error& why) {
-  engine_.close_link(id, condition(why));
+  const Link* link = find(id);
+  const std::string device = link != nullptr && link->device != nullptr
+                                 ? link->device->principal.identity->client_id()
+                                 : std::string();
+  engine_.close_link(id, condition(why, device));
   drop(id);
 }
 
@@ -360,42 +398,6 @@ void AmqpSession::take(amqp::MessageSettled& event) {
   unserved_.insert(link->id);
 }
 
-// Whatever holds a grant that ended asks for a new one; what gets none is closed.
-void AmqpSession::expire() {
-  if (closed_ || now_.wall_ms < earliest_expiry_ms_) return;
-  std::vector<std::string> ended;
-  for (auto& [id, device] : devices_) {
-    if (now_.wall_ms < device.principal.expires_ms) continue;
-    const iothub::Identity& identity = *device.principal.identity;
-    auto renewed = credentials_.device(identity.device(), identity.module_id());
-    if (renewed && renewed->expires_ms > now_.wall_ms) {
-      device.principal = *std::move(renewed);
-    } else {
-      ended.push_back(id);
-    }
-  }
-  for (const std::string& id : ended) close_device(devices_.at(id), kGrantEnded);
-  std::vector<amqp::LinkId> services;
-  for (auto& [id, link] : links_) {
-    if (!link.service || now_.wall_ms < link.service->expires_ms) continue;
-    auto renewed = credentials_.service(link.address);
-    if (renewed && renewed->expires_ms > now_.wall_ms) {
-      link.service = *std::move(renewed);
-    } else {
-      services.push_back(id);
-    }
-  }
-  for (const amqp::LinkId id : services) close_link(id, kGrantEnded);
-  earliest_expiry_ms_ = INT64_MAX;
-  for (const auto& [id, device] : devices_) ends_at(device.principal.expires_ms);
-  for (const auto& [id, link] : links_)
-    if (link.service) ends_at(link.service->expires_ms);
-}
-
-void AmqpSession::ends_at(UnixMillis expires_ms) {
-  earliest_expiry_ms_ = std::min(earliest_expiry_ms_, expires_ms);
-}
-
 // --- $cbs ----------------------------------------------------------------------------------------
 
 void AmqpSession::attach_cbs(Link link) {
@@ -432,7 +434,10 @@ void AmqpSession::put_token(amqp::Message& request) {
     outcome = std::move(principal).error();
   } else {
     establish();
+    ends_at(principal->expires_ms);
   }
+  const std::string tracking = outcome ? std::string() : tracking_id();
+  if (!outcome) devices_port_.note_refusal(device_in(text("name")), tracking, outcome.error());
   const std::string reply_to = request.properties.reply_to.value_or("");
   Link* answers = find_answers(Address::Kind::cbs, reply_to);
   if (answers == nullptr) return;
@@ -444,8 +449,7 @@ void AmqpSession::put_token(amqp::Message& request) {
   reply.application_properties = {
       {amqp::Value("status-code"), amqp::Value(std::int32_t{status})},
       {amqp::Value("status-description"),
-       amqp::Value(status == 200 ? std::string(words)
-                                 : words + (" Tracking ID:" + tracking_id()))}};
+       amqp::Value(status == 200 ? std::string(words) : words + (" Tracking ID:" + tracking))}};
   reply.body = amqp::Value();
   send(*answers, reply);
 }
@@ -515,13 +519,17 @@ std::string AmqpSession::tracking_id() {
   return options_.connection_id + "-" + std::to_string(++trackings_);
 }
 
-amqp::Condition AmqpSession::condition(const Error& why) {
+amqp::Condition AmqpSession::condition(const Error& why, std::string_view device) {
   const HubErrorCode code = is_about_credentials(why) ? HubErrorCode::iot_hub_unauthorized
                                                       : iothub::to_hub_error(why.info(), kRows);
   const iothub::HubErrorInfo& info = iothub::hub_error(code);
   const std::string tracking = tracking_id();
+  devices_port_.note_refusal(device, tracking, why);
   std::string name(info.amqp_condition);
   if (why.is(kLinkStolen) || why.is(kSuperseded) || why.is(kEpochTooLow)) name = "amqp:link:stolen";
+  // What the official clients come back after, and what they do not.
+  if (why.is(kGrantEnded) || why.is(kProveAnew)) name = "amqp:link:detach-forced";
+  if (why.is(kDeviceBarred)) name = "amqp:unauthorized-access";
   if (why.is(kTooManyCbsLinks) || why.is(kTooManyReaders)) name = "amqp:resource-limit-exceeded";
   const std::string words =
       is_about_credentials(why) ? "the client is not authorized" : std::string(why.info().what);

@@ -16,6 +16,7 @@
 #include "cloud/hub/amqp/credentials.h"
 #include "cloud/hub/amqp/selector.h"
 #include "cloud/hub/ports/protocol_session.h"
+#include "cloud/hub/session/active_fault.h"
 #include "protocol/amqp/engine/engine.h"
 #include "protocol/iothub/hub_error.h"
 
@@ -58,6 +59,7 @@ class AmqpSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
   void on_time(SessionNow now, Bytes& out) override;
+  void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) override;
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override { return closed_; }
   bool wants_input() const override;
@@ -84,6 +86,7 @@ class AmqpSession final : public ProtocolSession {
     std::size_t twin_requests = 0;
     std::size_t link_count = 0;
     std::deque<std::uint64_t> calls = {};
+    std::unique_ptr<ActiveFault> fault = {};  // that it asked for
   };
   struct Reader {
     StartAt start;
@@ -152,23 +155,27 @@ class AmqpSession final : public ProtocolSession {
   void attach_cbs(Link link);
   void put_token(amqp::Message& request);
   void accept(Link link, unsigned credit, std::size_t message_size_max = amqp::kMessageSizeMax);
-  void refuse(amqp::LinkId link, const Error& why);
+  void refuse(amqp::LinkId link, const Error& why, std::string_view device = {});
   void drop(amqp::LinkId link);  // forgets it; the engine has or hears of it
   void close_link(amqp::LinkId link, const Error& why);
-  void expire();
-  void ends_at(UnixMillis expires_ms);
   void set_deadline();
   void end(Error reason, bool say = true);
   void serve(Link& link);  // sends what waits, asks for more
   void send(Link& link, const amqp::Message& message);
   bool can_send(const Link& link);
   bool send_now(Link& link, ByteView encoded, ByteView tag, bool settled);
-  amqp::Condition condition(const Error& why);
+  // Also tells the log, with the tracking id; `device` as far as it is known.
+  amqp::Condition condition(const Error& why, std::string_view device = {});
   std::string tracking_id();
   Link* find(amqp::LinkId id);
   Link* find_answers(Address::Kind kind, std::string_view reply_to);
   std::optional<Token> ask(Request request);
   std::optional<Request> answered(Token token);
+
+  // grants.cc
+  void expire();
+  void ends_at(UnixMillis expires_ms);
+  void dismiss(const std::vector<iothub::Identity>& gone, const Error& why);
 
   // device_links.cc
   static std::optional<Slot> slot_of(const Link& link);
@@ -177,6 +184,13 @@ class AmqpSession final : public ProtocolSession {
   void channels_changed(Device& device, Channels before);
   void take_telemetry(Link& link, amqp::MessageReceived& event);
   Result<Unacked> store(Device& device, amqp::MessageReceived& event);
+  // faults.cc
+  Result<std::optional<iothub::Fault>> take_fault(const Device& device,
+                                                  std::string_view property_bag) const;
+  void strike_faults();
+  void strike(Device& device);
+  std::vector<amqp::LinkId> links_struck(const Device& device, iothub::FaultKind kind) const;
+  // device_links.cc
   void take_twin_request(Link& link, amqp::Message& request);
   void answer_twin(Device& device, const amqp::Value& correlation, int status,
                    std::optional<std::uint64_t> version, std::string_view body);
@@ -237,6 +251,7 @@ class AmqpSession final : public ProtocolSession {
   bool opened_ = false;
   bool established_ = false;
   bool blocked_ = false;
+  bool had_faults_ = false;                // else nobody needs to look for them
   std::int64_t ask_again_ms_ = INT64_MAX;  // the store was too busy to say whether a message waits
 };
 

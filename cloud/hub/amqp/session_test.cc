@@ -263,7 +263,7 @@ TEST_F(AmqpSessionTest, RefusedAttachesAreCounted) {
   EXPECT_EQ(closed(), "open");
   send_link("/nowhere");
   EXPECT_EQ(closed(), kTooManyRefused.code);
-  EXPECT_EQ(client_.closed()->condition, "amqp:connection:forced");
+  EXPECT_EQ(client_.closed()->condition, "amqp:link:detach-forced");
 }
 
 // --- Time ----------------------------------------------------------------------------------------
@@ -284,51 +284,17 @@ TEST_F(AmqpSessionTest, CredentialsHaveADeadline) {
   EXPECT_EQ(closed(), kNobodyYet.code);
 }
 
-TEST_F(AmqpSessionTest, LinksEndWithTheirToken) {
+// Who is told a tracking id finds it in the hub's log.
+TEST_F(AmqpSessionTest, EveryTrackingIdGoesToTheLog) {
   open();
-  hub_.expires_ms = kStartWallMs + 50'000;
-  be_device("a");
-  ClientLink& link = send_link("/devices/a/messages/events");
-  hub_.expires_ms = kStartWallMs + 100'000;
-  be_device("b");
-  ClientLink& other = send_link("/devices/b/messages/events");
-  EXPECT_EQ(session_.deadline_ms(), 1'000 + 50'000);
-  pass(49'999);
-  EXPECT_FALSE(link.detached);
-  hub_.expires_ms = 0;  // asked again, the hub has nothing better
-  pass(1);
+  EXPECT_EQ(put_token(std::string(kHost) + "/devices/dev/modules/m1", "bad"), 401);
+  ASSERT_EQ(hub_.refusals.size(), 1U);
+  EXPECT_EQ(hub_.refusals[0], "c1-1 dev/m1 PV-SAS-900");
+  const ClientLink& link = send_link("/devices/dev/messages/events");
   ASSERT_TRUE(link.failure);
-  EXPECT_EQ(link.failure->condition, "amqp:unauthorized-access");
-  EXPECT_EQ(hub_.channels["a"], 0);
-  EXPECT_FALSE(other.detached);
-  EXPECT_EQ(session_.deadline_ms(), 1'000 + 100'000);
-  pass(50'000);
-  EXPECT_TRUE(other.detached);
-  EXPECT_EQ(closed(), "open");
-}
-
-TEST_F(AmqpSessionTest, ANewTokenCarriesLinksOn) {
-  open();
-  hub_.expires_ms = kStartWallMs + 50'000;
-  be_device();
-  ClientLink& link = send_link(kEvents);
-  pass(40'000);
-  hub_.expires_ms = kStartWallMs + 100'000;
-  be_device();
-  pass(10'000);
-  EXPECT_FALSE(link.detached);
-  EXPECT_EQ(session_.deadline_ms(), 1'000 + 100'000);
-}
-
-TEST_F(AmqpSessionTest, ServiceLinksEndWithTheirToken) {
-  open();
-  hub_.expires_ms = kStartWallMs + 50'000;
-  be_service();
-  ClientLink& link = send_link("/messages/devicebound");
-  hub_.expires_ms = 0;
-  pass(50'000);
-  ASSERT_TRUE(link.failure);
-  EXPECT_EQ(link.failure->condition, "amqp:unauthorized-access");
+  ASSERT_EQ(hub_.refusals.size(), 2U);
+  EXPECT_TRUE(hub_.refusals[1].starts_with("c1-2 dev ")) << hub_.refusals[1];
+  EXPECT_NE(link.failure->description.find("Tracking ID:c1-2)"), std::string::npos);
 }
 
 TEST_F(AmqpSessionTest, SilenceEndsTheConnection) {
@@ -355,6 +321,13 @@ TEST_F(AmqpSessionTest, TheHubMayClose) {
   session_.close(kPeerClosed, out_);
   client_.feed(std::exchange(out_, {}));
   EXPECT_EQ(closed(), kServerStopping.code);
+  EXPECT_EQ(client_.closed()->condition, "amqp:link:detach-forced");
+}
+
+TEST_F(AmqpSessionTest, WhoShallNotComeBackHearsAnotherCondition) {
+  be_device();
+  session_.close(kDeviceBarred, out_);
+  client_.feed(std::exchange(out_, {}));
   EXPECT_EQ(client_.closed()->condition, "amqp:connection:forced");
 }
 

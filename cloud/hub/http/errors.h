@@ -23,9 +23,16 @@ inline constexpr ErrorInfo kHttpNoWebSocketHere{"PV-HHT-005", Retry::never,
 inline constexpr ErrorInfo kHttpBadAnswer{"PV-HHT-006", Retry::never,
                                           "an answer holds what HTTP cannot carry",
                                           "Report it with the call that was made."};
-
 inline constexpr ErrorInfo kHttpUpgradeWithBody{"PV-HHT-007", Retry::never,
                                                 "a request for a WebSocket has a body",
                                                 "Open the WebSocket with a GET without a body."};
+inline constexpr ErrorInfo kHttpNoLength{
+    "PV-HHT-008", Retry::never, "a part of a file came without its length", "Send Content-Length."};
+inline constexpr ErrorInfo kHttpPartTooLarge{"PV-HHT-009", Retry::never,
+                                             "a request carries more of a file than it may",
+                                             "Send the file in blocks of up to 8 MiB."};
+inline constexpr ErrorInfo kHttpUrlRefused{"PV-HHT-010", Retry::never,
+                                           "the URL of an upload does not allow this",
+                                           "Begin a new upload, and use its URL as it is."};
 
 }  // namespace pavise::hub

@@ -46,7 +46,7 @@ void HttpSession::parse(SessionNow now, Bytes& out) {
     }
     if (*event == http1::RequestEvent::need_more) break;
     if (*event == http1::RequestEvent::head) on_head(now, out);
-    if (*event == http1::RequestEvent::body) on_body(parser_.body(), out);
+    if (*event == http1::RequestEvent::body) on_body(parser_.body(), now, out);
     if (*event == http1::RequestEvent::end) on_request(now, out);
   }
   Bytes left(rest.begin(), rest.end());
@@ -63,10 +63,17 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   body_.clear();
   keep_alive_ = head.keep_alive;
+  body_kind_ = HttpBodyKind::call;
+  piece_.reset();
+  continued_ = false;
   if (websocket::wants_upgrade(head)) {
     // None has one, and nobody has shown yet who would send it.
     if (head.has_body()) refuse(400, Error(kHttpUpgradeWithBody), out);
     return;
+  }
+  if (auto verdict = port_.judge({head.method, head.path(), head.query()})) {
+    if (verdict->refusal) return refuse(*std::move(verdict->refusal), Error(kHttpUrlRefused), out);
+    return on_file_head(*verdict, now, out);
   }
   // Nobody's body is kept before there is at least a claim who sends it.
   if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
@@ -78,16 +85,67 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   if (head.expects_continue) append(out, as_bytes(http1::kContinue));
 }
 
-// Room is taken for what came: a body that was only announced keeps nobody else's out.
-void HttpSession::on_body(ByteView piece, Bytes& out) {
-  if (!port_.take_body_room(piece.size())) return refuse(503, Error(kHttpNoRoom), out);
-  body_room_ += piece.size();
-  body_.append(as_text(piece));
+// The signature in the URL has shown who sends; how much comes must be known beforehand.
+void HttpSession::on_file_head(const HttpHeadVerdict& verdict, SessionNow now, Bytes& out) {
+  const http1::RequestHead& head = parser_.head();
+  if (head.chunked) return refuse(411, Error(kHttpNoLength), out);
+  const std::uint64_t size = head.content_length.value_or(0);
+  if (size > verdict.body_bytes_max) return refuse(413, Error(kHttpPartTooLarge), out);
+  served_ = true;
+  body_kind_ = HttpBodyKind::file;
+  parser_.set_body_limit(verdict.body_bytes_max);
+  piece_bytes_ = verdict.piece_bytes;
+  if (size > piece_bytes_) piece_ = HttpPiece{.offset = 0, .total = size, .stream = {}};
+  if (!head.has_body()) return;
+  room_wanted_ =
+      static_cast<std::size_t>(std::min<std::uint64_t>(size, piece_bytes_ + kHttpPieceSlack));
+  want_room(now, out);
+}
+
+void HttpSession::want_room(SessionNow now, Bytes& out) {
+  if (take_file_room(now, out)) return;
+  state_ = State::waiting_for_room;
+  body_end_ms_ = now.steady_ms + kHttpRoomWaitMs;
+  deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
+}
+
+bool HttpSession::take_file_room(SessionNow now, Bytes& out) {
+  if (!port_.take_body_room(room_wanted_, HttpBodyKind::file)) return false;
+  body_room_ = room_wanted_;
+  deadline_ms_ = now.steady_ms + kHttpFilePieceMs;
+  body_end_ms_ = now.steady_ms + kHttpFileBodyMs;
+  body_.reserve(body_room_);  // not twice as much while it grows
+  if (parser_.head().expects_continue && !std::exchange(continued_, true))
+    append(out, as_bytes(http1::kContinue));
+  return true;
+}
+
+void HttpSession::on_body(ByteView bytes, SessionNow now, Bytes& out) {
+  if (body_kind_ == HttpBodyKind::file) return on_file_body(bytes, now);
+  // Room is taken for what came: a body that was only announced keeps nobody else's out.
+  if (!port_.take_body_room(bytes.size(), body_kind_)) return refuse(503, Error(kHttpNoRoom), out);
+  body_room_ += bytes.size();
+  body_.append(as_text(bytes));
+}
+
+// There is room for it since its head, or since the piece before: of parts of files that wait for
+// room with half of what they need, none would ever be whole.
+void HttpSession::on_file_body(ByteView bytes, SessionNow now) {
+  body_.append(as_text(bytes));
+  deadline_ms_ = std::min(now.steady_ms + kHttpFilePieceMs, body_end_ms_);
+  // The last piece goes with the end of the request.
+  if (piece_ && body_.size() >= piece_bytes_ && piece_->offset + body_.size() < piece_->total)
+    send_request(now);
 }
 
 void HttpSession::on_request(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   if (websocket::wants_upgrade(head)) return upgrade(now, out);
+  send_request(now);
+}
+
+void HttpSession::send_request(SessionNow now) {
+  const http1::RequestHead& head = parser_.head();
   HttpRequest request{.method = head.method,
                       .path = std::string(head.path()),
                       .query = std::string(head.query()),
@@ -95,6 +153,8 @@ void HttpSession::on_request(SessionNow now, Bytes& out) {
                       .body = std::exchange(body_, {}),
                       .peer_chain = {},
                       .server_name = {}};
+  request.piece = piece_;
+  if (piece_) piece_->offset += request.body.size();
   request.headers.reserve(head.headers.size());
   for (const http1::Header& header : head.headers)
     request.headers.emplace_back(header.name, header.value);
@@ -103,8 +163,22 @@ void HttpSession::on_request(SessionNow now, Bytes& out) {
   port_.serve(std::move(request), ++token_);
 }
 
+void HttpSession::next_piece(const HttpResponse& response, SessionNow now, Bytes& out) {
+  for (const auto& [name, value] : response.headers)
+    if (name == kHttpPieceStream) piece_->stream = value;
+  state_ = State::reading;
+  room_wanted_ = static_cast<std::size_t>(
+      std::min<std::uint64_t>(piece_->total - piece_->offset, piece_bytes_ + kHttpPieceSlack));
+  want_room(now, out);
+  parse(now, out);
+}
+
 void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   give_room();
+  const bool more = piece_ && piece_->offset < piece_->total;
+  if (more && response.status == 100) return next_piece(response, now, out);
+  // What else would come of the body is not wanted.
+  if (more) keep_alive_ = false;
   if (response.status != 401) served_ = true;
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) response.headers.emplace_back("content-type", response.content_type);
@@ -121,16 +195,20 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
 }
 
 void HttpSession::refuse(int status, Error reason, Bytes& out) {
-  HttpResponse response = plain_refusal(status);
+  refuse(plain_refusal(status), std::move(reason), out);
+}
+
+void HttpSession::refuse(HttpResponse response, Error reason, Bytes& out) {
   response.headers.emplace_back("content-type", response.content_type);
-  const Status written = http1::write_response(status, response.headers, as_bytes(response.body),
-                                               {.close = true}, out);
-  PAVISE_CHECK(written.has_value());  // constant texts
+  const Status written =
+      http1::write_response(response.status, response.headers, as_bytes(response.body),
+                            {.close = true, .to_head = parser_.head().method == "HEAD"}, out);
+  PAVISE_CHECK(written.has_value());  // texts of ours
   end(std::move(reason));
 }
 
 void HttpSession::give_room() {
-  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0));
+  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0), body_kind_);
 }
 
 // --- WebSocket -----------------------------------------------------------------------------------
@@ -199,9 +277,22 @@ void HttpSession::on_time(SessionNow now, Bytes& out) {
   if (closed_) return;
   if (inner_) return inner_step([&](Bytes& inner_out) { inner_->on_time(now, inner_out); }, out);
   if (now.steady_ms < deadline_ms_) return;
+  if (state_ == State::waiting_for_room) {
+    if (now.steady_ms >= body_end_ms_) return refuse(503, Error(kHttpNoRoom), out);
+    deadline_ms_ = now.steady_ms + kHttpRoomEveryMs;
+    if (!take_file_room(now, out)) return;
+    state_ = State::reading;
+    return parse(now, out);
+  }
   if (parser_.in_request() && state_ == State::reading)
     return refuse(408, Error(kHttpTooSlow), out);
   end(Error(kHttpTooSlow));
+}
+
+void HttpSession::on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) {
+  if (closed_) return;
+  if (!inner_) return close(change.reason, out);
+  inner_step([&](Bytes& inner_out) { inner_->on_rights_changed(change, now, inner_out); }, out);
 }
 
 void HttpSession::close(Error reason, Bytes& out) {

@@ -25,6 +25,14 @@ inline constexpr std::int64_t kHttpStrangerMs = 15'000;
 // Bodies: telemetry of a device, and everything else.
 inline constexpr std::size_t kHttpEventBodyMax = 384UL * 1024;  // 256 KiB as base64 in a batch
 inline constexpr std::size_t kHttpBodyMax = 1024UL * 1024;
+// A part of a file may come over a slow line: from one piece of it to the next, and in all.
+inline constexpr std::int64_t kHttpFilePieceMs = 30'000;
+inline constexpr std::int64_t kHttpFileBodyMs = 300'000;
+// A piece of a body is longer than it should be by what one read brings.
+inline constexpr std::size_t kHttpPieceSlack = 64UL * 1024;
+// How long a part of a file waits for room, and how often it asks.
+inline constexpr std::int64_t kHttpRoomWaitMs = 60'000;
+inline constexpr std::int64_t kHttpRoomEveryMs = 20;
 // The path under which every official client opens its WebSocket.
 inline constexpr std::string_view kWebSocketPath = "/$iothub/websocket";
 
@@ -42,6 +50,7 @@ class HttpSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   void on_event(SessionEvent& event, SessionNow now, Bytes& out) override;
   void on_time(SessionNow now, Bytes& out) override;
+  void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) override;
   void close(Error reason, Bytes& out) override;
   const std::optional<Error>& closed() const override;
   bool wants_input() const override;
@@ -50,15 +59,22 @@ class HttpSession final : public ProtocolSession {
   bool established() const override;
 
  private:
-  enum class State { reading, waiting_for_answer };
+  enum class State { reading, waiting_for_room, waiting_for_answer };
 
   void parse(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
-  void on_body(ByteView piece, Bytes& out);
+  void on_body(ByteView bytes, SessionNow now, Bytes& out);
+  void on_file_body(ByteView bytes, SessionNow now);
+  void on_file_head(const HttpHeadVerdict& verdict, SessionNow now, Bytes& out);
+  void want_room(SessionNow now, Bytes& out);
+  bool take_file_room(SessionNow now, Bytes& out);
+  void send_request(SessionNow now);
+  void next_piece(const HttpResponse& response, SessionNow now, Bytes& out);
   void on_request(SessionNow now, Bytes& out);
   void upgrade(SessionNow now, Bytes& out);
   void answer(HttpResponse response, SessionNow now, Bytes& out);
   void refuse(int status, Error reason, Bytes& out);
+  void refuse(HttpResponse response, Error reason, Bytes& out);
   void give_room();
   void end(Error reason);
 
@@ -74,6 +90,12 @@ class HttpSession final : public ProtocolSession {
   Bytes input_;  // what came and is not parsed yet
   std::string body_;
   std::size_t body_room_ = 0;
+  std::size_t room_wanted_ = 0;  // by a part of a file
+  HttpBodyKind body_kind_ = HttpBodyKind::call;
+  std::optional<HttpPiece> piece_;  // the one that is being read; none: the body is one
+  std::size_t piece_bytes_ = 0;
+  bool continued_ = false;        // the client was told to send its body
+  std::int64_t body_end_ms_ = 0;  // of a part of a file: no later, however it trickles
   bool keep_alive_ = true;
   bool blocked_ = false;  // the client does not read what it was sent
   bool served_ = false;   // a call was answered as authorised

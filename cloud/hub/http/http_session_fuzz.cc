@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) return 0;
   hub::testing::RecordingHttpPort port;
   port.certificate = (data[0] & 1U) != 0;
+  port.verdict = HttpHeadVerdict{.body_bytes_max = 64, .piece_bytes = 8};
   const SessionNow now{0, 1'000'000};
   Bytes out;
   {
@@ -25,7 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t at = 0; at < wire.size() && !session.closed(); at += chunk) {
       session.on_bytes(wire.subspan(at, std::min(chunk, wire.size() - at)), now, out);
       while (answered < port.tokens.size() && !session.closed()) {
-        SessionEvent event = HttpAnswered{port.tokens[answered++], {.headers = {}, .body = "{}"}};
+        const HttpRequest& request = port.requests[answered];
+        const bool more =
+            request.piece && request.piece->offset + request.body.size() < request.piece->total;
+        SessionEvent event = HttpAnswered{
+            port.tokens[answered++], {.status = more ? 100 : 200, .headers = {}, .body = "{}"}};
         session.on_event(event, now, out);
       }
     }
@@ -34,6 +39,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     session.on_bytes(as_bytes("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: x\r\n\r\n"), now, out);
     PAVISE_CHECK(port.requests.size() == served);
   }
-  PAVISE_CHECK(port.room_taken == 0);
+  PAVISE_CHECK(port.room_taken == 0 && port.file_room_taken == 0);
   return 0;
 }

@@ -263,6 +263,11 @@ TEST_F(HttpSessionTest, BecomesAWebSocketThatCarriesASession) {
   EXPECT_EQ(sent(),
             "\x82\x07"
             "durable");
+  session_->on_rights_changed({.device = "a", .reason = Error(kHttpDone)}, now_, out_);
+  EXPECT_EQ(sent(),
+            "\x82\x0b"
+            "rights of a");
+  EXPECT_EQ(closed_code(), "open") << "that is for the inner session to say";
   feed(frame("end"));
   const std::string last = sent();
   EXPECT_TRUE(

@@ -1,7 +1,6 @@
 #include "cloud/hub/jobs/job_engine.h"
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <future>
 
 #include "cloud/hub/jobs/outcome.h"
@@ -10,7 +9,6 @@
 
 namespace pavise::hub::jobs {
 
-namespace json = boost::json;
 using store::DeviceJobStatus;
 using store::HubReader;
 using store::HubTransaction;
@@ -268,9 +266,8 @@ Status JobEngine::select(Active& active) {
     std::vector<iothub::Identity> matching;
     for (const store::TwinRecord& twin : twins) {
       const iothub::Identity& id = twin.identity.id;
-      PAVISE_TRY_ASSIGN(
-          const auto document,
-          query::Document::parse(json::serialize(rest::twin_json(twin, services_.connected(id)))));
+      PAVISE_TRY_ASSIGN(const auto document,
+                        query::Document::parse(rest::twin_document(twin, services_.connected(id))));
       if (active.condition.matches(document)) matching.push_back(id);
     }
     const bool at_end = twins.size() < kTwinsPerRead;

@@ -63,6 +63,15 @@ class DevicePort {
   // Precondition: the principal of this identity was authenticated here.
   virtual void attach(const Principal& principal, Channels channels) = 0;
   virtual void detach(const iothub::Identity& identity, Channels channels) = 0;
+  // This session serves the identity no longer, and goes on with others.
+  virtual void leave(const iothub::Identity& identity) = 0;
+
+  // A client was told of an error under this tracking id: for the hub's log. `device` as far as it
+  // is known.
+  virtual void note_refusal(std::string_view device, std::string_view tracking_id,
+                            const Error& why) {
+    (void)device, (void)tracking_id, (void)why;
+  }
 
   // Queues a record for the event log and returns its number; on_durable() names it later. Any
   // error ends the session.

@@ -18,13 +18,19 @@ struct TlsPeer {
   std::string_view server_name = {};  // SNI; empty: none
 };
 
-// The rights of these may have changed: their connections end, and those that are still in order
-// come back.
+// The rights of these may have changed: what they were granted ends, and with it the connections
+// that serve nobody else. Those that are still in order come back.
 struct RightsChanged {
   std::string device;  // in every hub, unless one is named; empty: every device of the named hub
   std::optional<iothub::HubName> hub = {};
   std::optional<std::string> module_id = {};  // nullopt: the device and all its modules
   Error reason;
+
+  bool concerns(const iothub::Identity& identity) const {
+    const bool whole_hub = device.empty() && hub.has_value();
+    return (whole_hub || identity.device() == device) && (!hub || identity.hub() == *hub) &&
+           (!module_id || identity.module_id() == *module_id);
+  }
 };
 
 // Thread-safe; answers from memory, never blocks on disk.
@@ -33,6 +39,8 @@ class Gatekeeper {
   virtual ~Gatekeeper() = default;
   // The reason is for the hub's log; the client only hears that it is not authorised.
   virtual Result<Principal> authenticate(const Claim& claim, const TlsPeer& peer) = 0;
+  // The hub of this host name, whoever asks for it; nullopt: there is none.
+  virtual std::optional<iothub::HubName> hub_of(std::string_view host) const = 0;
   // Called from any thread; must not block. There is no unsubscribe: a subscriber bears calls
   // after its end.
   virtual void subscribe(std::function<void(const RightsChanged&)> changed) = 0;

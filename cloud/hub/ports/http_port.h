@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,13 @@ namespace pavise::hub {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;  // names in lower case
 
+// A body that comes in pieces: each is a request of its own to whoever answers it.
+struct HttpPiece {
+  std::uint64_t offset = 0;  // of the body, what came before
+  std::uint64_t total = 0;   // of the whole body
+  std::string stream;        // what the answer to the piece before said
+};
+
 struct HttpRequest {
   std::string method;  // as sent: "GET"
   std::string path;    // begins with '/', not percent-decoded
@@ -23,6 +31,7 @@ struct HttpRequest {
   std::vector<Bytes> peer_chain;
   std::string server_name;
   std::string peer{};  // "192.0.2.1:40000"
+  std::optional<HttpPiece> piece = {};
 
   // Value of the first header of this name; empty if there is none.
   std::string_view header(std::string_view name) const {
@@ -44,6 +53,24 @@ struct HttpResponse {
   std::string content_type = "application/json; charset=utf-8";
 };
 
+// What a request's head says, before its body is read. Borrowed.
+struct HttpHead {
+  std::string_view method;
+  std::string_view path;   // not percent-decoded
+  std::string_view query;  // not percent-decoded
+};
+struct HttpHeadVerdict {
+  std::uint64_t body_bytes_max = 0;
+  // A longer body comes in pieces of about so much. Every piece but the last is answered by status
+  // 100, whose header kHttpPieceStream comes back with the next piece, or by what ends the request.
+  std::size_t piece_bytes = 0;
+  std::optional<HttpResponse> refusal = {};
+};
+
+inline constexpr std::string_view kHttpPieceStream = "piece-stream";
+
+enum class HttpBodyKind { call, file };
+
 struct HttpAnswered {
   Token token;
   HttpResponse response;
@@ -54,6 +81,9 @@ class HttpServing {
  public:
   virtual ~HttpServing() = default;
   virtual void serve(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
+  // Whether a request that proves by its URL alone that it may be made is one, and how much it may
+  // carry. nullopt: the usual rules hold.
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
 };
 
 // What an HTTP session asks for.
@@ -62,10 +92,12 @@ class HttpPort {
   virtual ~HttpPort() = default;
   // Answered by HttpAnswered. The port adds what it knows of the connection.
   virtual void serve(HttpRequest request, Token token) = 0;
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
   virtual bool has_peer_certificate() const = 0;
-  // Room for request bodies that all connections share. False: there is none now.
-  virtual bool take_body_room(std::size_t bytes) = 0;
-  virtual void give_body_room(std::size_t bytes) = 0;
+  // Room for request bodies that all connections share; parts of files have a share of it. False:
+  // there is none now.
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
 };
 
 }  // namespace pavise::hub

@@ -51,6 +51,7 @@ struct Principal {
   std::string generation_id = {};
   std::string certificate_serial = {};  // of an attested device
   UnixMillis expires_ms = 0;            // what was granted ends then
+  bool may_ask_for_faults = false;      // the hub is set to: protocol/iothub/fault.h
 };
 
 }  // namespace pavise::hub

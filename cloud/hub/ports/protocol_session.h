@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "cloud/hub/ports/device_port.h"
+#include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/ports/http_port.h"
 #include "cloud/hub/ports/service_port.h"
 
@@ -34,6 +35,13 @@ class ProtocolSession {
   virtual void on_not_stored(std::uint64_t begin, std::uint64_t end, Bytes& out) = 0;
   virtual void on_event(SessionEvent& event, SessionNow now, Bytes& out) = 0;
   virtual void on_time(SessionNow now, Bytes& out) = 0;
+
+  // What these were granted ends. Only where an identity that proved itself here is concerned; a
+  // session of one identity ends.
+  virtual void on_rights_changed(const RightsChanged& change, SessionNow now, Bytes& out) {
+    (void)now;
+    close(change.reason, out);
+  }
 
   // Ends the session for an outside reason. Idempotent: the first reason stays.
   virtual void close(Error reason, Bytes& out) = 0;

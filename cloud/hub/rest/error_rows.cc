@@ -1,9 +1,11 @@
 #include "cloud/hub/rest/error_rows.h"
 
 #include "cloud/hub/configurations/errors.h"
+#include "cloud/hub/files/errors.h"
 #include "cloud/hub/rest/rest_api.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/hub/store/errors.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/twin/twin.h"
 
 namespace pavise::hub::rest {
@@ -73,7 +75,21 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&kMethodTimedOut, gateway_timeout},
       {&kTooManyMethodCalls, throttling_exception},
       {&kMethodPayloadTooLarge, message_too_large},
+      {&files::kUploadsOff, default_storage_endpoint_not_configured},
+      {&files::kTooManyUploads, device_maximum_active_file_upload_limit_exceeded},
+      {&files::kUploadNotFound, invalid_file_upload_correlation_id},
+      {&files::kUploadExpired, expired_file_upload_correlation_id},
+      {&files::kNothingUploaded, invalid_file_upload_completion_status},
+      {&files::kBadFileName, argument_invalid},
+      {&files::kFileNotFound, generic_not_found},
+      {&files::kFilesFull, service_unavailable},
       {&kLogBusy, server_busy},
+      {&iothub::kUnknownFault, argument_invalid},
+      {&iothub::kBadFaultTime, argument_invalid},
+      {&iothub::kFaultOfOtherProtocol, argument_invalid},
+      {&iothub::kFaultThrottles, throttling_exception},
+      {&iothub::kFaultExceedsQuota, iot_hub_quota_exceeded},
+      {&iothub::kFaultRefusesRights, iot_hub_unauthorized},
       {&kNotStored, service_unavailable},
   };
   return rows;

@@ -186,7 +186,8 @@ Result<Outcome> execute(HubTransaction& transaction, const BulkItem& item) {
   return write_twin(transaction, item, {});
 }
 
-Status execute(Call& call, const BulkItem& item) {
+// The item must stay until the future is ready.
+std::future<Status> submit(Call& call, const BulkItem& item) {
   auto promise = std::make_shared<std::promise<Status>>();
   auto answer = promise->get_future();
   call.services.queue.submit<Outcome>(
@@ -200,7 +201,7 @@ Status execute(Call& call, const BulkItem& item) {
         for (const iothub::Identity& each : done->removed) services.forget(each);
         promise->set_value({});
       });
-  return answer.get();
+  return answer;
 }
 
 json::object bulk_error(const BulkItem& item, const Error& error) {
@@ -261,7 +262,8 @@ Result<Response> list_modules(Call& call) {
   return shown(call, records);
 }
 
-// Each entry is one operation of its own; the answer names those that failed.
+// Each entry is one operation of its own; the answer names those that failed. All are submitted
+// before the first is waited for, so that they share commits.
 Result<Response> bulk_devices(Call& call) {
   boost::system::error_code ec;
   const json::value body = json::parse(call.request.body, ec);
@@ -272,9 +274,13 @@ Result<Response> bulk_devices(Call& call) {
     PAVISE_TRY_ASSIGN(BulkItem item, bulk_item(call, value));
     items.push_back(std::move(item));
   }
+  std::vector<std::future<Status>> answers;
+  answers.reserve(items.size());
+  for (const BulkItem& item : items) answers.push_back(submit(call, item));
   json::array errors;
-  for (const BulkItem& item : items) {
-    const Status done = execute(call, item);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const BulkItem& item = items[i];
+    const Status done = answers[i].get();
     if (!done) {
       errors.push_back(bulk_error(item, done.error()));
     } else if (!item.mode.starts_with("updatetwin")) {

@@ -13,8 +13,7 @@ namespace pavise::hub::rest {
 std::string time_text(UnixMillis time_ms);
 
 boost::json::object identity_json(const store::IdentityRecord& record, bool connected);
-boost::json::object twin_json(const store::TwinRecord& record, bool connected);
-std::string twin_document(const store::TwinRecord& record, bool connected);  // the same as text
+std::string twin_document(const store::TwinRecord& record, bool connected);  // JSON
 
 // One object, bounded in depth. kBadBody.
 Result<boost::json::object> object_of(std::string_view text);

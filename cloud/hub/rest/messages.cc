@@ -8,6 +8,7 @@
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/auth_method.h"
 #include "protocol/http1/syntax.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/iothub/hub_error.h"
 #include "protocol/iothub/property_bag.h"
 
@@ -81,6 +82,14 @@ Status add_batch_entry(const Call& call, RecordBatch& batch, const json::value& 
   return add_event(call, batch, bag, payload);
 }
 
+// Without a connection of its own a call can only be refused, and only itself.
+Status refuse_as_asked(const iothub::PropertyBag& bag) {
+  PAVISE_TRY_ASSIGN(const auto fault, iothub::parse_fault(bag));
+  if (!fault) return {};
+  const ErrorInfo* refused = iothub::refusal_of(fault->kind);
+  return refused != nullptr ? Error(*refused) : Error(iothub::kFaultOfOtherProtocol);
+}
+
 Status fill(const Call& call, RecordBatch& batch) {
   const Request& request = call.request;
   if (request.body.size() > kEventSizeMax) return kMessageBodyTooLarge;
@@ -96,6 +105,7 @@ Status fill(const Call& call, RecordBatch& batch) {
   }
   iothub::PropertyBag bag;
   for (const auto& [name, value] : request.headers) add_property(bag, name, value);
+  if (call.principal.may_ask_for_faults) PAVISE_TRY(refuse_as_asked(bag));
   return add_event(call, batch, bag, as_bytes(request.body));
 }
 
@@ -150,7 +160,10 @@ void add_property(iothub::PropertyBag& bag, std::string_view header, std::string
 Result<Response> send_event(Call& call) {
   RecordBatch batch;
   PAVISE_TRY(fill(call, batch));
+  const std::uint64_t count = batch.count();
   PAVISE_TRY(call.services.log.append_and_wait(batch));
+  if (call.services.stored)
+    call.services.stored(call.principal.hub, count, call.request.body.size());
   return no_content();
 }
 
@@ -183,40 +196,51 @@ Result<Response> purge_messages(Call& call) {
                                                        {"moduleId", nullptr}})};
 }
 
-Result<Response> next_feedback(Call& call) {
+namespace {
+
+Result<Response> next_of(Call& call, ServiceQueue queue, std::string_view content_type) {
   PAVISE_TRY_ASSIGN(
       const auto message,
       call.services.queue.call<std::optional<ServiceMessage>>([&](HubTransaction& transaction) {
-        return transaction.lock_service_message(call.hub(), ServiceQueue::feedback,
-                                                store::kNoOwner);
+        return transaction.lock_service_message(call.hub(), queue, store::kNoOwner);
       }));
   if (!message) return no_content();
   return Response{.headers = {{"etag", "\"" + message->lock_token + "\""},
                               {"iothub-enqueuedtime", iothub::to_iso8601(message->enqueued_ms)},
                               {"iothub-userid", call.hub().text()}},
                   .body = message->body_json,
-                  .content_type = "application/vnd.microsoft.iothub.feedback.json"};
+                  .content_type = std::string(content_type)};
 }
 
-namespace {
-
-Result<Response> settle_feedback(Call& call, Settlement settlement) {
+Result<Response> settle_in(Call& call, ServiceQueue queue, Settlement settlement) {
   PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
-    return transaction.settle_service_message(call.hub(), ServiceQueue::feedback, call.names.back(),
-                                              settlement);
+    return transaction.settle_service_message(call.hub(), queue, call.names.back(), settlement);
   }));
-  if (settlement == Settlement::abandon)
-    call.services.service_message_waiting(call.hub(), ServiceQueue::feedback);
+  if (settlement == Settlement::abandon) call.services.service_message_waiting(call.hub(), queue);
   return no_content();
 }
 
 }  // namespace
 
+Result<Response> next_feedback(Call& call) {
+  return next_of(call, ServiceQueue::feedback, "application/vnd.microsoft.iothub.feedback.json");
+}
 Result<Response> complete_feedback(Call& call) {
-  return settle_feedback(call, Settlement::complete);
+  return settle_in(call, ServiceQueue::feedback, Settlement::complete);
 }
 Result<Response> abandon_feedback(Call& call) {
-  return settle_feedback(call, Settlement::abandon);
+  return settle_in(call, ServiceQueue::feedback, Settlement::abandon);
+}
+
+Result<Response> next_file_notification(Call& call) {
+  return next_of(call, ServiceQueue::file_notifications,
+                 "application/vnd.microsoft.iothub.filenotification.json");
+}
+Result<Response> complete_file_notification(Call& call) {
+  return settle_in(call, ServiceQueue::file_notifications, Settlement::complete);
+}
+Result<Response> abandon_file_notification(Call& call) {
+  return settle_in(call, ServiceQueue::file_notifications, Settlement::abandon);
 }
 
 }  // namespace pavise::hub::rest

@@ -47,8 +47,7 @@ class Source {
         reader.twins(hub_, of_modules, {.after = after, .limit = scan_.bounds.store_page}));
     for (const store::TwinRecord& twin : twins) {
       const iothub::Identity& id = twin.identity.id;
-      out.items.push_back(
-          {{}, id.client_id(), json::serialize(twin_json(twin, scan_.connected(id)))});
+      out.items.push_back({{}, id.client_id(), twin_document(twin, scan_.connected(id))});
     }
     out.at_end = twins.size() < scan_.bounds.store_page;
     return {};
@@ -118,7 +117,8 @@ Result<QueryPage> select_rows(const QueryScan& scan, Source& source, const query
   PAVISE_TRY(for_each(source, from.job, from.after,
                       [&](const Item& item, const query::Document& document) -> Result<bool> {
                         const bool is_row = query.matches(document);
-                        std::string row = is_row ? query.row(document) : std::string();
+                        std::string row;
+                        if (is_row) row = query.selects_all() ? item.document : query.row(document);
                         // Behind a full page it goes on to the next row, so that the last page says
                         // that it is.
                         const bool full =

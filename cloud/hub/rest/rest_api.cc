@@ -75,6 +75,16 @@ std::optional<std::vector<std::string>> match(std::string_view pattern,
   return names;
 }
 
+// "thermo" or "thermo/m1" of "/devices/thermo/modules/m1/...", for the log.
+std::string device_in(const Result<std::vector<std::string>>& segments) {
+  if (!segments || segments->size() < 2) return {};
+  const std::string& kind = segments->front();
+  if (kind != "devices" && kind != "twins" && kind != files::kContainer) return {};
+  std::string out = (*segments)[1];
+  if (segments->size() > 3 && (*segments)[2] == "modules") out += "/" + (*segments)[3];
+  return out;
+}
+
 std::string_view host_of(const Request& request) {
   std::string_view host = request.header("host");
   const std::size_t colon = host.rfind(':');
@@ -128,13 +138,35 @@ Result<store::IfMatch> Call::if_match() const {
   return store::IfMatch{std::string(text.substr(1, text.size() - 2))};
 }
 
+std::optional<HttpHeadVerdict> RestApi::judge(const HttpHead& head) const {
+  if (services_.files == nullptr || !files::BlobRequests::is_mine(head.path)) return std::nullopt;
+  return services_.files->blobs().judge(head);
+}
+
+HttpResponse RestApi::handle_blob(const Request& request) const {
+  const auto refused = [&](std::string_view call, std::string_view tracking_id, const Error& error,
+                           std::string_view stranger) {
+    if (!services_.refused) return;
+    const auto hub = services_.gatekeeper.hub_of(host_of(request));
+    const std::string device = device_in(segments_of(request.path));
+    services_.refused({call, tracking_id, error, hub ? &*hub : nullptr, device, stranger});
+  };
+  return services_.files->blobs().handle(request, refused);
+}
+
 void RestApi::handle(const Request& request, const Respond& respond) {
+  if (services_.files != nullptr && files::BlobRequests::is_mine(request.path))
+    return respond(handle_blob(request));
   auto stranger = std::make_shared<std::string>(request.peer);
+  // By value: a refusal may come after the request is gone.
   const auto answer = [this, stranger,
-                       name = request.method + " " + request.path.substr(0, kLoggedPathMax)](
+                       name = request.method + " " + request.path.substr(0, kLoggedPathMax),
+                       hub = services_.gatekeeper.hub_of(host_of(request)),
+                       device = device_in(segments_of(request.path))](
                           const Error& error, iothub::HubErrorCode code, std::string_view message) {
     const std::string tracking_id = new_tracking_id();
-    if (services_.refused) services_.refused(name, tracking_id, error, *stranger);
+    if (services_.refused)
+      services_.refused({name, tracking_id, error, hub ? &*hub : nullptr, device, *stranger});
     iothub::HubHttpError shown = iothub::http_error(
         code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
     return Response{shown.status, std::move(shown.headers), std::move(shown.body)};
@@ -154,7 +186,8 @@ void RestApi::handle(const Request& request, const Respond& respond) {
       return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
                             "Unauthorized"));
     stranger->clear();
-    if (route.need == Need::device) services_.device_active(*principal->identity);
+    if (route.need == Need::device && principal->identity)
+      services_.device_active(*principal->identity);
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
     Call call{services_, shared_, request, *std::move(principal), *names, *std::move(query)};

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "cloud/hub/configurations/board.h"
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/rest/message.h"
 #include "cloud/hub/rest/query_scan.h"
@@ -22,6 +23,9 @@ inline constexpr std::uint64_t kActiveJobsMax = 100;        // of a hub, that ha
 inline constexpr std::int64_t kJobExecutionDefaultS = 3600;
 inline constexpr std::int64_t kJobExecutionMaxS = 30L * 24 * 3600;
 inline constexpr unsigned kQueriesUnderWayMax = 8;  // the other threads serve other calls
+
+// Of a file, in one answer: a connection holds no more for a client that reads slowly.
+inline constexpr std::size_t kFilePieceMax = 128UL * 1024;
 
 // Errors: PV-HRS-nnn.
 inline constexpr ErrorInfo kNoSuchRoute{"PV-HRS-001", Retry::never, "the hub knows no such call",
@@ -58,6 +62,17 @@ inline constexpr ErrorInfo kJobHasEnded{"PV-HRS-024", Retry::never,
                                         "a job that has ended cannot be cancelled",
                                         "Look at its parts: SELECT * FROM devices.jobs."};
 
+// A call that was answered with an error. Borrowed; the texts come from the network.
+struct Refusal {
+  std::string_view call;  // method and path, at most kLoggedPathMax of it
+  std::string_view tracking_id;
+  const Error& error;
+  const iothub::HubName* hub;  // nullptr: no hub has that host name
+  std::string_view device;     // that the path names, with "/module"; empty: none
+  // The peer's address when the caller did not prove who it is, else empty.
+  std::string_view stranger;
+};
+
 // What the calls use; as the hub has it. None of the functions blocks.
 struct Services {
   store::StoreQueue& queue;
@@ -74,17 +89,18 @@ struct Services {
   std::function<bool(const iothub::Identity&)> connected;
   std::function<std::uint64_t(const iothub::HubName&)> connected_count;
   std::function<void(MethodInvocation, MethodBroker::Done)> invoke_method;
-  // Every refusal, with its tracking id, for the log. `stranger`: the peer's address when the
-  // caller did not prove who it is, else empty.
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
-                     std::string_view stranger)>
-      refused = {};
+  // Every refusal, for the log and the counters.
+  std::function<void(const Refusal&)> refused = {};
+  // Telemetry that is on the disk, for the counters.
+  std::function<void(const iothub::HubName&, std::uint64_t messages, std::uint64_t bytes)> stored =
+      {};
   QueryBounds query_bounds = {};
   // A job was made or cancelled.
   std::function<void()> jobs_changed = {};
   // What configurations were found to do; may be empty.
   std::function<std::optional<configurations::Counts>(const iothub::HubName&, std::string_view id)>
       configuration_counts = {};
+  files::FileHouse* files = nullptr;  // null: this server keeps no files
 };
 
 // What all calls share.
@@ -97,8 +113,12 @@ class RestApi {
   explicit RestApi(Services services) : services_(std::move(services)) {}
   // Called on a pool thread; may block on disk. `respond` may be called later, from another thread.
   void handle(const Request& request, const Respond& respond);
+  // From memory, at once; see HttpServing.
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) const;
 
  private:
+  HttpResponse handle_blob(const Request& request) const;
+
   Services services_;
   Shared shared_;
 };

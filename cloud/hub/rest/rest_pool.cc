@@ -4,7 +4,8 @@
 
 namespace pavise::hub::rest {
 
-RestPool::RestPool(Services services, unsigned threads) : api_(services), clock_(services.clock) {
+RestPool::RestPool(const Services& services, unsigned threads)
+    : api_(services), clock_(services.clock) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -17,7 +18,13 @@ RestPool::~RestPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> done) {
+void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> answer) {
+  auto done = [this, begun_us = metrics::steady_us(),
+               answer = std::move(answer)](HttpResponse response) {
+    counters_.answered_us.add(metrics::steady_us() - begun_us);
+    counters_.by_status[static_cast<std::size_t>(response.status) % RestCounters::kStatusMax].add();
+    answer(std::move(response));
+  };
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_ && items_.size() < kCallsWaitingMax) {
@@ -30,6 +37,11 @@ void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> done
       iothub::HubErrorCode::server_busy,
       {.message = "too many calls wait", .tracking_id = {}, .now_ms = clock_.now_ms()});
   done({.status = busy.status, .headers = std::move(busy.headers), .body = std::move(busy.body)});
+}
+
+std::size_t RestPool::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return items_.size();
 }
 
 void RestPool::run() {

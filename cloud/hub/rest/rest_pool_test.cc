@@ -26,6 +26,7 @@ class OpenGatekeeper final : public Gatekeeper {
                      .rights = store::kAllRights,
                      .expires_ms = INT64_MAX};
   }
+  std::optional<iothub::HubName> hub_of(std::string_view) const override { return std::nullopt; }
   void subscribe(std::function<void(const RightsChanged&)>) override {}
 };
 

@@ -3,6 +3,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/routes.h"
@@ -229,6 +230,21 @@ TEST_F(RestTest, BulkEntriesStandAlone) {
   EXPECT_EQ(call("POST", "/devices", many + "]").status, 400);
 }
 
+// An entry that waited for the one before would need a commit of its own.
+TEST_F(RestTest, BulkEntriesShareACommit) {
+  bool all_wait = false;
+  queue_->submit(
+      [&](store::HubTransaction&) -> Status {
+        const std::int64_t give_up_ms = clock_.steady_ms() + 10'000;
+        while (queue_->waiting() < 4 && clock_.steady_ms() < give_up_ms) std::this_thread::yield();
+        all_wait = queue_->waiting() == 4;
+        return {};
+      },
+      [](const Status&) {});
+  EXPECT_EQ(call("POST", "/devices", R"([{"id":"a"},{"id":"b"},{"id":"c"}])").status, 200);
+  EXPECT_TRUE(all_wait);
+}
+
 TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
   for (const std::string device : {"a", "b"}) {
     make_device(device);
@@ -238,6 +254,19 @@ TEST_F(RestTest, WhatGoesWithADeviceIsForgotten) {
   EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m"}));
   EXPECT_EQ(call("POST", "/devices", R"([{"id":"b","importMode":"delete"}])").status, 200);
   EXPECT_EQ(forgotten_, (std::vector<std::string>{"a", "a/m", "b", "b/m"}));
+}
+
+// The JSON library reads some of these a little off.
+TEST_F(RestTest, NumbersOfTwinsAreShownAsTheyAreStored) {
+  make_device("dev");
+  for (const std::string number :
+       {"1.7976931348623157E308", "-2.2222222222222224E49", "1.3927926388013963E-143", "5E-324"}) {
+    const std::string patch = R"({"properties":{"desired":{"n":)" + number + "}}}";
+    for (const Answer& answer :
+         {call("PATCH", "/twins/dev", patch), call("GET", "/twins/dev"),
+          call("POST", "/devices/query", R"({"query":"SELECT * FROM devices"})")})
+      EXPECT_TRUE(answer.text.contains("\"n\":" + number)) << answer.text;
+  }
 }
 
 TEST_F(RestTest, ABulkTwinUpdateTellsTheDevice) {
@@ -326,6 +355,23 @@ TEST_F(RestTest, TelemetryIsDurableWhenAnswered) {
   EXPECT_EQ((*records)[0].hub, "plant-1");
   EXPECT_EQ(call("POST", "/devices/other/messages/events", "x", {}, "dev").status, 401);
   EXPECT_EQ(active_, std::vector<std::string>{"dev"}) << "who may not call was not active";
+}
+
+TEST_F(RestTest, AHubThatIsSetToItRefusesACallThatAsksForThat) {
+  make_device("dev");
+  const auto post = [&](const std::string& type) {
+    const Headers headers{{"iothub-app-aziothub_faultoperationtype", type}};
+    const Answer answer = call("POST", "/devices/dev/messages/events", "x", headers, "dev");
+    return std::to_string(answer.status) + " " + (answer.status == 204 ? "" : answer.error());
+  };
+  EXPECT_EQ(post("InvokeThrottling"), "204 ");
+  gatekeeper_.faults = true;
+  EXPECT_EQ(post("InvokeThrottling"), "429 ThrottlingException");
+  EXPECT_EQ(post("InvokeMaxMessageQuota"), "403 IotHubQuotaExceeded");
+  EXPECT_EQ(post("InvokeAuthError"), "401 IotHubUnauthorized");
+  EXPECT_EQ(post("KillTcp"), "400 ArgumentInvalid");
+  EXPECT_EQ(post("NoSuchThing"), "400 ArgumentInvalid");
+  EXPECT_NE(refused_.back().find("KillAmqp"), std::string::npos) << "in words, in the log";
 }
 
 TEST_F(RestTest, TelemetryBatch) {

@@ -47,6 +47,16 @@ std::span<const Route> route_table() {
       {"GET", "/messages/serviceBound/feedback", service_connect, next_feedback},
       {"DELETE", "/messages/serviceBound/feedback/{}", service_connect, complete_feedback},
       {"POST", "/messages/serviceBound/feedback/{}/abandon", service_connect, abandon_feedback},
+      {"GET", "/messages/serviceBound/filenotifications", service_connect, next_file_notification},
+      {"DELETE", "/messages/serviceBound/filenotifications/{}", service_connect, complete_file_notification},
+      {"POST", "/messages/serviceBound/filenotifications/{}/abandon", service_connect, abandon_file_notification},
+
+      {"POST", "/devices/{}/files", device, begin_upload},
+      {"POST", "/devices/{}/files/notifications", device, end_upload},
+      {"POST", "/devices/{}/files/notifications/{}", device, end_upload},
+      {"GET", "/files", service_connect, list_files},
+      {"GET", "/files/{}/{}", service_connect, get_file},
+      {"DELETE", "/files/{}/{}", service_connect, delete_file},
 
       {"POST", "/devices/{}/messages/events", device, send_event},
       {"POST", "/devices/{}/modules/{}/messages/events", device, send_event},

@@ -120,11 +120,20 @@ void invoke_module_method(Call& call, const Respond& respond,
 // to_device.cc
 Result<Response> send_to_device(Call& call);
 Result<Response> send_to_module(Call& call);
+// files.cc
+Result<Response> begin_upload(Call& call);
+Result<Response> end_upload(Call& call);
+Result<Response> list_files(Call& call);
+Result<Response> get_file(Call& call);
+Result<Response> delete_file(Call& call);
 // messages.cc
 Result<Response> purge_messages(Call& call);
 Result<Response> next_feedback(Call& call);
 Result<Response> complete_feedback(Call& call);
 Result<Response> abandon_feedback(Call& call);
+Result<Response> next_file_notification(Call& call);
+Result<Response> complete_file_notification(Call& call);
+Result<Response> abandon_file_notification(Call& call);
 Result<Response> send_event(Call& call);
 Result<Response> next_message(Call& call);
 Result<Response> settle_message(Call& call);

@@ -1,5 +1,4 @@
 // Twins as services read and change them.
-#include <boost/json/serialize.hpp>
 #include <future>
 
 #include "cloud/hub/rest/identity_json.h"
@@ -14,9 +13,8 @@ using store::TwinRecord;
 namespace {
 
 Response shown(const Call& call, const TwinRecord& twin) {
-  return {
-      .headers = {{"etag", "\"" + twin.etag + "\""}},
-      .body = boost::json::serialize(twin_json(twin, call.services.connected(twin.identity.id)))};
+  return {.headers = {{"etag", "\"" + twin.etag + "\""}},
+          .body = twin_document(twin, call.services.connected(twin.identity.id))};
 }
 
 Result<Response> read(Call& call, bool of_module) {

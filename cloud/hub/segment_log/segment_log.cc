@@ -125,7 +125,16 @@ void SegmentLog::commit(std::vector<RecordBatch>& group, Offset first, Offset en
   LogProgress progress;
   {
     const std::lock_guard disk_lock(disk_mutex_);
+    const std::uint64_t begun_us = metrics::steady_us();
     const Status written = write_group(group, first);
+    if (written) {
+      counters_.write_us.add(metrics::steady_us() - begun_us);
+      counters_.group_records.add(end - first);
+      counters_.records.add(end - first);
+      counters_.bytes.add(group_bytes);
+    } else {
+      counters_.groups_failed.add();
+    }
     std::unique_lock lock(mutex_);
     pending_bytes_ -= group_bytes;
     if (written) {
@@ -253,6 +262,16 @@ bool SegmentLog::wait(Offset from, std::int64_t timeout_ms) {
 Offset SegmentLog::durable_end() const {
   const std::lock_guard lock(mutex_);
   return durable_end_;
+}
+
+Offset SegmentLog::next_offset() const {
+  const std::lock_guard lock(mutex_);
+  return next_offset_;
+}
+
+std::size_t SegmentLog::pending_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return pending_bytes_;
 }
 
 Offset SegmentLog::first_offset() const {

@@ -17,6 +17,7 @@
 #include "cloud/hub/segment_log/record.h"
 #include "cloud/hub/segment_log/segment.h"
 #include "common/base/clock.h"
+#include "common/metrics/metrics.h"
 
 namespace pavise::hub {
 
@@ -40,6 +41,15 @@ struct LogProgress {
   Offset durable_end = 0;
   Offset failed_end = 0;
   std::optional<Error> error;
+};
+
+// Written by the commit thread.
+struct SegmentLogCounters {
+  metrics::Counter records;              // made durable
+  metrics::Counter bytes;                // with their heads
+  metrics::Counter groups_failed;        // writes that did not succeed
+  metrics::SizeHistogram group_records;  // that shared a sync
+  metrics::LatencyHistogram write_us;    // write and sync of a group
 };
 
 // All functions are thread-safe.
@@ -74,8 +84,11 @@ class SegmentLog {
   bool wait(Offset from, std::int64_t timeout_ms);
 
   Offset durable_end() const;
-  Offset first_offset() const;  // oldest record that is still kept
+  Offset first_offset() const;        // oldest record that is still kept
+  Offset next_offset() const;         // of what is appended next; beyond durable_end(): on its way
+  std::size_t pending_bytes() const;  // queued for the disk
   std::uint64_t stored_bytes() const;
+  const SegmentLogCounters& counters() const { return counters_; }
   // Why append() refuses, if it does.
   std::optional<Error> failure() const;
 
@@ -129,6 +142,7 @@ class SegmentLog {
   std::uint64_t next_subscription_ = 1;
   std::vector<std::pair<std::uint64_t, OnProgress>> listeners_;
 
+  SegmentLogCounters counters_;
   std::thread committer_;
 };
 

@@ -197,12 +197,18 @@ Status Session::handle_telemetry(const mqtt::Publish& publish, std::string_view 
   if (publish.payload.size() > mqtt::kTelemetryPayloadMax) return kMessageTooLarge;
   std::string with_retain;
   if (!property_bag.empty()) PAVISE_TRY(iothub::PropertyBag::parse(property_bag));
+  std::optional<iothub::Fault> fault;
+  if (client_->principal.may_ask_for_faults) {
+    PAVISE_TRY_ASSIGN(fault, take_fault(property_bag, now));
+  }
   if (publish.retain) {
     with_retain = property_bag;
     add_property(with_retain, "mqtt-retain=true");
     property_bag = with_retain;
   }
   PAVISE_TRY_ASSIGN(const std::uint64_t number, store(now.wall_ms, property_bag, publish.payload));
+  if (fault)
+    client_->fault = std::make_unique<ActiveFault>(*std::move(fault), number, now.steady_ms);
   // QoS 0 waits here, too (packet id 0): what a client may have under way is bounded either way.
   const auto bytes = static_cast<std::uint32_t>(publish.payload.size());
   pending_acks_.push_back({number, bytes, publish.packet_id});
@@ -210,8 +216,23 @@ Status Session::handle_telemetry(const mqtt::Publish& publish, std::string_view 
   return {};
 }
 
+Result<std::optional<iothub::Fault>> Session::take_fault(std::string_view property_bag,
+                                                         SessionNow now) const {
+  // MQTT can refuse a message only by ending the connection.
+  if (client_->fault)
+    if (const ErrorInfo* refused = client_->fault->refuses(now.steady_ms)) return Error(*refused);
+  PAVISE_TRY_ASSIGN(const auto properties, iothub::PropertyBag::parse(property_bag));
+  PAVISE_TRY_ASSIGN(auto fault, iothub::parse_fault(properties));
+  if (!fault || fault->kind == iothub::FaultKind::kill_tcp ||
+      fault->kind == iothub::FaultKind::shut_down_mqtt ||
+      iothub::refusal_of(fault->kind) != nullptr)
+    return fault;
+  return iothub::kFaultOfOtherProtocol;
+}
+
 void Session::on_durable(std::uint64_t number_end, Bytes& out) {
   if (closed_) return;
+  if (client_ && client_->fault) client_->fault->on_durable(number_end);
   while (acks_done_ < pending_acks_.size() && pending_acks_[acks_done_].number < number_end) {
     const PendingAck& done = pending_acks_[acks_done_];
     if (done.packet_id != 0) mqtt::encode_puback(done.packet_id, out);  // in order [MQTT-4.6.0-2]
@@ -318,6 +339,8 @@ void Session::send(const mqtt::Packet& packet, Bytes& out) {
 
 void Session::set_deadline(SessionNow now) {
   deadline_ms_ = last_packet_ms_ + keep_alive_ms_;
+  if (client_ && client_->fault)
+    deadline_ms_ = std::min(deadline_ms_, client_->fault->deadline_ms());
   if (client_)
     deadline_ms_ =
         std::min(deadline_ms_, now.steady_ms + client_->principal.expires_ms - now.wall_ms);
@@ -330,6 +353,11 @@ void Session::on_time(SessionNow now, Bytes&) {
   // Asked anew of the wall clock each time: it may have been set.
   if (client_ && now.wall_ms >= client_->principal.expires_ms)
     return end(client_->principal.method == AuthMethod::sas ? kTokenEnded : kCertificateEnded);
+  if (client_ && client_->fault && client_->fault->strikes(now.steady_ms)) {
+    const ActiveFault& fault = *client_->fault;
+    const bool cut = fault.fault().kind == iothub::FaultKind::kill_tcp;
+    return end({cut ? iothub::kFaultCutsTcp : iothub::kFaultEndsConnection, fault.detail()});
+  }
   if (now.steady_ms >= last_packet_ms_ + keep_alive_ms_)
     return end(client_ ? kKeepAliveTimeout : kConnectTimeout);
   if (std::exchange(ask_again_, false)) ask_for_message();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud/hub/ports/protocol_session.h"
+#include "cloud/hub/session/active_fault.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "protocol/iothub/topics.h"
 #include "protocol/mqtt/packet_stream.h"
@@ -78,6 +79,7 @@ class Session final : public ProtocolSession {
     Principal principal;
     std::string origin;             // RecordOrigin, encoded
     std::string message_root = {};  // as the client wrote it in its filter; empty: the usual form
+    std::unique_ptr<ActiveFault> fault = {};  // that it asked for
     const iothub::Identity& identity() const { return *principal.identity; }
   };
   struct PacketHandler;
@@ -113,6 +115,10 @@ class Session final : public ProtocolSession {
   std::optional<iothub::SubscriptionMatch> match(std::string_view filter) const;
   bool is_subscribed(iothub::Subscription subscription) const;
   void send(const mqtt::Packet& packet, Bytes& out);
+  // The fault that this message asks for; nullopt: none. kFaultOfOtherProtocol, those of
+  // parse_fault(), and what a fault under way refuses it with.
+  Result<std::optional<iothub::Fault>> take_fault(std::string_view property_bag,
+                                                  SessionNow now) const;
   void set_deadline(SessionNow now);
   void end(Error reason);
 

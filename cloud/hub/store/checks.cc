@@ -111,6 +111,29 @@ std::optional<std::string> thumbprint(std::string_view text) {
   return out;
 }
 
+namespace {
+
+Status check_file_upload(const FileUploadSettings& s) {
+  if (!within(s.sas_ttl_s, kUploadTtlSMin, kUploadTtlSMax))
+    return bad_setting("file_upload.sas_ttl_s");
+  const FeedbackSettings& n = s.notification;
+  if (!within(n.ttl_s, kMessageTtlSMin, kMessageTtlSMax))
+    return bad_setting("file_upload.notification.ttl_s");
+  if (!within(n.delivery_count_max, 1U, kDeliveryCountMax))
+    return bad_setting("file_upload.notification.delivery_count_max");
+  if (!within(n.lock_s, kLockSMin, kLockSMax))
+    return bad_setting("file_upload.notification.lock_s");
+  if (!within(s.file_bytes_max, std::uint64_t{1}, kFileBytesMax))
+    return bad_setting("file_upload.file_bytes_max");
+  if (!within(s.device_bytes_max, std::uint64_t{1}, kFilesBytesMax))
+    return bad_setting("file_upload.device_bytes_max");
+  if (!within(s.hub_bytes_max, std::uint64_t{1}, kFilesBytesMax))
+    return bad_setting("file_upload.hub_bytes_max");
+  return {};
+}
+
+}  // namespace
+
 Status check_settings(const HubSettings& s) {
   if (!within(s.partition_count, 1U, kPartitionsMax)) return bad_setting("partition_count");
   if (!within(s.retention_hours, 1U, kRetentionHoursMax)) return bad_setting("retention_hours");
@@ -125,6 +148,7 @@ Status check_settings(const HubSettings& s) {
     return bad_setting("feedback.delivery_count_max");
   if (!within(s.feedback.lock_s, kLockSMin, kLockSMax)) return bad_setting("feedback.lock_s");
   if (s.event_sources > kAllEventSources) return bad_setting("event_sources");
+  PAVISE_TRY(check_file_upload(s.file_upload));
   if (s.host_aliases.size() > kHostAliasesMax) return bad_setting("host_aliases");
   auto aliases = s.host_aliases;
   std::ranges::sort(aliases);

@@ -200,8 +200,9 @@ class HubTransaction : public HubReader {
   // A file notification as the JSON that services read. kHubNotFound, kMessageTooLarge.
   virtual Status enqueue_file_notification(const iothub::HubName& hub,
                                            std::string_view body_json) = 0;
-  // Locks the oldest message that waits, for the hub's feedback.lock_s. Feedback records become a
-  // message when there are kFeedbackBatchMax, or the oldest waited kFeedbackDelayMs. kHubNotFound.
+  // Locks the oldest message that waits, for the lock_s of the hub's feedback or notifications.
+  // Feedback records become a message when there are kFeedbackBatchMax, or the oldest waited
+  // kFeedbackDelayMs. kHubNotFound.
   virtual Result<std::optional<ServiceMessage>> lock_service_message(const iothub::HubName& hub,
                                                                      ServiceQueue queue,
                                                                      LockOwner owner) = 0;

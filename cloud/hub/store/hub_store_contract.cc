@@ -87,6 +87,13 @@ TEST_P(HubStoreContract, HubSettingsAreKeptAndCheckedByEtag) {
                        .disable_device_sas = true,
                        .disable_module_sas = true,
                        .fault_injection = true,
+                       .file_upload = {.enabled = true,
+                                       .notifications = true,
+                                       .sas_ttl_s = 61,
+                                       .notification = {61, 2, 6},
+                                       .file_bytes_max = 3,
+                                       .device_bytes_max = 4,
+                                       .hub_bytes_max = kFilesBytesMax},
                        .host_aliases = {"other", "hub.example.com"}};
   const auto changed = run([&](Tx& tx) { return tx.update_hub(hub_name(), settings, hub.etag); });
   ASSERT_TRUE(changed);
@@ -121,6 +128,20 @@ TEST_P(HubStoreContract, SettingsOutOfRangeAreRefused) {
       [](HubSettings& s) { s.feedback.lock_s = kLockSMin - 1; },
       [](HubSettings& s) { s.feedback.lock_s = kLockSMax + 1; },
       [](HubSettings& s) { s.event_sources = kAllEventSources + 1; },
+      [](HubSettings& s) { s.file_upload.sas_ttl_s = kUploadTtlSMin - 1; },
+      [](HubSettings& s) { s.file_upload.sas_ttl_s = kUploadTtlSMax + 1; },
+      [](HubSettings& s) { s.file_upload.notification.ttl_s = kMessageTtlSMin - 1; },
+      [](HubSettings& s) { s.file_upload.notification.ttl_s = kMessageTtlSMax + 1; },
+      [](HubSettings& s) { s.file_upload.notification.delivery_count_max = 0; },
+      [](HubSettings& s) { s.file_upload.notification.delivery_count_max = kDeliveryCountMax + 1; },
+      [](HubSettings& s) { s.file_upload.notification.lock_s = kLockSMin - 1; },
+      [](HubSettings& s) { s.file_upload.notification.lock_s = kLockSMax + 1; },
+      [](HubSettings& s) { s.file_upload.file_bytes_max = 0; },
+      [](HubSettings& s) { s.file_upload.file_bytes_max = kFileBytesMax + 1; },
+      [](HubSettings& s) { s.file_upload.device_bytes_max = 0; },
+      [](HubSettings& s) { s.file_upload.device_bytes_max = kFilesBytesMax + 1; },
+      [](HubSettings& s) { s.file_upload.hub_bytes_max = 0; },
+      [](HubSettings& s) { s.file_upload.hub_bytes_max = kFilesBytesMax + 1; },
       [](HubSettings& s) { s.host_aliases = {"Upper.example"}; },
       [](HubSettings& s) { s.host_aliases = {"a..b"}; },
       [](HubSettings& s) { s.host_aliases = {""}; },
@@ -142,13 +163,19 @@ TEST_P(HubStoreContract, SettingsOutOfRangeAreRefused) {
         << "row " << row;
     ++row;
   }
-  HubSettings widest{.partition_count = kPartitionsMax,
-                     .retention_hours = kRetentionHoursMax,
-                     .retention_bytes_max = kRetentionBytesMax,
-                     .message_ttl_s = kMessageTtlSMax,
-                     .delivery_count_max = kDeliveryCountMax,
-                     .feedback = {kMessageTtlSMax, kDeliveryCountMax, kLockSMax},
-                     .event_sources = kAllEventSources};
+  HubSettings widest{
+      .partition_count = kPartitionsMax,
+      .retention_hours = kRetentionHoursMax,
+      .retention_bytes_max = kRetentionBytesMax,
+      .message_ttl_s = kMessageTtlSMax,
+      .delivery_count_max = kDeliveryCountMax,
+      .feedback = {kMessageTtlSMax, kDeliveryCountMax, kLockSMax},
+      .event_sources = kAllEventSources,
+      .file_upload = {.sas_ttl_s = kUploadTtlSMax,
+                      .notification = {kMessageTtlSMax, kDeliveryCountMax, kLockSMax},
+                      .file_bytes_max = kFileBytesMax,
+                      .device_bytes_max = kFilesBytesMax,
+                      .hub_bytes_max = kFilesBytesMax}};
   for (std::size_t i = 0; i < kHostAliasesMax; ++i)
     widest.host_aliases.push_back("alias" + std::to_string(i));
   EXPECT_TRUE(check_settings(widest));
@@ -156,7 +183,12 @@ TEST_P(HubStoreContract, SettingsOutOfRangeAreRefused) {
                               .retention_hours = 1,
                               .message_ttl_s = kMessageTtlSMin,
                               .delivery_count_max = 1,
-                              .feedback = {kMessageTtlSMin, 1, kLockSMin}}));
+                              .feedback = {kMessageTtlSMin, 1, kLockSMin},
+                              .file_upload = {.sas_ttl_s = kUploadTtlSMin,
+                                              .notification = {kMessageTtlSMin, 1, kLockSMin},
+                                              .file_bytes_max = 1,
+                                              .device_bytes_max = 1,
+                                              .hub_bytes_max = 1}}));
 }
 
 TEST_P(HubStoreContract, AHostNameSelectsOneHub) {

@@ -288,6 +288,31 @@ TEST_P(QueuesContract, FileNotificationsAreTheirOwnQueueAndExpire) {
   EXPECT_EQ(next_sweep(), std::nullopt);
 }
 
+TEST_P(QueuesContract, FileNotificationsHaveTheirOwnSettings) {
+  ASSERT_TRUE(run([](Tx& tx) {
+    return tx.update_hub(hub_name(),
+                         {.feedback = {7200, 10, 300},
+                          .file_upload = {.enabled = true, .notification = {120, 2, 5}}},
+                         {});
+  }));
+  ASSERT_TRUE(run([](Tx& tx) { return tx.enqueue_file_notification(hub_name(), "{}"); }));
+  const auto lock_file = [&] {
+    return *run([](Tx& tx) {
+      return tx.lock_service_message(hub_name(), ServiceQueue::file_notifications, kNoOwner);
+    });
+  };
+  ASSERT_TRUE(lock_file());
+  clock_.advance_ms(4'999);
+  EXPECT_FALSE(lock_file()) << "locked for five seconds";
+  clock_.advance_ms(1);
+  ASSERT_TRUE(lock_file()) << "the second delivery";
+  clock_.advance_ms(5'000);
+  EXPECT_FALSE(lock_file()) << "two deliveries are the most";
+  ASSERT_TRUE(run([](Tx& tx) { return tx.enqueue_file_notification(hub_name(), "{}"); }));
+  clock_.advance_ms(120'000);
+  EXPECT_FALSE(lock_file()) << "expired";
+}
+
 // ---- jobs
 
 TEST_P(QueuesContract, JobsAndTheirParts) {

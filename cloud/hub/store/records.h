@@ -54,6 +54,24 @@ struct FeedbackSettings {
   bool operator==(const FeedbackSettings&) const = default;
 };
 
+inline constexpr std::uint32_t kUploadTtlSMin = 60;
+inline constexpr std::uint32_t kUploadTtlSMax = 24 * 3600;
+inline constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 35;   // 4096 parts of 8 MiB
+inline constexpr std::uint64_t kFilesBytesMax = std::uint64_t{1} << 50;  // of a device, of a hub
+
+// Files that devices upload; off, as in IoT Hub, until somebody says where to.
+struct FileUploadSettings {
+  bool enabled = false;
+  bool notifications = false;
+  std::uint32_t sas_ttl_s = 3600;                           // kUploadTtlSMin to kUploadTtlSMax
+  FeedbackSettings notification = {};                       // of the notifications' queue
+  std::uint64_t file_bytes_max = std::uint64_t{1} << 28;    // 1 to kFileBytesMax
+  std::uint64_t device_bytes_max = std::uint64_t{1} << 30;  // 1 to kFilesBytesMax
+  std::uint64_t hub_bytes_max = std::uint64_t{10} << 30;    // 1 to kFilesBytesMax
+
+  bool operator==(const FileUploadSettings&) const = default;
+};
+
 struct HubSettings {
   std::uint32_t partition_count = 4;      // 1 to kPartitionsMax; fixed once the hub exists
   std::uint32_t retention_hours = 24;     // 1 to kRetentionHoursMax
@@ -63,8 +81,9 @@ struct HubSettings {
   FeedbackSettings feedback = {};
   bool disable_device_sas = false;
   bool disable_module_sas = false;
-  bool fault_injection = false;             // the AzIoTHub_Fault* test hook
-  EventSources event_sources = 0;           // besides telemetry; a set of EventSource
+  bool fault_injection = false;    // the AzIoTHub_Fault* test hook
+  EventSources event_sources = 0;  // besides telemetry; a set of EventSource
+  FileUploadSettings file_upload = {};
   std::vector<std::string> host_aliases{};  // whole host names, lower case; unique over all hubs
 
   bool operator==(const HubSettings&) const = default;

@@ -207,6 +207,38 @@ TEST_F(SqliteStore, ReadersSeeCommittedStateWhileAGroupIsWritten) {
 
 // ---- the database of earlier versions
 
+TEST_F(SqliteStore, AFileOfAnEarlierVersionHasNoFileUpload) {
+  constexpr std::size_t kFileUploadVersion = 3;
+  for (std::size_t version = 1; version < kFileUploadVersion; ++version) {
+    SCOPED_TRACE(version);
+    const std::string file = folder_.file("of-version-" + std::to_string(version));
+    ASSERT_TRUE(sqlite::open_file(file, 0, hub_store_migrations().first(version), kSqliteErrors));
+    run_sql(file,
+            "INSERT INTO hubs (name, tenant, created, etag, partition_count, retention_hours, "
+            "retention_bytes_max, message_ttl_s, delivery_count_max, feedback_ttl_s, "
+            "feedback_delivery_count_max, feedback_lock_s, disable_device_sas, "
+            "disable_module_sas, fault_injection) "
+            "VALUES ('old-hub', 'acme', 7, 'e', 4, 24, 0, 3600, 10, 3600, 10, 60, 0, 0, 0);");
+    HubSettings settings;
+    if (version == 2) {
+      run_sql(file,
+              "UPDATE hubs SET event_sources = 5;"
+              "INSERT INTO device_events VALUES (3, 1, 'd1', '', 7, 2, 'op', 8, '{}');");
+      settings.event_sources = 5;
+    }
+    auto store = open_sqlite_hub_store({file}, clock_).value();
+    EXPECT_EQ(store->index().hub(hub_name("old-hub"))->hub.settings, settings);
+    EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.device_events(10); })->size(), version - 1);
+    EXPECT_TRUE(fs::exists(file + ".v" + std::to_string(version) + ".bak"));
+    settings.file_upload.enabled = true;
+    ASSERT_TRUE(
+        ask(*store, [&](Tx& tx) { return tx.update_hub(hub_name("old-hub"), settings, {}); }));
+    store.reset();
+    store = open_sqlite_hub_store({file}, clock_).value();
+    EXPECT_EQ(store->index().hub(hub_name("old-hub"))->hub.settings, settings);
+  }
+}
+
 constexpr const char* kOldSchema =
     "CREATE TABLE twins(device TEXT PRIMARY KEY NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version=1; PRAGMA journal_mode=WAL;";

@@ -110,7 +110,36 @@ Result<HubRecord> SqliteTransaction::hub(const iothub::HubName& name) {
       // In the order in which they were given: all of a hub are written together.
       "SELECT alias FROM host_aliases WHERE hub = ?1 ORDER BY rowid",
       [&](const Row& row) { found->settings.host_aliases.push_back(row.text(0)); }, hub));
+  PAVISE_TRY_ASSIGN(found->settings.file_upload, file_upload_settings(hub));
   return *std::move(found);
+}
+
+Result<FileUploadSettings> SqliteTransaction::file_upload_settings(std::int64_t hub) {
+  FileUploadSettings out;
+  PAVISE_TRY(query(
+      "SELECT enabled, notifications, sas_ttl_s, ttl_s, delivery_count_max, lock_s, "
+      "file_bytes_max, device_bytes_max, hub_bytes_max FROM file_upload_settings WHERE hub = ?1",
+      [&](const Row& row) {
+        out = {.enabled = row.integer(0) != 0,
+               .notifications = row.integer(1) != 0,
+               .sas_ttl_s = small(row, 2),
+               .notification = {small(row, 3), small(row, 4), small(row, 5)},
+               .file_bytes_max = static_cast<std::uint64_t>(row.integer(6)),
+               .device_bytes_max = static_cast<std::uint64_t>(row.integer(7)),
+               .hub_bytes_max = static_cast<std::uint64_t>(row.integer(8))};
+      },
+      hub));
+  return out;
+}
+
+Status SqliteTransaction::write_file_upload(std::int64_t hub, const FileUploadSettings& s) {
+  PAVISE_TRY(change("DELETE FROM file_upload_settings WHERE hub = ?1", hub));
+  PAVISE_TRY(
+      change("INSERT INTO file_upload_settings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             hub, s.enabled, s.notifications, s.sas_ttl_s, s.notification.ttl_s,
+             s.notification.delivery_count_max, s.notification.lock_s, s.file_bytes_max,
+             s.device_bytes_max, s.hub_bytes_max));
+  return {};
 }
 
 Result<std::vector<HubRecord>> SqliteTransaction::hubs() {
@@ -188,6 +217,7 @@ Result<HubRecord> SqliteTransaction::create_hub(const iothub::HubName& name, con
       s.fault_injection, s.event_sources));
   const std::int64_t hub_id = db_.last_insert_id();
   PAVISE_TRY(write_aliases(hub_id, s));
+  PAVISE_TRY(write_file_upload(hub_id, s.file_upload));
   for (const PolicyRecord& policy : defaults) PAVISE_TRY(write_policy(hub_id, policy));
   PAVISE_TRY(note_hub(name));
   return hub(name);
@@ -212,6 +242,7 @@ Result<HubRecord> SqliteTransaction::update_hub(const iothub::HubName& name, con
       s.feedback.ttl_s, s.feedback.delivery_count_max, s.feedback.lock_s, s.disable_device_sas,
       s.disable_module_sas, s.fault_injection, s.event_sources));
   PAVISE_TRY(write_aliases(hub_id, s));
+  PAVISE_TRY(write_file_upload(hub_id, s.file_upload));
   PAVISE_TRY(note_hub(name));
   return hub(name);
 }

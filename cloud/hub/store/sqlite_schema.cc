@@ -201,6 +201,22 @@ CREATE TABLE device_events (
 CREATE INDEX device_events_by_hub ON device_events (hub);
 )sql";
 
+// A hub without a row has the settings that a new hub has.
+constexpr const char* kFileUpload = R"sql(
+CREATE TABLE file_upload_settings (
+  hub INTEGER PRIMARY KEY REFERENCES hubs (id) ON DELETE CASCADE,
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  notifications INTEGER NOT NULL CHECK (notifications IN (0, 1)),
+  sas_ttl_s INTEGER NOT NULL,
+  ttl_s INTEGER NOT NULL,
+  delivery_count_max INTEGER NOT NULL,
+  lock_s INTEGER NOT NULL,
+  file_bytes_max INTEGER NOT NULL,
+  device_bytes_max INTEGER NOT NULL,
+  hub_bytes_max INTEGER NOT NULL
+) STRICT;
+)sql";
+
 // The endpoint "events" is in every hub and has no row. cursor: the next offset of the event log.
 constexpr const char* kRouting = R"sql(
 CREATE TABLE routing_endpoints (
@@ -237,7 +253,7 @@ CREATE TABLE routes (
 ) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kRouting};
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting};
 
 }  // namespace
 

@@ -34,16 +34,33 @@ json::object record_json(const Row& row) {
 
 }  // namespace
 
+Result<FeedbackSettings> SqliteTransaction::queue_settings(std::int64_t hub, ServiceQueue queue) {
+  if (queue == ServiceQueue::file_notifications) {
+    PAVISE_TRY_ASSIGN(const FileUploadSettings settings, file_upload_settings(hub));
+    return settings.notification;
+  }
+  FeedbackSettings out;
+  PAVISE_TRY(query(
+      "SELECT feedback_ttl_s, feedback_delivery_count_max, feedback_lock_s FROM hubs WHERE id = ?1",
+      [&](const Row& row) {
+        out = {static_cast<std::uint32_t>(row.integer(0)),
+               static_cast<std::uint32_t>(row.integer(1)),
+               static_cast<std::uint32_t>(row.integer(2))};
+      },
+      hub));
+  return out;
+}
+
 // ---- coming in
 
 Status SqliteTransaction::insert_service_message(std::int64_t hub, ServiceQueue queue,
                                                  std::string_view body) {
   const UnixMillis now = clock_.now_ms();
-  PAVISE_TRY_ASSIGN(const auto ttl_s, number("SELECT feedback_ttl_s FROM hubs WHERE id = ?1", hub));
+  PAVISE_TRY_ASSIGN(const FeedbackSettings settings, queue_settings(hub, queue));
   PAVISE_TRY(
       change("INSERT INTO service_messages (hub, queue, enqueued, expires, body) "
              "VALUES (?1, ?2, ?3, ?4, ?5)",
-             hub, column_of(queue), now, now + ttl_s.value_or(0) * 1000, body));
+             hub, column_of(queue), now, now + std::int64_t{settings.ttl_s} * 1000, body));
   return {};
 }
 
@@ -112,16 +129,23 @@ Status SqliteTransaction::end_service_messages(std::span<const std::int64_t> end
                                                Released& released) {
   for (const std::int64_t each : ended) {
     std::string hub;
+    std::int64_t hub_id = 0;
+    std::int64_t deliveries = 0;
+    ServiceQueue queue = ServiceQueue::feedback;
     bool goes = false;
     PAVISE_TRY(query(
-        "SELECT h.name, s.lock_until IS NULL OR s.expires <= ?2 OR "
-        "s.deliveries + 1 >= h.feedback_delivery_count_max "
+        "SELECT h.name, s.lock_until IS NULL OR s.expires <= ?2, s.deliveries, h.id, s.queue "
         "FROM service_messages AS s JOIN hubs AS h ON h.id = s.hub WHERE s.id = ?1",
         [&](const Row& row) {
           hub = row.text(0);
           goes = row.integer(1) != 0;
+          deliveries = row.integer(2);
+          hub_id = row.integer(3);
+          if (row.integer(4) != column_of(queue)) queue = ServiceQueue::file_notifications;
         },
         each, clock_.now_ms()));
+    PAVISE_TRY_ASSIGN(const FeedbackSettings settings, queue_settings(hub_id, queue));
+    goes = goes || deliveries + 1 >= settings.delivery_count_max;
     auto name = iothub::HubName::parse(hub);
     if (!name) return damaged("the hub of a service message");
     if (goes) {
@@ -171,10 +195,11 @@ Result<std::optional<ServiceMessage>> SqliteTransaction::lock_service_message(
     }
   }
   if (!oldest) return std::optional<ServiceMessage>();
-  PAVISE_TRY(
-      change("UPDATE service_messages SET lock_token = ?2, owner = ?3, lock_until = ?4 + 1000 * "
-             "(SELECT feedback_lock_s FROM hubs WHERE id = hub) WHERE id = ?1",
-             *oldest, out.lock_token, owner, clock_.now_ms()));
+  PAVISE_TRY_ASSIGN(const FeedbackSettings settings, queue_settings(hub_id, queue));
+  PAVISE_TRY(change(
+      "UPDATE service_messages SET lock_token = ?2, owner = ?3, lock_until = ?4 "
+      "WHERE id = ?1",
+      *oldest, out.lock_token, owner, clock_.now_ms() + std::int64_t{settings.lock_s} * 1000));
   PAVISE_TRY(query(
       "SELECT enqueued, body FROM service_messages WHERE id = ?1",
       [&](const Row& row) {

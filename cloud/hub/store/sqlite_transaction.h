@@ -236,6 +236,8 @@ class SqliteTransaction final : public HubTransaction {
   Status check_hub_names(const iothub::HubName& name, const HubSettings& settings);
   Status check_room_for_hub(const iothub::HubName& name, const TenantId& tenant);
   Status write_aliases(std::int64_t hub, const HubSettings& settings);
+  Result<FileUploadSettings> file_upload_settings(std::int64_t hub);
+  Status write_file_upload(std::int64_t hub, const FileUploadSettings& settings);
   Status write_policy(std::int64_t hub, const PolicyRecord& policy);
   Status note_hub(const iothub::HubName& name);
   Result<HubAuth> hub_auth(const iothub::HubName& name);
@@ -274,6 +276,7 @@ class SqliteTransaction final : public HubTransaction {
                                             std::size_t limit);
   Status end_messages(std::span<const std::int64_t> ended, Released& released);
 
+  Result<FeedbackSettings> queue_settings(std::int64_t hub, ServiceQueue queue);
   Status insert_service_message(std::int64_t hub, ServiceQueue queue, std::string_view body);
   Result<bool> feedback_is_due(std::int64_t hub);
   Status make_feedback_message(std::int64_t hub);

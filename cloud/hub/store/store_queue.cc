@@ -68,7 +68,13 @@ void StoreQueue::run() {
 
 void StoreQueue::run_group(std::span<const HubStore::Operation> operations,
                            std::span<const OnDone> on_done) {
+  const std::uint64_t begun_us = metrics::steady_us();
   auto outcome = store_.execute(operations);
+  counters_.commit_us.add(metrics::steady_us() - begun_us);
+  counters_.group_operations.add(operations.size());
+  counters_.operations.add(operations.size());
+  for (const Status& each : outcome)
+    if (!each) counters_.operations_failed.add();
   {
     // Before the answers: who hears one may submit again.
     const std::lock_guard lock(mutex_);

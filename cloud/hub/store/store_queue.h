@@ -11,12 +11,21 @@
 #include <vector>
 
 #include "cloud/hub/store/hub_store.h"
+#include "common/metrics/metrics.h"
 
 namespace pavise::hub::store {
 
 inline constexpr std::size_t kStoreQueueMax =
     20'000;  // operations that were submitted and not yet answered
 inline constexpr std::size_t kStoreGroupMax = 256;  // operations that share a commit
+
+// Written by the queue's thread.
+struct StoreQueueCounters {
+  metrics::Counter operations;
+  metrics::Counter operations_failed;
+  metrics::SizeHistogram group_operations;  // that shared a commit
+  metrics::LatencyHistogram commit_us;      // of a group
+};
 
 class StoreQueue {
  public:
@@ -67,6 +76,7 @@ class StoreQueue {
   }
 
   std::size_t waiting() const;  // submitted and not yet answered
+  const StoreQueueCounters& counters() const { return counters_; }
 
  private:
   void run();
@@ -79,6 +89,7 @@ class StoreQueue {
   std::vector<OnDone> on_done_;
   std::size_t unanswered_ = 0;
   bool stopping_ = false;
+  StoreQueueCounters counters_;
   std::thread thread_;
 };
 

@@ -8,13 +8,16 @@
 
 namespace pavise::hub {
 
-Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol spoken,
+Connection::Connection(ConnectionHost& host, ConnectionRef self_ref, Protocol listened,
                        Socket accepted, const TlsServer& tls_server,
                        std::int64_t handshake_deadline_ms)
     : self(self_ref),
-      protocol(spoken),
+      protocol(listened),
       socket(std::move(accepted)),
       tls(tls_server),
+      spoken(listened == Protocol::mqtt   ? Spoken::mqtt
+             : listened == Protocol::amqp ? Spoken::amqp
+                                          : Spoken::https),
       host_(host),
       handshake_deadline_ms_(handshake_deadline_ms) {}
 
@@ -26,6 +29,13 @@ void Connection::attach(const Principal& principal, Channels channels) {
 }
 void Connection::detach(const iothub::Identity& identity, Channels channels) {
   host_.detach(*this, identity, channels);
+}
+void Connection::note_refusal(std::string_view device, std::string_view tracking_id,
+                              const Error& why) {
+  host_.note_refusal(*this, device, tracking_id, why);
+}
+void Connection::leave(const iothub::Identity& identity) {
+  host_.leave(*this, identity);
 }
 Result<std::uint64_t> Connection::append(const RecordView& record) {
   return host_.queue_record(*this, record);
@@ -91,11 +101,14 @@ void Connection::release_partition(const iothub::HubName& hub, const std::string
 void Connection::serve(HttpRequest request, Token token) {
   host_.serve(*this, std::move(request), token);
 }
-bool Connection::take_body_room(std::size_t bytes) {
-  return host_.take_body_room(bytes);
+std::optional<HttpHeadVerdict> Connection::judge(const HttpHead& head) {
+  return host_.judge(head);
 }
-void Connection::give_body_room(std::size_t bytes) {
-  host_.give_body_room(bytes);
+bool Connection::take_body_room(std::size_t bytes, HttpBodyKind kind) {
+  return host_.take_body_room(bytes, kind);
+}
+void Connection::give_body_room(std::size_t bytes, HttpBodyKind kind) {
+  host_.give_body_room(bytes, kind);
 }
 
 bool Connection::send(ByteView ciphertext) {

@@ -9,6 +9,7 @@
 #include "cloud/hub/ports/protocol_session.h"
 #include "cloud/hub/transport/connection_table.h"
 #include "cloud/hub/transport/hub_options.h"
+#include "cloud/hub/transport/metrics.h"
 #include "cloud/hub/transport/socket.h"
 #include "cloud/hub/transport/tls.h"
 
@@ -23,6 +24,9 @@ class ConnectionHost {
   virtual Result<Principal> authenticate(Connection& from, const Claim& claim) = 0;
   virtual void attach(Connection& from, const Principal& principal, Channels channels) = 0;
   virtual void detach(Connection& from, const iothub::Identity& identity, Channels channels) = 0;
+  virtual void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                            const Error& why) = 0;
+  virtual void leave(Connection& from, const iothub::Identity& identity) = 0;
   virtual Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) = 0;
   virtual void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                         Token token) = 0;
@@ -54,8 +58,9 @@ class ConnectionHost {
                                  const std::string& consumer_group, unsigned partition,
                                  Token reader) = 0;
   virtual void serve(Connection& from, HttpRequest request, Token token) = 0;
-  virtual bool take_body_room(std::size_t bytes) = 0;
-  virtual void give_body_room(std::size_t bytes) = 0;
+  virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
 };
 
 class Connection final : public DevicePort, public ServicePort, public HttpPort {
@@ -73,6 +78,9 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   Result<Principal> authenticate(const Claim& claim) override;
   void attach(const Principal& principal, Channels channels) override;
   void detach(const iothub::Identity& identity, Channels channels) override;
+  void note_refusal(std::string_view device, std::string_view tracking_id,
+                    const Error& why) override;
+  void leave(const iothub::Identity& identity) override;
   Result<std::uint64_t> append(const RecordView& record) override;
   void ask_twin(const iothub::Identity& identity, TwinRequest request, Token token) override;
   void answer_method(std::uint64_t call, Result<MethodReply> reply) override;
@@ -104,8 +112,9 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   // HttpPort
   void serve(HttpRequest request, Token token) override;
   bool has_peer_certificate() const override { return !tls.peer_chain().empty(); }
-  bool take_body_room(std::size_t bytes) override;
-  void give_body_room(std::size_t bytes) override;
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override;
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override;
 
   // Sends what the socket takes, keeps the rest. False: the peer is gone or reads too slowly.
   bool send(ByteView ciphertext);
@@ -122,8 +131,11 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   TlsStream tls;
   std::unique_ptr<ProtocolSession> session;  // from the end of the handshake on
   std::vector<Attached> attached;
+  std::vector<Attached> proved;              // showed who they are, and are not served yet
   std::vector<iothub::HubName> policies_of;  // hubs of which a policy let it in
   std::string peer;                          // its address, if somebody wants to know
+  std::string claimed_device;                // whose claim was refused, for the log
+  std::string named_hub;                     // of a client that serves no identity, for the log
   Bytes stash;                               // ciphertext that arrived while reading is paused
   Bytes farewell;                            // what the session says when it is ended
   std::optional<Error> ended;  // set once: the worker closes it at the end of the turn
@@ -138,6 +150,10 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   bool waits_for_events = false;
   bool blocked = false;  // its session knows that the client does not read
   bool claims_partitions = false;
+  bool let_in = false;               // a claim of it was believed
+  Spoken spoken;                     // a WebSocket changes it
+  Spoken counted_as = Spoken::mqtt;  // while established
+  HubCounters* counters = nullptr;   // of its hub, once it has named one that let it in
 
  private:
   ConnectionHost& host_;

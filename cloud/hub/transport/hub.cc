@@ -12,6 +12,7 @@ namespace pavise::hub {
 namespace {
 constexpr std::int64_t kReopenEveryMs = 1'000;
 constexpr unsigned kEventThreads = 2;
+constexpr std::size_t kMethodNameShownMax = 100;
 }  // namespace
 
 class Hub::Core : public std::enable_shared_from_this<Core> {
@@ -39,6 +40,9 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   void tell_services(const iothub::HubName& hub, ServiceQueue queue);
   ConnectionTable& table() { return table_; }
   HubMetrics metrics() const;
+  std::map<std::string, HubActivity, std::less<>> activity() const;
+  void count_anew(const iothub::HubName& hub);
+  OperationCounters& operations() { return operations_; }
 
  private:
   Status make_workers();
@@ -46,7 +50,12 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   void hear_of_rights();
   void keep();
   void wake_keeper();
+  std::map<std::string, HubActivity, std::less<>> counted() const;
 
+  struct CountedAnew {
+    HubActivity before;
+    std::uint64_t since_us;
+  };
   const HubOptions options_;
   const std::unique_ptr<TlsServer> tls_;
   Gatekeeper& gatekeeper_;
@@ -54,6 +63,9 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
   HubData& data_;
   const Clock& clock_;
   ConnectionTable table_;
+  OperationCounters operations_;
+  mutable std::mutex anew_mutex_;
+  std::map<std::string, CountedAnew, std::less<>> anew_;  // of hubs with earlier ones
   std::atomic<std::uint64_t> open_connections_{0};
   std::uint16_t port_ = 0;
   std::uint16_t amqp_port_ = 0;
@@ -111,9 +123,9 @@ Status Hub::Core::make_workers() {
     PAVISE_TRY(listen(Protocol::mqtt, port_, listeners));
     if (options_.amqp_port) PAVISE_TRY(listen(Protocol::amqp, amqp_port_, listeners));
     if (options_.https_port) PAVISE_TRY(listen(Protocol::https, https_port_, listeners));
-    const WorkerShared shared{options_, *tls_,   gatekeeper_, log_,
-                              data_,    clock_,  table_,      methods_,
-                              *events_, claims_, inboxes_,    open_connections_};
+    const WorkerShared shared{options_, *tls_,    gatekeeper_,      log_,     data_,
+                              clock_,   table_,   methods_,         *events_, operations_,
+                              claims_,  inboxes_, open_connections_};
     PAVISE_TRY_ASSIGN(auto worker, Worker::create(shared, i, std::move(listeners)));
     workers_.push_back(std::move(worker));
   }
@@ -194,7 +206,20 @@ void Hub::Core::tell_services(const iothub::HubName& hub, ServiceQueue queue) {
 }
 
 void Hub::Core::invoke_method(MethodInvocation invocation, MethodBroker::Done done) {
-  methods_.invoke(std::move(invocation), std::move(done));
+  SlowOperation noted{.operation = Operation::method,
+                      .device = invocation.identity.client_id(),
+                      .name = invocation.name.substr(0, kMethodNameShownMax),
+                      .begun_us = metrics::steady_us()};
+  auto hub = invocation.identity.hub();
+  methods_.invoke(std::move(invocation),
+                  [this, hub = std::move(hub), noted = std::move(noted),
+                   done = std::move(done)](Result<MethodReply> reply) mutable {
+                    noted.us = metrics::steady_us() - noted.begun_us;
+                    noted.at_ms = clock_.now_ms();
+                    if (!reply) noted.failure = &reply.error().info();
+                    operations_.note(hub, std::move(noted));
+                    done(std::move(reply));
+                  });
 }
 
 void Hub::Core::wake_keeper() {
@@ -207,7 +232,34 @@ HubMetrics Hub::Core::metrics() const {
   HubMetrics sum;
   for (const auto& worker : workers_) worker->counters().add_to(sum);
   sum.open_connections = open_connections_.load(std::memory_order_relaxed);
+  sum.method_calls_waiting = methods_.waiting();
   return sum;
+}
+
+std::map<std::string, HubActivity, std::less<>> Hub::Core::activity() const {
+  auto sums = counted();
+  const std::lock_guard lock(anew_mutex_);
+  for (const auto& [hub, anew] : anew_)
+    if (const auto found = sums.find(hub); found != sums.end())
+      take_off(found->second, anew.before, anew.since_us);
+  return sums;
+}
+
+void Hub::Core::count_anew(const iothub::HubName& hub) {
+  auto sums = counted();
+  const auto found = sums.find(hub.text());
+  if (found == sums.end()) return;
+  found->second.slowest.clear();
+  const std::lock_guard lock(anew_mutex_);
+  anew_.insert_or_assign(hub.text(), CountedAnew{std::move(found->second), metrics::steady_us()});
+}
+
+// By name since the start.
+std::map<std::string, HubActivity, std::less<>> Hub::Core::counted() const {
+  std::map<std::string, HubActivity, std::less<>> sums;
+  for (const auto& worker : workers_) worker->hub_counters().add_to(sums);
+  operations_.add_to(sums, clock_.now_ms());
+  return sums;
 }
 
 // --- Hub ---------------------------------------------------------------------------------------
@@ -290,6 +342,22 @@ std::size_t Hub::connected_count() const {
 
 HubMetrics Hub::metrics() const {
   return core_->metrics();
+}
+
+std::map<std::string, HubActivity, std::less<>> Hub::activity() const {
+  return core_->activity();
+}
+
+void Hub::count_anew(const iothub::HubName& hub) {
+  core_->count_anew(hub);
+}
+
+void Hub::count_refused_call(const iothub::HubName* hub, const ErrorInfo& why) {
+  core_->operations().note_refused_call(hub, why);
+}
+
+void Hub::count_messages(const iothub::HubName& hub, std::uint64_t count, std::uint64_t bytes) {
+  core_->operations().note_messages(hub, count, bytes);
 }
 
 }  // namespace pavise::hub

@@ -54,6 +54,13 @@ class Hub {
   std::size_t connected_count() const;
   std::size_t connected_count(const iothub::HubName& hub) const;  // walks over all
   HubMetrics metrics() const;
+  // By hub name; "" has the connections that named none. Counted since the start.
+  std::map<std::string, HubActivity, std::less<>> activity() const;
+  // A hub is made: what an earlier one of its name did is not its own.
+  void count_anew(const iothub::HubName& hub);
+  // What HTTP calls did: one was refused (nullptr: at no hub), or telemetry was stored.
+  void count_refused_call(const iothub::HubName* hub, const ErrorInfo& why);
+  void count_messages(const iothub::HubName& hub, std::uint64_t count, std::uint64_t bytes);
 
  private:
   class Core;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cloud/hub/transport/testing/hub_fixture.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/mqtt/encode.h"
 
 namespace pavise::hub {
@@ -182,6 +183,23 @@ TEST_F(HubAbuseTest, OutOfDescriptorsTheHubWaitsAndGoesOn) {
   ::close(client_fd);
   if (stuck >= 0) ::close(stuck);
   expect_alive(device);
+}
+
+TEST_F(HubAbuseTest, AClientMayHaveItsTcpConnectionCut) {
+  start();
+  gatekeeper_.allow_faults();
+  const Device device = make_device('a');
+  TestClient client(device.context, hub_->port());
+  ASSERT_EQ(client.connect(device.id.text()), mqtt::ConnectCode::accepted);
+  const std::string topic = device.events + "AzIoTHub_FaultOperationType=KillTcp";
+  ASSERT_TRUE(client.send(mqtt::Publish{
+      .topic = topic, .payload = {}, .qos = mqtt::QoS::at_least_once, .packet_id = 1}));
+  const auto answer = client.receive();
+  ASSERT_TRUE(answer && std::holds_alternative<mqtt::PubAck>(*answer));
+  ASSERT_TRUE(closed_with(iothub::kFaultCutsTcp));
+  char byte = 0;
+  EXPECT_EQ(::recv(client.fd(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET) << "no farewell, neither of TLS nor of TCP";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cloud/hub/events/retention.h"
+#include "cloud/hub/ports/activity.h"
 #include "cloud/hub/ports/http_port.h"
 #include "cloud/hub/transport/tls.h"
 #include "common/base/ids.h"
@@ -20,6 +21,8 @@ namespace pavise::hub {
 inline constexpr std::size_t kOutboundBytesMax = 256UL * 1024;
 // Bodies of HTTP requests on their way, of all connections of one thread.
 inline constexpr std::size_t kHttpBodiesBytesMax = 64UL * 1024 * 1024;
+// The share of them that parts of files may have: an upload over a slow line takes its time.
+inline constexpr std::size_t kHttpFileBodiesBytesMax = 48UL * 1024 * 1024;
 // From accept to the end of the TLS handshake.
 inline constexpr std::int64_t kHandshakeTimeoutMs = 10'000;
 // Unacknowledged data or keep-alive probes: the peer is gone.
@@ -28,11 +31,20 @@ inline constexpr int kPeerGoneMs = 30'000;
 // What a listener speaks inside TLS.
 enum class Protocol : std::uint8_t { mqtt, amqp, https };
 
+// Of what a client claims before it is believed; the rest is cut off.
+inline constexpr std::size_t kClaimedSizeMax = 256;
+
+// For the log. Views are borrowed.
 struct HubEvent {
-  const iothub::Identity* identity = nullptr;  // null before the protocol named one
+  std::string device = {};    // "thermo" or "thermo/m1"; as claimed, if that was refused
+  std::string_view hub = {};  // empty before the protocol named one
   const TenantId* tenant = nullptr;
-  std::string peer_address;       // "127.0.0.1:40000"
-  const Error* reason = nullptr;  // why a connection ended; null for a new session
+  bool let_in = false;                 // it has proved who it is
+  std::string_view peer_address = {};  // "127.0.0.1:40000"
+  std::string connection_id = {};      // not used twice while the process lives
+  Spoken protocol = Spoken::mqtt;
+  std::string_view tracking_id = {};  // that the client was told
+  const Error* reason = nullptr;      // null for a new session
 };
 
 struct HubOptions {
@@ -51,6 +63,8 @@ struct HubOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const HubEvent&)> on_session = {};
   std::function<void(const HubEvent&)> on_closed = {};
+  // Links, messages and tokens that were refused; connections that are refused are closed.
+  std::function<void(const HubEvent&)> on_refused = {};
 };
 
 }  // namespace pavise::hub

@@ -128,6 +128,32 @@ TEST_F(HubTest, RevokedDeviceIsDisconnectedWithinASecond) {
   EXPECT_EQ(again.connect(device.id.text()), mqtt::ConnectCode::not_authorized);
 }
 
+// More devices than a worker tells apart at first sight, in slots of which many are used again.
+TEST_F(HubTest, OfManyOnlyTheRevokedDevicesAreDisconnected) {
+  start([](HubOptions& options) { options.threads = 1; });
+  const ClientContext context(server_ca_.certificate_pem(), nullptr);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  const auto connect = [&](std::size_t i) {
+    const std::string id = "device-" + std::to_string(i);
+    gatekeeper_.allow_token("token of " + id, id, (std::time(nullptr) + 600) * 1000);
+    auto client = std::make_unique<TestClient>(context, hub_->port());
+    EXPECT_EQ(client->connect(id, true, "token of " + id), mqtt::ConnectCode::accepted);
+    return client;
+  };
+  constexpr std::size_t kDevices = 80;
+  for (std::size_t i = 0; i < kDevices; ++i) connect(kDevices + i);
+  for (std::size_t i = 0; i < kDevices; ++i) clients.push_back(connect(i));
+  for (std::size_t i = 0; i < kDevices; i += 2) {
+    gatekeeper_.revoke("device-" + std::to_string(i));
+    EXPECT_TRUE(clients[i]->ended()) << i;
+  }
+  for (std::size_t i = 1; i < kDevices; i += 2) {
+    EXPECT_TRUE(clients[i]->send(mqtt::PingReq{}));
+    const auto answer = clients[i]->receive();
+    EXPECT_TRUE(answer && std::holds_alternative<mqtt::PingResp>(*answer)) << i;
+  }
+}
+
 TEST_F(HubTest, ADeviceThatIsBarredWhileConnectingIsRefused) {
   start();
   const Device device = make_device('a');

@@ -103,13 +103,15 @@ void MethodBroker::on_listening(const iothub::Identity& identity, ConnectionRef 
   for (MethodCalled& event : events) send_(connection, std::move(event));
 }
 
-void MethodBroker::on_connection_ended(ConnectionRef connection) {
+void MethodBroker::on_connection_ended(ConnectionRef connection, const iothub::Identity* left) {
   std::vector<Done> ended;
   {
     const std::lock_guard lock(mutex_);
     for (auto at = calls_.begin(); at != calls_.end();) {
       const auto here = at++;
-      if (here->second.sent_to == connection) ended.push_back(take(here));
+      if (here->second.sent_to == connection &&
+          (left == nullptr || here->second.invocation.identity == *left))
+        ended.push_back(take(here));
     }
   }
   for (const Done& done : ended) done(kDeviceWentAway);
@@ -130,6 +132,11 @@ std::int64_t MethodBroker::expire() {
   }
   for (const auto& [done, why] : ended) done(*why);
   return next_ms;
+}
+
+std::size_t MethodBroker::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return calls_.size();
 }
 
 void MethodBroker::end_all(const Error& reason) {

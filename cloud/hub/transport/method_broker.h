@@ -59,9 +59,11 @@ class MethodBroker {
   void answer(std::uint64_t call, ConnectionRef from, Result<MethodReply> reply);
   // The identity began to listen for methods.
   void on_listening(const iothub::Identity& identity, ConnectionRef connection);
-  void on_connection_ended(ConnectionRef connection);
+  // Ends the calls that it was given; of one identity, if that only left it.
+  void on_connection_ended(ConnectionRef connection, const iothub::Identity* left = nullptr);
   // Ends what is due. Returns when to call again, in steady time; INT64_MAX: when something comes.
   std::int64_t expire();
+  std::size_t waiting() const;  // calls under way
   // Also refuses every later call with it.
   void end_all(const Error& reason);
 
@@ -82,7 +84,7 @@ class MethodBroker {
   const ConnectionTable& table_;
   const Send send_;
   const Wake wake_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Calls calls_;
   std::multimap<std::int64_t, std::uint64_t> deadlines_;
   std::unordered_multimap<iothub::Identity, std::uint64_t> waiting_;

@@ -108,6 +108,16 @@ TEST_F(MethodBrokerTest, AConnectionThatEndsEndsItsCalls) {
   EXPECT_EQ(outcomes_, Outcomes{std::string(kDeviceWentAway.code)});
 }
 
+TEST_F(MethodBrokerTest, ADeviceThatLeavesItsConnectionEndsItsOwnCalls) {
+  listen();
+  invoke();
+  const auto other = *iothub::Identity::make(kDevice.hub(), "another");
+  broker_.on_connection_ended(kHere, &other);
+  EXPECT_TRUE(outcomes_.empty());
+  broker_.on_connection_ended(kHere, &kDevice);
+  EXPECT_EQ(outcomes_, Outcomes{std::string(kDeviceWentAway.code)});
+}
+
 TEST_F(MethodBrokerTest, PayloadLimitBothWays) {
   listen();
   const auto call_with = [this](std::size_t size) {

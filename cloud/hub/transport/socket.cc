@@ -96,6 +96,11 @@ Result<std::uint16_t> local_port(const Socket& listener) {
   return ntohs(where.any.sa_family == AF_INET6 ? where.v6.sin6_port : where.v4.sin_port);
 }
 
+void reset_on_close(const Socket& socket) {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 std::string peer_address(int fd) {
   AnyAddress where;
   socklen_t size = sizeof where;

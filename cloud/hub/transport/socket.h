@@ -32,6 +32,8 @@ class Socket {
 Result<Socket> listen_on(const std::string& address, std::uint16_t port);
 Result<std::uint16_t> local_port(const Socket& listener);
 std::string peer_address(int fd);
+// Closing it will cut the connection (RST) instead of ending it in order.
+void reset_on_close(const Socket& socket);
 Result<Socket> make_event_fd();
 Result<Socket> make_epoll();
 

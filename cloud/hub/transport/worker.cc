@@ -11,6 +11,7 @@
 #include "cloud/hub/amqp/session.h"
 #include "cloud/hub/http/http_session.h"
 #include "cloud/hub/session/session.h"
+#include "protocol/iothub/fault.h"
 #include "protocol/websocket/handshake.h"
 
 namespace pavise::hub {
@@ -106,7 +107,10 @@ int Worker::wait_ms() const {
 
 void Worker::turn() {
   epoll_event events[kEventsPerTurn];
-  const int count = ::epoll_wait(epoll_.get(), events, kEventsPerTurn, wait_ms());
+  const int wait = wait_ms();
+  if (turn_begun_us_ != 0) counters_.busy_us.add(metrics::steady_us() - turn_begun_us_);
+  const int count = ::epoll_wait(epoll_.get(), events, kEventsPerTurn, wait);
+  turn_begun_us_ = metrics::steady_us();
   for (int i = 0; i < count; ++i) {
     const std::uint64_t tag = events[i].data.u64;
     if (tag <= kFirstListenerTag && tag > kFirstListenerTag - listeners_.size()) {
@@ -188,16 +192,18 @@ void Worker::adopt(Socket socket, Protocol protocol) {
     slot = static_cast<std::uint32_t>(connections_.size());
     connections_.emplace_back();
     generations_.push_back(0);
+    devices_at_.push_back(0);
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
   }
   const ConnectionRef self{number_, slot, ++generations_[slot]};
+  devices_at_[slot] = 0;
   const std::int64_t deadline = shared_.clock.steady_ms() + kHandshakeTimeoutMs;
   connections_[slot] =
       std::make_unique<Connection>(*this, self, protocol, std::move(socket), shared_.tls, deadline);
   Connection& connection = *connections_[slot];
-  if (shared_.options.on_session || shared_.options.on_closed)
+  if (shared_.options.on_session || shared_.options.on_closed || shared_.options.on_refused)
     connection.peer = peer_address(connection.socket.get());
   shared_.open_connections.fetch_add(1, std::memory_order_relaxed);
   ++handshaking_;
@@ -239,6 +245,7 @@ void Worker::receive(Connection& connection) {
       break;
     }
     const auto size = static_cast<std::size_t>(n);
+    counters_.received_bytes.add(size);
     take_ciphertext(connection, ByteView(receive_buffer_).first(size));
     if (size < receive_buffer_.size()) break;  // the socket is empty
   }
@@ -292,8 +299,10 @@ std::unique_ptr<ProtocolSession> Worker::make_session(Connection& connection) {
   if (connection.protocol != Protocol::https) return make(connection.protocol, now());
   return std::make_unique<HttpSession>(
       connection,
-      [make](std::string_view subprotocol, SessionNow at) {
-        return make(subprotocol == websocket::kMqtt ? Protocol::mqtt : Protocol::amqp, at);
+      [make, &connection](std::string_view subprotocol, SessionNow at) {
+        const bool mqtt = subprotocol == websocket::kMqtt;
+        connection.spoken = mqtt ? Spoken::mqtt_websocket : Spoken::amqp_websocket;
+        return make(mqtt ? Protocol::mqtt : Protocol::amqp, at);
       },
       now());
 }
@@ -302,8 +311,11 @@ std::unique_ptr<ProtocolSession> Worker::make_session(Connection& connection) {
 void Worker::note_established(Connection& connection) {
   if (connection.established || !connection.session->established()) return;
   connection.established = true;
+  connection.counted_as = connection.spoken;
   --handshaking_;
   counters_.sessions.add();
+  if (connection.counters == nullptr) connection.counters = &hub_counters_.of_none();
+  connection.counters->connects[static_cast<std::size_t>(connection.counted_as)].add();
   report(shared_.options.on_session, connection, nullptr);
 }
 
@@ -324,11 +336,14 @@ void Worker::deliver(Connection& connection) {
       end(connection, Error(kPeerClosed, connection.tls.failure()));
     plain_out_.clear();
   }
-  if (connection.ended) connection.tls.close_notify(cipher_out_);
+  const bool cut = connection.ended && connection.ended->is(iothub::kFaultCutsTcp);
+  if (connection.ended && !cut) connection.tls.close_notify(cipher_out_);
   if (!cipher_out_.empty()) {
+    counters_.sent_bytes.add(cipher_out_.size());
     if (!connection.send(cipher_out_)) end(connection, kReaderTooSlow);
     cipher_out_.clear();
   }
+  if (cut) reset_on_close(connection.socket);
   note_blocked(connection);
   watch(connection);
 }
@@ -371,6 +386,7 @@ void Worker::bury() {
     counters_.closed.add();
     shared_.open_connections.fetch_sub(1, std::memory_order_relaxed);
     if (!connection->established) --handshaking_;
+    count_end(*connection);
     for (const Connection::Attached& one : connection->attached)
       if (shared_.table.remove(one.identity, ref))
         shared_.data.note_connection(one.identity, false);
@@ -379,19 +395,6 @@ void Worker::bury() {
     if (connection->holds_locks) shared_.data.release_messages(lock_owner(*connection));
     report(shared_.options.on_closed, *connection, &*connection->ended);
   }
-}
-
-void Worker::report(const std::function<void(const HubEvent&)>& listener,
-                    const Connection& connection, const Error* reason) const {
-  if (!listener) return;
-  HubEvent event;
-  event.peer_address = connection.peer;
-  event.reason = reason;
-  if (!connection.attached.empty()) {
-    event.identity = &connection.attached.front().identity;
-    event.tenant = &connection.attached.front().tenant;
-  }
-  listener(event);
 }
 
 // What follows each step of a session that did not begin with bytes from its client.
@@ -415,28 +418,43 @@ Connection* Worker::find(ConnectionRef ref) {
   return connection;
 }
 
-// Rare, so a walk over all connections does; an index by device would cost every one of them.
+// A walk over all connections, of which the bits let pass what is of other devices: an index by
+// device would cost every one of them more. Each write to a registry comes by here.
 void Worker::handle(EndOfRights& message) {
   const RightsChanged& change = *message.change;
   const bool whole_hub = change.device.empty() && change.hub.has_value();
+  const std::uint64_t bit = device_bit(change.device);
   const auto concerned = [&](const Connection::Attached& one) {
-    return (whole_hub || one.identity.device() == change.device) &&
-           (!change.hub || one.identity.hub() == *change.hub) &&
-           (!change.module_id || one.identity.module_id() == *change.module_id);
+    return change.concerns(one.identity);
   };
-  for (const auto& connection : connections_) {
-    if (connection == nullptr || connection->ended) continue;
+  for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
+    if (!whole_hub && (devices_at_[slot] & bit) == 0) continue;
+    Connection* const connection = connections_[slot].get();
+    if (connection == nullptr || connection->ended || !connection->session) continue;
     const bool by_policy = whole_hub && std::ranges::find(connection->policies_of, *change.hub) !=
                                             connection->policies_of.end();
-    if (!by_policy && std::ranges::none_of(connection->attached, concerned)) continue;
-    end(*connection, change.reason);
-    deliver(*connection);
+    if (!by_policy && std::ranges::none_of(connection->attached, concerned) &&
+        std::ranges::none_of(connection->proved, concerned))
+      continue;
+    if (whole_hub) {
+      end(*connection, change.reason);
+    } else {
+      connection->session->on_rights_changed(change, now(), plain_out_);
+    }
+    after_step(*connection);
   }
 }
 
 void Worker::handle(ForSession& message) {
   Connection* connection = find(message.connection);
-  if (connection != nullptr && connection->session) tell(*connection, std::move(message.event));
+  if (connection == nullptr || !connection->session) return;
+  const auto* offered = std::get_if<MessageOffered>(&message.event);
+  if (offered != nullptr && offered->message && *offered->message &&
+      connection->counters != nullptr) {
+    connection->counters->messages_out.add();
+    connection->counters->bytes_out.add((*offered->message)->payload.size());
+  }
+  tell(*connection, std::move(message.event));
 }
 
 void Worker::tell(Connection& connection, SessionEvent event) {
@@ -471,6 +489,10 @@ Result<std::uint64_t> Worker::queue_record(Connection& from, const RecordView& r
   PAVISE_TRY(batch_.add(record));
   counters_.messages.add();
   counters_.message_bytes.add(record.payload.size());
+  if (from.counters != nullptr) {
+    from.counters->messages_in.add();
+    from.counters->bytes_in.add(record.payload.size());
+  }
   if (from.attached.size() > 1) note_sender(record);
   if (from.last_batch != batch_number_) {
     from.last_batch = batch_number_;
@@ -482,7 +504,8 @@ Result<std::uint64_t> Worker::queue_record(Connection& from, const RecordView& r
 void Worker::hand_batch_to_log() {
   if (batch_.empty()) return;
   note_batch_senders();
-  Commit commit{0, batch_first_record_, next_record_, std::exchange(batch_connections_, {})};
+  Commit commit{0, batch_first_record_, next_record_, turn_begun_us_,
+                std::exchange(batch_connections_, {})};
   batch_first_record_ = next_record_;
   ++batch_number_;
   const auto range = shared_.log.append(batch_);
@@ -510,6 +533,8 @@ void Worker::handle(LogProgress& progress) {
   while (!commits_.empty() && commits_.front().end <= progress.durable_end) {
     const Commit commit = std::move(commits_.front());
     commits_.pop_front();
+    counters_.durable_us.add(metrics::steady_us() - commit.begun_us,
+                             commit.number_end - commit.number_begin);
     for (const ConnectionRef ref : commit.connections) {
       Connection* connection = find(ref);
       if (connection == nullptr) continue;

@@ -14,6 +14,7 @@
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/ports/hub_data.h"
 #include "cloud/hub/segment_log/segment_log.h"
+#include "cloud/hub/transport/body_room.h"
 #include "cloud/hub/transport/connection.h"
 #include "cloud/hub/transport/hub_options.h"
 #include "cloud/hub/transport/inbox.h"
@@ -37,10 +38,16 @@ struct WorkerShared {
   ConnectionTable& table;
   MethodBroker& methods;
   EventReader& events;
+  OperationCounters& operations;
   PartitionClaims<ConnectionRef>& claims;
   std::vector<std::unique_ptr<Inbox>>& inboxes;  // one per worker, by number
   std::atomic<std::uint64_t>& open_connections;
 };
+
+// One of 64 bits, by the device's hash: sets of devices that may hold too many, never too few.
+inline std::uint64_t device_bit(std::string_view device) {
+  return std::uint64_t{1} << (std::hash<std::string_view>{}(device) % 64);
+}
 
 struct Listener {
   Protocol protocol;
@@ -57,6 +64,7 @@ class Worker final : public ConnectionHost {
   // Ends every connection, waits for the thread. What was queued is handed to the log.
   void stop();
   const WorkerCounters& counters() const { return counters_; }
+  const HubCountersMap& hub_counters() const { return hub_counters_; }
 
  private:
   struct Timer {
@@ -70,6 +78,7 @@ class Worker final : public ConnectionHost {
     Offset end;                  // durable when the log has reached this
     std::uint64_t number_begin;  // this worker's numbers of its records
     std::uint64_t number_end;
+    std::uint64_t begun_us;
     std::vector<ConnectionRef> connections;  // whose records are in it, each once
   };
 
@@ -79,6 +88,9 @@ class Worker final : public ConnectionHost {
   Result<Principal> authenticate(Connection& from, const Claim& claim) override;
   void attach(Connection& from, const Principal& principal, Channels channels) override;
   void detach(Connection& from, const iothub::Identity& identity, Channels channels) override;
+  void note_refusal(Connection& from, std::string_view device, std::string_view tracking_id,
+                    const Error& why) override;
+  void leave(Connection& from, const iothub::Identity& identity) override;
   Result<std::uint64_t> queue_record(Connection& from, const RecordView& record) override;
   void ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                 Token token) override;
@@ -108,8 +120,13 @@ class Worker final : public ConnectionHost {
                          const std::string& consumer_group, unsigned partition,
                          Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
-  bool take_body_room(std::size_t bytes) override;
-  void give_body_room(std::size_t bytes) override { http_bodies_bytes_ -= bytes; }
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    return body_room_.take(bytes, kind);
+  }
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    body_room_.give(bytes, kind);
+  }
 
   void run();
   void turn();
@@ -152,6 +169,7 @@ class Worker final : public ConnectionHost {
 
   void note_active(Connection& from, const iothub::Identity& identity);
   void note_sender(const RecordView& record);
+  void note_proved(Connection& from, const Principal& principal);
   void note_batch_senders();
   void hand_batch_to_log();
   void fail_commit(const Commit& commit);
@@ -159,6 +177,8 @@ class Worker final : public ConnectionHost {
   void run_timers();
   Connection* find(ConnectionRef connection);
   LockOwner lock_owner(const Connection& connection) const;
+  void count_end(const Connection& connection);
+  HubEvent event_of(const Connection& connection) const;
   void report(const std::function<void(const HubEvent&)>& listener, const Connection& connection,
               const Error* reason) const;
 
@@ -171,12 +191,13 @@ class Worker final : public ConnectionHost {
 
   std::vector<std::unique_ptr<Connection>> connections_;  // by slot
   std::vector<std::uint32_t> generations_;                // by slot
+  std::vector<std::uint64_t> devices_at_;                 // by slot: device_bit() of all attached
   std::vector<std::uint32_t> free_slots_;
   std::vector<ConnectionRef> ended_;  // to close at the end of the turn
   std::size_t handshaking_ = 0;
   std::size_t handshaking_most_ = 0;  // since memory was given back
   std::int64_t give_back_again_ms_ = 0;
-  std::size_t http_bodies_bytes_ = 0;
+  BodyRoom body_room_;
   std::vector<ConnectionRef> event_readers_;  // that found nothing more; told when there is
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   bool accepting_ = true;
@@ -195,7 +216,9 @@ class Worker final : public ConnectionHost {
   Bytes cipher_out_;  // scratch of one turn: TLS output
   Bytes receive_buffer_;
   Bytes plain_buffer_;
+  std::uint64_t turn_begun_us_ = 0;
   WorkerCounters counters_;
+  HubCountersMap hub_counters_;
 };
 
 }  // namespace pavise::hub

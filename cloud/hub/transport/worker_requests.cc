@@ -16,16 +16,41 @@ Result<Principal> Worker::authenticate(Connection& from, const Claim& claim) {
   // Asked on every connection, resumed or not: rights may have gone since the last one.
   auto principal = shared_.gatekeeper.authenticate(
       claim, {.chain = from.tls.peer_chain(), .server_name = from.tls.server_name()});
-  if (!principal) {
-    counters_.not_admitted.add();
-  } else if (!principal->policy.empty() &&
-             std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end()) {
-    from.policies_of.push_back(principal->hub);
+  if (principal) {
+    if (from.counters == nullptr) from.counters = &hub_counters_.of(principal->hub);
+    from.let_in = true;
+    from.claimed_device.clear();
+    if (!principal->identity) from.named_hub = principal->hub.text();
+    if (!principal->policy.empty() &&
+        std::ranges::find(from.policies_of, principal->hub) == from.policies_of.end())
+      from.policies_of.push_back(principal->hub);
+    note_proved(from, *principal);
+    return principal;
   }
+  counters_.not_admitted.add();
+  const auto hub =
+      shared_.gatekeeper.hub_of(claim.host.empty() ? from.tls.server_name() : claim.host);
+  (hub ? hub_counters_.of(*hub) : hub_counters_.of_none()).refused.add(principal.error().info());
+  if (from.peer.empty()) return principal;  // nobody listens
+  if (hub) from.named_hub = hub->text();
+  from.claimed_device = claim.device.value_or("").substr(0, kClaimedSizeMax);
+  if (!claim.module_id.empty())
+    from.claimed_device.append("/").append(claim.module_id.substr(0, kClaimedSizeMax));
   return principal;
 }
 
+void Worker::note_proved(Connection& from, const Principal& principal) {
+  const auto& identity = principal.identity;
+  const auto is_it = [&](const Connection::Attached& one) { return one.identity == identity; };
+  if (identity && std::ranges::none_of(from.attached, is_it) &&
+      std::ranges::none_of(from.proved, is_it)) {
+    from.proved.push_back({*identity, principal.tenant});
+    devices_at_[from.self.slot] |= device_bit(identity->device());
+  }
+}
+
 void Worker::attach(Connection& from, const Principal& principal, Channels channels) {
+  PAVISE_CHECK(principal.identity.has_value());
   const iothub::Identity& identity = *principal.identity;
   const bool known = std::ranges::find(from.attached, identity, &Connection::Attached::identity) !=
                      from.attached.end();
@@ -36,6 +61,9 @@ void Worker::attach(Connection& from, const Principal& principal, Channels chann
         ForSession{*replaced, ChannelLost{identity, Error(kSuperseded)}});
   if (!known) {
     from.attached.push_back({identity, principal.tenant});
+    std::erase_if(from.proved, [&](const auto& one) { return one.identity == identity; });
+    if (from.proved.empty()) from.proved = {};
+    devices_at_[from.self.slot] |= device_bit(identity.device());
     if (!replaced) shared_.data.note_connection(identity, true);
     if (principal.method == AuthMethod::attested) shared_.data.ensure_attested(identity);
   }
@@ -82,6 +110,16 @@ void Worker::detach(Connection& from, const iothub::Identity& identity, Channels
   shared_.table.detach(identity, from.self, channels);
 }
 
+void Worker::leave(Connection& from, const iothub::Identity& identity) {
+  const auto one = std::ranges::find(from.attached, identity, &Connection::Attached::identity);
+  if (one == from.attached.end()) return;
+  from.proved.push_back(std::move(*one));
+  from.attached.erase(one);
+  if (shared_.table.remove(from.proved.back().identity, from.self))
+    shared_.data.note_connection(from.proved.back().identity, false);
+  shared_.methods.on_connection_ended(from.self, &from.proved.back().identity);
+}
+
 template <class Event, class T>
 std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token token) {
   return [inbox = shared_.inboxes[number_].get(), ref = from.self, token](Result<T> result) {
@@ -92,8 +130,21 @@ std::function<void(Result<T>)> Worker::answer_with(const Connection& from, Token
 void Worker::ask_twin(Connection& from, const iothub::Identity& identity, TwinRequest request,
                       Token token) {
   note_active(from, identity);
+  SlowOperation noted;
+  noted.begun_us = metrics::steady_us();
+  noted.operation =
+      request.kind == TwinRequest::Kind::get ? Operation::twin_get : Operation::twin_update;
   shared_.data.twin(identity, std::move(request),
-                    answer_with<TwinAnswered, TwinReply>(from, token));
+                    [this, identity, noted = std::move(noted),
+                     answer = answer_with<TwinAnswered, TwinReply>(from, token)](
+                        Result<TwinReply> reply) mutable {
+                      noted.device = identity.client_id();
+                      noted.us = metrics::steady_us() - noted.begun_us;
+                      noted.at_ms = shared_.clock.now_ms();
+                      if (!reply) noted.failure = &reply.error().info();
+                      shared_.operations.note(identity.hub(), std::move(noted));
+                      answer(std::move(reply));
+                    });
 }
 
 void Worker::answer_method(Connection& from, std::uint64_t call, Result<MethodReply> reply) {
@@ -193,10 +244,8 @@ void Worker::serve(Connection& from, HttpRequest request, Token token) {
       });
 }
 
-bool Worker::take_body_room(std::size_t bytes) {
-  if (http_bodies_bytes_ + bytes > kHttpBodiesBytesMax) return false;
-  http_bodies_bytes_ += bytes;
-  return true;
+std::optional<HttpHeadVerdict> Worker::judge(const HttpHead& head) {
+  return shared_.options.http->judge(head);
 }
 
 }  // namespace pavise::hub

@@ -103,7 +103,8 @@ struct VerdictRecord {
 };
 
 // `factory` registers devices and does nothing else.
-enum class Role { administrator, operator_, reader, factory };
+// The numbers are on disk.
+enum class Role { administrator, operator_, reader, factory, metrics };
 
 // A bearer token of the management API; only its SHA-256 is kept.
 struct TokenRecord {
@@ -141,6 +142,8 @@ constexpr std::string_view to_string(Role role) {
       return "reader";
     case Role::factory:
       return "factory";
+    case Role::metrics:
+      return "metrics";
   }
   return "reader";
 }

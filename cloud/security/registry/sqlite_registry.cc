@@ -226,7 +226,7 @@ std::optional<TokenRecord> token_from(const SqliteRow& row) {
   token.name = row.text(1);
   const auto role = row.integer(2);
   // A token of an unknown role or tenant opens nothing.
-  if (role < 0 || role > static_cast<int>(Role::factory)) return std::nullopt;
+  if (role < 0 || role > static_cast<int>(Role::metrics)) return std::nullopt;
   token.role = static_cast<Role>(role);
   token.created = row.integer(3);
   token.not_after = optional_integer(row, 4);

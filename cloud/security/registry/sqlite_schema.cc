@@ -118,7 +118,22 @@ ALTER TABLE verdicts_2 RENAME TO verdicts;
 CREATE INDEX verdicts_by_device ON verdicts (device, id);
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+// One more role: metrics.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE tokens_3 (
+  hash BLOB PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL UNIQUE,
+  role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 4),
+  tenant TEXT REFERENCES tenants (id),
+  created INTEGER NOT NULL,
+  not_after INTEGER
+) STRICT;
+INSERT INTO tokens_3 SELECT hash, name, role, tenant, created, not_after FROM tokens;
+DROP TABLE tokens;
+ALTER TABLE tokens_3 RENAME TO tokens;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 }  // namespace
 

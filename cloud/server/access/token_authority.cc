@@ -84,7 +84,8 @@ bool TokenAuthority::empty() const {
 }
 
 std::optional<Role> parse_role(std::string_view text) {
-  for (const Role role : {Role::administrator, Role::operator_, Role::reader, Role::factory})
+  for (const Role role :
+       {Role::administrator, Role::operator_, Role::reader, Role::factory, Role::metrics})
     if (text == to_string(role)) return role;
   return std::nullopt;
 }

@@ -68,7 +68,7 @@ class TokenAuthority {
   std::map<Digest256, security::TokenRecord> by_hash_;
 };
 
-// "admin", "operator", "reader", "factory".
+// "admin", "operator", "reader", "factory", "metrics".
 std::optional<security::Role> parse_role(std::string_view text);
 // 1 to kTokenNameMax of A-Z a-z 0-9 . _ -
 bool is_token_name(std::string_view text);

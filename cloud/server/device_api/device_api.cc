@@ -48,7 +48,10 @@ http::Response DeviceApi::bind(const http::Request& request) {
 }
 
 http::Response DeviceApi::evidence(const http::Request& request) {
+  const std::uint64_t begun_us = metrics::steady_us();
   security::EvidenceReply reply = service_.evidence(as_bytes(request.body), request.tls_exporter);
+  counters_.note_verdict(reply.accepted ? std::string_view() : reply.code,
+                         metrics::steady_us() - begun_us);
   if (reply.accepted)
     log_.write(Level::info, "evidence.accepted",
                {{"device", reply.device}, {"peer", request.peer}});

@@ -5,6 +5,7 @@
 #include "cloud/security/attestation_service/attestation_service.h"
 #include "cloud/server/http/message.h"
 #include "cloud/server/log/log.h"
+#include "cloud/server/metrics/security_counters.h"
 
 namespace pavise::server {
 
@@ -13,8 +14,9 @@ inline constexpr std::string_view kCborType = "application/cbor";
 // Thread-safe; blocks as AttestationService does.
 class DeviceApi {
  public:
-  // Both arguments outlive it.
-  DeviceApi(security::AttestationService& service, Log& log) : service_(service), log_(log) {}
+  // All arguments outlive it.
+  DeviceApi(security::AttestationService& service, Log& log, SecurityCounters& counters)
+      : service_(service), log_(log), counters_(counters) {}
 
   // Whatever the service decides is answered with 200 and CBOR: `refused` is an answer, too. What
   // never reaches it gets the JSON error body of api/openapi.yaml: 404 PV-API-005, 405 PV-API-006,
@@ -30,6 +32,7 @@ class DeviceApi {
 
   security::AttestationService& service_;
   Log& log_;
+  SecurityCounters& counters_;
 };
 
 // Errors: PV-DEV-nnn.

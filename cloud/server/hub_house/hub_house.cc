@@ -45,6 +45,8 @@ Status HubHouse::open_data() {
                                                 [this] { return retention_of_hubs(*store_); });
   // A failure is no reason not to start; the server's housekeeping meets and reports it again.
   (void)retention_->apply().has_value();
+  PAVISE_TRY_ASSIGN(files_,
+                    hub::files::FileHouse::open(options_.files_directory, store_->index(), clock_));
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
@@ -104,10 +106,20 @@ hub::rest::Services HubHouse::rest_services() {
           [this](hub::MethodInvocation invocation, const hub::MethodBroker::Done& done) {
             invoke_method(std::move(invocation), done);
           },
-      .refused = options_.on_refused_call,
+      .refused =
+          [this](const hub::rest::Refusal& refusal) {
+            if (hub::Hub* const hub = running_.load())
+              hub->count_refused_call(refusal.hub, refusal.error.info());
+            if (options_.on_refused_call) options_.on_refused_call(refusal);
+          },
+      .stored =
+          [this](const iothub::HubName& name, std::uint64_t messages, std::uint64_t bytes) {
+            if (hub::Hub* const hub = running_.load()) hub->count_messages(name, messages, bytes);
+          },
       .jobs_changed = [this] { jobs_->changed(); },
       .configuration_counts = [this](const iothub::HubName& name,
-                                     std::string_view id) { return board_.counts(name, id); }};
+                                     std::string_view id) { return board_.counts(name, id); },
+      .files = files_.get()};
 }
 
 hub::jobs::JobServices HubHouse::job_services() {
@@ -200,6 +212,7 @@ Status HubHouse::start() {
   options.private_key_pem = std::move(options_.private_key_pem);
   options.on_session = options_.on_session;
   options.on_closed = options_.on_closed;
+  options.on_refused = options_.on_refused;
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
   jobs_->start();

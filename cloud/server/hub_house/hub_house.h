@@ -13,6 +13,7 @@
 #include "cloud/hub/data/store_data.h"
 #include "cloud/hub/device_events/event_pump.h"
 #include "cloud/hub/events/retention.h"
+#include "cloud/hub/files/file_house.h"
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/routing/router.h"
@@ -25,6 +26,7 @@ namespace pavise::server {
 struct HubHouseOptions {
   std::string log_directory;
   std::string database_path;
+  std::string files_directory;
   std::vector<TenantId> tenants;  // each gets the hub of its attested devices
   std::string host_name;          // of the server itself
   std::string listen = "127.0.0.1";
@@ -36,9 +38,8 @@ struct HubHouseOptions {
   // Called on the hub's threads; must not block. May be empty.
   std::function<void(const hub::HubEvent&)> on_session = {};
   std::function<void(const hub::HubEvent&)> on_closed = {};
-  std::function<void(std::string_view call, std::string_view tracking_id, const Error&,
-                     std::string_view stranger)>
-      on_refused_call = {};
+  std::function<void(const hub::HubEvent&)> on_refused = {};
+  std::function<void(const hub::rest::Refusal&)> on_refused_call = {};
   // A step of the jobs' runner failed and is done again.
   std::function<void(const Error&)> on_job_failure = {};
   // Configurations could not be applied for now; may be empty.
@@ -72,6 +73,8 @@ class HubHouse {
   hub::Retention& retention() { return *retention_; }
   hub::store::StoreQueue& queue() { return *queue_; }
   hub::HubGatekeeper& gatekeeper() { return *gatekeeper_; }
+  const hub::rest::RestPool& rest() const { return *rest_; }
+  hub::files::FileHouse& files() { return *files_; }
   // Hubs, routes or endpoints changed.
   void routing_changed();
   const hub::routing::Board& endpoints() const { return endpoints_; }
@@ -96,6 +99,7 @@ class HubHouse {
   std::unique_ptr<hub::SegmentLog> log_;
   std::unique_ptr<hub::store::HubStore> store_;
   std::unique_ptr<hub::Retention> retention_;
+  std::unique_ptr<hub::files::FileHouse> files_;
   std::unique_ptr<hub::HubGatekeeper> gatekeeper_;
   std::atomic<hub::Hub*> running_{nullptr};
   std::unique_ptr<hub::Hub> hub_;

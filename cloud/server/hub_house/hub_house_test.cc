@@ -34,6 +34,7 @@ class HubHouseTest : public ::testing::Test {
     const auto server = ca_.issue("hub.test");
     HubHouseOptions options{.log_directory = folder_.file("log"),
                             .database_path = folder_.file(),
+                            .files_directory = folder_.file("files"),
                             .tenants = {tenant_},
                             .host_name = "iot.test",
                             .mqtt_port = 0,

@@ -26,6 +26,42 @@ std::string_view to_string(Level level) {
   return "error";
 }
 
+// The length of the UTF-8 character at the front (Unicode table 3-7); 0: it is none.
+std::size_t character_size(std::string_view text) {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+    return at(i) >= low && at(i) <= high;
+  };
+  const unsigned first = at(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const bool second = follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
+    return second && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool second = follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
+    return second && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+// At most kFieldBytesMax bytes of it, in UTF-8: what comes from the network is neither bounded nor
+// always text. The JSON writer escapes control characters.
+std::string loggable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    const std::string_view character = size == 0 ? "\xef\xbf\xbd" : text.substr(0, size);
+    if (out.size() + character.size() > kFieldBytesMax) return out + "...";
+    out += character;
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
+  return out;
+}
+
 class StderrLog final : public Log {
  public:
   explicit StderrLog(const Clock& clock)
@@ -72,7 +108,7 @@ std::string format_line(UnixMillis now_ms, Level level, std::string_view event,
   line["level"] = to_string(level);
   line["event"] = event;
   for (const Field& field : fields)
-    if (!field.value.empty()) line[field.key] = field.value;
+    if (!field.value.empty()) line[field.key] = loggable(field.value);
   return boost::json::serialize(line);
 }
 

@@ -11,6 +11,8 @@
 
 namespace pavise::server {
 
+inline constexpr std::size_t kFieldBytesMax = 1024;  // the rest of a value is cut off: "..."
+
 enum class Level { info, warning, error };
 
 struct Field {

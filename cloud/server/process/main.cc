@@ -10,6 +10,7 @@
 #include "cloud/server/bootstrap/state_layout.h"
 #include "cloud/server/process/sandbox.h"
 #include "cloud/server/process/server.h"
+#include "common/metrics/process.h"
 
 namespace pavise::server {
 namespace {
@@ -48,6 +49,7 @@ Status run(const ServerOptions& options) {
                                  .without_landlock = !landlock}));
     supervisor.emplace(std::move(started));
   }
+  metrics::prepare_process_use();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
   if (options.message_routing) hub::routing::prepare_kafka();
   PAVISE_TRY(sandbox::apply(

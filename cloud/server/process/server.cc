@@ -17,6 +17,7 @@
 #include "cloud/server/hub_access/hub_twins.h"
 #include "cloud/server/hub_access/log_telemetry.h"
 #include "cloud/server/hub_house/hub_house.h"
+#include "cloud/server/metrics/metrics_page.h"
 #include "cloud/server/routes/management_api.h"
 
 namespace pavise::server {
@@ -45,10 +46,13 @@ class HubPresence final : public Presence {
 
 void log_hub_event(Log& log, std::string_view name, const hub::HubEvent& event) {
   log.write(Level::info, name,
-            {{"device", event.identity != nullptr ? event.identity->client_id() : ""},
-             {"hub", event.identity != nullptr ? event.identity->hub().text() : ""},
+            {{"device", event.device},
+             {"hub", std::string(event.hub)},
              {"tenant", event.tenant != nullptr ? event.tenant->text() : ""},
-             {"peer", event.peer_address},
+             {"connection", event.connection_id},
+             {"protocol", std::string(to_string(event.protocol))},
+             {"peer", std::string(event.peer_address)},
+             {"tracking_id", std::string(event.tracking_id)},
              {"code", event.reason != nullptr ? std::string(event.reason->code()) : ""},
              {"reason", event.reason != nullptr ? event.reason->message() : ""}});
 }
@@ -94,6 +98,7 @@ class Server::Parts {
                                                    unsigned workers, http::Handler handler,
                                                    http::HeadJudge judge_head = {});
   Status hint_at_unseen_token();
+  std::string metrics_text(metrics::Format format);
   void keep_house();
   void keep_house_once();
 
@@ -104,7 +109,9 @@ class Server::Parts {
   LimitedLog device_log_{log_, clock_, Level::warning};  // evidence comes from anybody
   std::string shown_once_;
 
+  SecurityCounters security_counters_;
   std::unique_ptr<security::signer::Signer> signer_;
+  std::unique_ptr<CountingSigner> counting_signer_;
   ServerIdentity identity_;
   std::unique_ptr<security::Registry> registry_;
   std::unique_ptr<TokenAuthority> tokens_;
@@ -146,7 +153,8 @@ Status Server::Parts::open() {
   PAVISE_TRY_ASSIGN(registry_, security::open_sqlite_registry({.path = path("registry.db")}));
   PAVISE_TRY_ASSIGN(tokens_, TokenAuthority::load(*registry_, clock_));
   PAVISE_TRY_ASSIGN(authority_, security::LiveAuthority::load(*registry_, clock_));
-  issuer_ = std::make_unique<security::Issuer>(*registry_, *signer_, *authority_, clock_);
+  counting_signer_ = std::make_unique<CountingSigner>(*signer_, security_counters_);
+  issuer_ = std::make_unique<security::Issuer>(*registry_, *counting_signer_, *authority_, clock_);
   tenancy_ = std::make_unique<security::Tenancy>(*registry_, *signer_, *authority_, clock_);
   PAVISE_TRY_ASSIGN(releases_, security::ReleaseBook::load(*registry_, clock_));
   return open_hub();
@@ -155,6 +163,7 @@ Status Server::Parts::open() {
 Status Server::Parts::open_hub() {
   HubHouseOptions options{.log_directory = path("telemetry"),
                           .database_path = path("hub.db"),
+                          .files_directory = path("files"),
                           .tenants = {},
                           .host_name = options_.host_name,
                           .listen = options_.listen,
@@ -169,17 +178,22 @@ Status Server::Parts::open_hub() {
     log_hub_event(log_, "hub.session", event);
   };
   options.on_closed = [this](const hub::HubEvent& event) {
-    log_hub_event(event.identity == nullptr ? strangers_log_ : log_, "hub.closed", event);
+    log_hub_event(event.let_in ? log_ : strangers_log_, "hub.closed", event);
   };
-  options.on_refused_call = [this](std::string_view call, std::string_view tracking_id,
-                                   const Error& error, std::string_view stranger) {
-    Log& log = stranger.empty() ? log_ : strangers_log_;
+  options.on_refused = [this](const hub::HubEvent& event) {
+    log_hub_event(event.let_in ? log_ : strangers_log_, "hub.refused", event);
+  };
+  options.on_refused_call = [this](const hub::rest::Refusal& refusal) {
+    Log& log = refusal.stranger.empty() ? log_ : strangers_log_;
     log.write(Level::info, "hub.refused",
-              {{"call", std::string(call)},
-               {"peer", std::string(stranger)},
-               {"tracking_id", std::string(tracking_id)},
-               {"code", std::string(error.code())},
-               {"reason", error.message()}});
+              {{"device", std::string(refusal.device)},
+               {"hub", refusal.hub != nullptr ? refusal.hub->text() : ""},
+               {"protocol", "https"},
+               {"call", std::string(refusal.call)},
+               {"peer", std::string(refusal.stranger)},
+               {"tracking_id", std::string(refusal.tracking_id)},
+               {"code", std::string(refusal.error.code())},
+               {"reason", refusal.error.message()}});
   };
   options.on_job_failure = [this](const Error& error) {
     log_.write(Level::warning, "hub.job_step_failed",
@@ -263,7 +277,7 @@ Status Server::Parts::start_listeners() {
       *registry_, *issuer_, *releases_, *authority_, clock_,
       security::AttestationServiceOptions{.hub_host = options_.host_name,
                                           .hub_port = hub_house_->hub().port()});
-  device_api_ = std::make_unique<DeviceApi>(*attestation_, device_log_);
+  device_api_ = std::make_unique<DeviceApi>(*attestation_, device_log_, security_counters_);
   PAVISE_TRY_ASSIGN(device_listener_, listen(options_.device_port, http::kDeviceBodyBytesMax,
                                              kDeviceWorkers, [this](const http::Request& request) {
                                                return device_api_->handle(request);
@@ -280,11 +294,14 @@ Status Server::Parts::start_listeners() {
               },
           .connected_count =
               [this](const iothub::HubName& hub) { return hub_house_->hub().connected_count(hub); },
+          .made = [this](const iothub::HubName& hub) { hub_house_->hub().count_anew(hub); },
           .forget = [this](const iothub::HubName& hub) { hub_house_->hub().forget(hub); },
+          .activity = [this] { return hub_house_->hub().activity(); },
           .routing = options_.message_routing,
           .routing_changed = [this] { hub_house_->routing_changed(); },
           .endpoint_health =
-              [this](std::int64_t endpoint) { return hub_house_->endpoints().health(endpoint); }}});
+              [this](std::int64_t endpoint) { return hub_house_->endpoints().health(endpoint); }},
+      [this](metrics::Format format) { return metrics_text(format); }});
   management_api_ = std::make_unique<ManagementApi>(*services_, log_);
   PAVISE_TRY_ASSIGN(
       management_listener_,
@@ -316,6 +333,14 @@ Storage Server::Parts::storage() const {
   const std::lock_guard lock(refused_mutex_);
   out.telemetry_refused = telemetry_refused_;
   return out;
+}
+
+std::string Server::Parts::metrics_text(metrics::Format format) {
+  return metrics_page({.house = *hub_house_,
+                       .security = security_counters_,
+                       .started = services_->started,
+                       .free_bytes = storage().free_bytes},
+                      format);
 }
 
 // From the commit thread. Devices only learn that a message was not stored; the cause stands here,
@@ -393,6 +418,8 @@ void Server::Parts::keep_house_once() {
     report("registry.not_tidied", forgotten.error());
   if (const Status kept = hub_house_->retention().apply(); !kept)
     report("telemetry.not_tidied", kept.error());
+  if (const Status kept = hub_house_->files().keep(); !kept)
+    report("files.not_tidied", kept.error());
   const UnixSeconds end = identity_.made + security::signer::kServerValidityS;
   if (end - clock_.now_s() < kWarnBeforeS)
     log_.write(Level::warning, "identity.ends",

@@ -11,11 +11,14 @@
 #include <boost/json/value.hpp>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <set>
 
 #include "cloud/hub/transport/testing/test_client.h"
 #include "cloud/security/testing/world/world.h"
 #include "cloud/server/process/testing/running_server.h"
 #include "cloud/server/routes/views.h"
+#include "common/metrics/testing/exposition_reader.h"
 
 namespace pavise::server {
 namespace {
@@ -23,10 +26,14 @@ namespace {
 namespace json = boost::json;
 using security::testing::SoftDevice;
 using SoftImage = attestation::testing::SoftImage;
+using metrics::testing::ExpositionReader;
 using testing::RunningServer;
 using testing::TlsClient;
 
 constexpr std::string_view kCbor = "Content-Type: application/cbor\r\n";
+
+// Other tests of this program go elsewhere.
+const std::filesystem::path kStartedIn = std::filesystem::current_path();
 
 class Walk : public ::testing::Test {
  protected:
@@ -116,6 +123,7 @@ class Walk : public ::testing::Test {
   RunningServer server_{{PAVISE_SERVER_PROGRAM, PAVISE_SIGNER_PROGRAM}};
   security::testing::SoftVendor vendor_;
   SoftDevice device_{0};
+  int tokens_ = 0;
   crypto::P256PrivateKey release_key_ = *crypto::P256PrivateKey::generate();
 };
 
@@ -157,6 +165,86 @@ TEST_F(Walk, FromSiliconToService) {
   ASSERT_EQ(server_.call("POST", path("/disable")).status, 200);
   EXPECT_TRUE(client.ended(1'000)) << "disconnected within a second";
   EXPECT_TRUE(std::holds_alternative<evidence::Refused>(attest()));
+}
+
+TEST_F(Walk, MetricsAreWellFormedAndMoveWithTheTraffic) {
+  const auto read = [&](const std::string& more_headers = {}) {
+    const auto token =
+        server_.call("POST", "/tokens",
+                     json::serialize(json::object{{"name", "m" + std::to_string(++tokens_)},
+                                                  {"role", "metrics"}}));
+    auto client = server_.connect(server_.management_port);
+    auto answer = client->request("GET", "/metrics", token.json.at("token").as_string().c_str(), {},
+                                  more_headers);
+    EXPECT_TRUE(answer && answer->status == 200);
+    return answer ? *answer : testing::Answer{};
+  };
+  const testing::Answer first = read();
+  EXPECT_EQ(first.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  const ExpositionReader before(first.body);
+  EXPECT_FALSE(before.ended());
+  EXPECT_EQ(before.value("pavise_attestation_verdicts_total{verdict=\"accepted\"}"), 0);
+  EXPECT_EQ(before.value("pavise_log_durable_offset"), 0);
+  EXPECT_GT(before.value("process_resident_memory_bytes"), 1e6) << "also inside the sandbox";
+
+  make_in_factory();
+  claim();
+  ASSERT_TRUE(std::holds_alternative<evidence::Refused>(attest()));
+  publish(SoftImage{});
+  const auto accepted = std::get<evidence::Accepted>(attest());
+  const auto identity = mqtt_identity(accepted);
+  hub::testing::TestClient client(identity, server_.hub_port);
+  speak(client);
+  hub::testing::TestClient wrong(identity, server_.hub_port);
+  ASSERT_NE(wrong.connect(std::string(64, '0')), mqtt::ConnectCode::accepted);
+  ASSERT_TRUE(wrong.ended());
+
+  const ExpositionReader after(read().body);
+  const std::string of_hub = "{hub=\"tenant-acme\",protocol=\"mqtt\"}";
+  EXPECT_EQ(after.value("pavise_hub_connections" + of_hub), 1);
+  EXPECT_EQ(after.value("pavise_hub_connects_total" + of_hub), 1);
+  EXPECT_EQ(after.value("pavise_hub_messages_received_total{hub=\"tenant-acme\"}"), 1);
+  EXPECT_EQ(after.value("pavise_hub_message_received_bytes_total{hub=\"tenant-acme\"}"), 14);
+  EXPECT_EQ(after.value("pavise_hub_durable_seconds_count"), 1);
+  EXPECT_EQ(after.sum_of("pavise_hub_refused_total{"), 1);
+  EXPECT_EQ(after.value("pavise_hub_tls_handshakes_total{outcome=\"full\"}"), 2);
+  EXPECT_GT(after.value("pavise_hub_worker_busy_seconds_total{worker=\"0\"}"), 0);
+  EXPECT_EQ(after.value("pavise_attestation_verdicts_total{verdict=\"accepted\"}"), 1);
+  EXPECT_EQ(after.sum_of("pavise_attestation_verdicts_total"), 2);
+  EXPECT_EQ(after.value("pavise_certificates_issued_total"), 1);
+  EXPECT_EQ(after.value("pavise_signer_seconds_count"), 1);
+  EXPECT_EQ(after.value("pavise_log_durable_offset"), 1);
+  EXPECT_EQ(after.value("pavise_log_lag_records"), 0);
+  EXPECT_GE(after.value("pavise_store_operations_total"), 1);
+  for (const auto& [series, value] : after.samples)
+    EXPECT_EQ(series.find(device_.id().text()), std::string::npos) << "no device in a label";
+
+  std::set<std::string> described;
+  std::ifstream page(kStartedIn / "docs/formats/metrics.md");
+  for (std::string line; std::getline(page, line);)
+    if (line.starts_with("| `")) described.insert(line.substr(3, line.find('`', 3) - 3));
+  std::set<std::string> shown;
+  for (const auto& [name, family] : after.families) shown.insert(name);
+  EXPECT_EQ(shown, described);
+
+  const testing::Answer open =
+      read("Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2\r\n");
+  EXPECT_EQ(open.headers.at("content-type"),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_TRUE(ExpositionReader(open.body).ended());
+
+  ASSERT_EQ(server_.end(SIGTERM), 0);  // its log is whole
+  EXPECT_THAT(server_.log(),
+              ::testing::HasSubstr(R"("event":"hub.closed","device":")" + std::string(64, '0')))
+      << "who was refused";
+  EXPECT_THAT(server_.log(), ::testing::HasSubstr(R"("protocol":"mqtt")"));
+}
+
+TEST_F(Walk, MetricsNeedATokenOfTheirOwn) {
+  auto client = server_.connect(server_.management_port);
+  const auto refused = client->request("GET", "/metrics");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 401);
 }
 
 TEST_F(Walk, GoesOnAfterAKillAndARestart) {

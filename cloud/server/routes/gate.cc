@@ -59,14 +59,21 @@ bool role_suffices(Role held, Role needed) {
       return held == Role::operator_ || held == Role::reader;
     case Role::factory:
       return held == Role::factory;
+    case Role::metrics:
+      return held == Role::metrics;
   }
   return false;
 }
 
 Result<Match> match_route(std::span<const Route> table, std::string_view method,
                           std::string_view path) {
-  if (!path.starts_with(kApiRoot)) return kNoSuchPath;
-  path.remove_prefix(kApiRoot.size());
+  if (path == kMetricsPath) {
+    // Where Prometheus looks unless it is told another place.
+  } else if (path.starts_with(kApiRoot)) {
+    path.remove_prefix(kApiRoot.size());
+  } else {
+    return kNoSuchPath;
+  }
   std::string allowed;
   std::optional<Match> best;
   for (const Route& route : table) {

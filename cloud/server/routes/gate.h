@@ -8,7 +8,8 @@
 
 namespace pavise::server {
 
-// admin may everything; operator and reader as their names say; factory nothing but its own.
+// admin may everything; operator and reader as their names say; factory and metrics nothing but
+// their own.
 bool role_suffices(security::Role held, security::Role needed);
 
 // The matching row and what stands for its {name}s, in their order.

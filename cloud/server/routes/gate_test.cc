@@ -31,6 +31,12 @@ TEST(MatchRoute, PrefersTheLiteralPath) {
             "/devices/claim");
 }
 
+TEST(MatchRoute, FindsTheMetricsWherePrometheusLooks) {
+  for (const char* path : {"/metrics", "/api/v1/metrics"})
+    EXPECT_EQ(match_route(route_table(), "GET", path)->route->pattern, "/metrics") << path;
+  EXPECT_FALSE(match_route(route_table(), "GET", "/status"));
+}
+
 TEST(MatchRoute, RefusesEveryOtherPath) {
   for (const char* path :
        {"/", "/api/v1", "/api/v1/", "/api/v1/tenants/", "/api/v1//tenants", "/api/v2/tenants",
@@ -48,14 +54,16 @@ TEST(MatchRoute, NamesTheMethodsThatExist) {
 }
 
 TEST(RoleSuffices, IsATableOfItsOwn) {
-  const Role all[] = {Role::administrator, Role::operator_, Role::reader, Role::factory};
-  const bool expected[4][4] = {// needed: admin, operator, reader, factory
-                               {true, true, true, true},      // held: admin
-                               {false, true, true, false},    // operator
-                               {false, false, true, false},   // reader
-                               {false, false, false, true}};  // factory
-  for (std::size_t held = 0; held < 4; ++held)
-    for (std::size_t needed = 0; needed < 4; ++needed)
+  const Role all[] = {Role::administrator, Role::operator_, Role::reader, Role::factory,
+                      Role::metrics};
+  const bool expected[5][5] = {// needed: admin, operator, reader, factory, metrics
+                               {true, true, true, true, true},       // held: admin
+                               {false, true, true, false, false},    // operator
+                               {false, false, true, false, false},   // reader
+                               {false, false, false, true, false},   // factory
+                               {false, false, false, false, true}};  // metrics
+  for (std::size_t held = 0; held < 5; ++held)
+    for (std::size_t needed = 0; needed < 5; ++needed)
       EXPECT_EQ(role_suffices(all[held], all[needed]), expected[held][needed]);
 }
 

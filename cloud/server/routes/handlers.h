@@ -22,6 +22,10 @@ inline constexpr std::int64_t kHubTokenSecondsMax = 365LL * 24 * 3600;
 
 // service.cc
 Result<Reply> get_status(Call& call);
+Result<Reply> get_metrics(Call& call);
+// activity.cc
+Result<Reply> get_activity(Call& call);
+Result<Reply> get_hub_activity(Call& call);
 Result<Reply> list_tenants(Call& call);
 Result<Reply> create_tenant(Call& call);
 Result<Reply> list_tokens(Call& call);

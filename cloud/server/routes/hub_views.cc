@@ -75,6 +75,44 @@ Result<hub::store::EventSources> event_sources(const std::vector<std::string>& n
   return static_cast<hub::store::EventSources>(out);
 }
 
+json::object feedback_view(const hub::store::FeedbackSettings& settings) {
+  return {{"ttl_s", settings.ttl_s},
+          {"delivery_count_max", settings.delivery_count_max},
+          {"lock_s", settings.lock_s}};
+}
+
+json::object file_upload_view(const hub::store::FileUploadSettings& settings) {
+  return {{"enabled", settings.enabled},
+          {"notifications", settings.notifications},
+          {"sas_ttl_s", settings.sas_ttl_s},
+          {"notification", feedback_view(settings.notification)},
+          {"file_bytes_max", settings.file_bytes_max},
+          {"device_bytes_max", settings.device_bytes_max},
+          {"hub_bytes_max", settings.hub_bytes_max}};
+}
+
+Status take_feedback(JsonObject& body, std::string_view name, hub::store::FeedbackSettings& to) {
+  PAVISE_TRY_ASSIGN(auto feedback, body.optional_object(name));
+  if (!feedback) return {};
+  PAVISE_TRY(take_number(*feedback, "ttl_s", UINT32_MAX, to.ttl_s));
+  PAVISE_TRY(take_number(*feedback, "delivery_count_max", UINT32_MAX, to.delivery_count_max));
+  PAVISE_TRY(take_number(*feedback, "lock_s", UINT32_MAX, to.lock_s));
+  return feedback->finish();
+}
+
+Status take_file_upload(JsonObject& body, hub::store::FileUploadSettings& to) {
+  PAVISE_TRY_ASSIGN(auto given, body.optional_object("file_upload"));
+  if (!given) return {};
+  PAVISE_TRY(take_flag(*given, "enabled", to.enabled));
+  PAVISE_TRY(take_flag(*given, "notifications", to.notifications));
+  PAVISE_TRY(take_number(*given, "sas_ttl_s", UINT32_MAX, to.sas_ttl_s));
+  PAVISE_TRY(take_feedback(*given, "notification", to.notification));
+  PAVISE_TRY(take_number(*given, "file_bytes_max", INT64_MAX, to.file_bytes_max));
+  PAVISE_TRY(take_number(*given, "device_bytes_max", INT64_MAX, to.device_bytes_max));
+  PAVISE_TRY(take_number(*given, "hub_bytes_max", INT64_MAX, to.hub_bytes_max));
+  return given->finish();
+}
+
 std::string_view system_name(std::string_view name) {
   for (const auto& [given, shown] : kSystemNames)
     if (name == given) return shown;
@@ -95,10 +133,8 @@ json::object hub_settings_view(const hub::store::HubSettings& settings) {
           {"retention_bytes_max", settings.retention_bytes_max},
           {"message_ttl_s", settings.message_ttl_s},
           {"delivery_count_max", settings.delivery_count_max},
-          {"feedback",
-           {{"ttl_s", settings.feedback.ttl_s},
-            {"delivery_count_max", settings.feedback.delivery_count_max},
-            {"lock_s", settings.feedback.lock_s}}},
+          {"feedback", feedback_view(settings.feedback)},
+          {"file_upload", file_upload_view(settings.file_upload)},
           {"disable_device_sas", settings.disable_device_sas},
           {"disable_module_sas", settings.disable_module_sas},
           {"fault_injection", settings.fault_injection},
@@ -177,14 +213,8 @@ Result<hub::store::HubSettings> hub_settings(JsonObject body, hub::store::HubSet
     PAVISE_TRY_ASSIGN(const auto names, body.texts("event_sources", kEventSources.size(), 64));
     PAVISE_TRY_ASSIGN(base.event_sources, event_sources(names));
   }
-  PAVISE_TRY_ASSIGN(auto feedback, body.optional_object("feedback"));
-  if (feedback) {
-    auto& to = base.feedback;
-    PAVISE_TRY(take_number(*feedback, "ttl_s", UINT32_MAX, to.ttl_s));
-    PAVISE_TRY(take_number(*feedback, "delivery_count_max", UINT32_MAX, to.delivery_count_max));
-    PAVISE_TRY(take_number(*feedback, "lock_s", UINT32_MAX, to.lock_s));
-    PAVISE_TRY(feedback->finish());
-  }
+  PAVISE_TRY(take_feedback(body, "feedback", base.feedback));
+  PAVISE_TRY(take_file_upload(body, base.file_upload));
   if (body.has("host_aliases")) {
     PAVISE_TRY_ASSIGN(base.host_aliases, body.texts("host_aliases", hub::store::kHostAliasesMax,
                                                     hub::store::kHostAliasSizeMax));

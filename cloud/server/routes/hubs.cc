@@ -97,6 +97,7 @@ Result<Reply> create_hub(Call& call) {
                     call.services.hubs.queue.call<HubRecord>([&](HubTransaction& transaction) {
                       return transaction.create_hub(name, *call.tenant, settings);
                     }));
+  call.services.hubs.made(name);
   return shown(call, made, 201);
 }
 

@@ -58,6 +58,7 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
   EXPECT_EQ(made.json.at("settings").at("partition_count"), 8);
   EXPECT_EQ(made.json.at("settings").at("feedback").at("lock_s"), 30);
   EXPECT_EQ(made.json.at("settings").at("feedback").at("ttl_s"), 3600) << "the rest by default";
+  EXPECT_EQ(made.json.at("settings").at("file_upload").at("enabled"), false) << "unless asked for";
   EXPECT_EQ(create("plant-1").code(), "PV-HST-011");
 
   const Said shown = house_.call("GET", "/hubs/plant-1", house_.admin);
@@ -79,6 +80,7 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
 
   EXPECT_EQ(house_.call("DELETE", "/hubs/plant-1", house_.admin).status, 204);
   EXPECT_EQ(house_.ended_hubs.size(), 2U);
+  EXPECT_EQ(house_.made_hubs, std::vector<std::string>{"plant-1"}) << "it counts from nothing";
   EXPECT_EQ(house_.forgotten_hubs, std::vector<std::string>{"plant-1"})
       << "the next hub of that name has other devices";
   EXPECT_EQ(house_.call("GET", "/hubs/plant-1", house_.admin).status, 404);
@@ -135,6 +137,10 @@ TEST_F(Hubs, SettingsAreChecked) {
       {R"({"retention_hours":"1"})", "PV-JSN-003"},
       {R"({"disable_device_sas":1})", "PV-JSN-003"},
       {R"({"feedback":[]})", "PV-JSN-003"},
+      {R"({"file_upload":{"surprise":1}})", "PV-JSN-004"},
+      {R"({"file_upload":{"notification":{"surprise":1}}})", "PV-JSN-004"},
+      {R"({"file_upload":{"enabled":1}})", "PV-JSN-003"},
+      {R"({"file_upload":{"file_bytes_max":0}})", "PV-HST-012"},
       {R"({"retention_hours":0})", "PV-HST-012"},
       {R"({"event_sources":["Telemetry"]})", "PV-HST-012"},
       {R"({"event_sources":["a","b","c","d"]})", "PV-JSN-003"},

@@ -17,6 +17,10 @@ http::Response ManagementApi::handle(const http::Request& request) {
   if (response.ask_again) return response;
   response.status = reply->status;
   response.headers = std::move(reply->headers);
+  if (reply->text) {
+    response.content_type = reply->text->content_type;
+    response.body = std::move(reply->text->text);
+  }
   if (!reply->body.is_null()) response.body = boost::json::serialize(reply->body);
   log_reply(request, *passed, response.status);
   return response;

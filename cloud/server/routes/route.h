@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/hub/ports/activity.h"
 #include "cloud/hub/ports/gatekeeper.h"
 #include "cloud/hub/routing/board.h"
 #include "cloud/hub/store/store_queue.h"
@@ -23,6 +25,7 @@
 #include "cloud/server/json/json_object.h"
 #include "cloud/server/routes/hub_ports.h"
 #include "cloud/server/routes/query.h"
+#include "common/metrics/exposition.h"
 
 namespace pavise::server {
 
@@ -50,7 +53,10 @@ struct HubAdministration {
   // Does not block.
   std::function<void(const hub::RightsChanged&)> rights_changed;
   std::function<std::size_t(const iothub::HubName&)> connected_count;
+  std::function<void(const iothub::HubName&)> made;    // what it does is counted from now on
   std::function<void(const iothub::HubName&)> forget;  // its persistent sessions end
+  // Of all hubs that did anything since the start.
+  std::function<std::map<std::string, hub::HubActivity, std::less<>>()> activity;
   // Whether the server connects to endpoints of routes at all.
   bool routing = false;
   // Endpoints, routes or hubs changed.
@@ -74,6 +80,7 @@ struct Services {
   std::function<Storage()> storage;  // asks the system; does not block
   UnixSeconds started = 0;
   HubAdministration hubs;
+  std::function<std::string(metrics::Format)> metrics = {};  // of the whole server
 };
 
 // What of a tenant a call touches, so that the choke point can hold a bound token inside its own.
@@ -116,11 +123,18 @@ struct Call {
   }
 };
 
+// A body that is not JSON.
+struct TextBody {
+  std::string_view content_type;  // static
+  std::string text;
+};
+
 struct Reply {
   int status = 200;
   boost::json::value body{};  // null: no body (204)
   std::vector<http::Header> headers{};
   std::optional<http::AskAgain> ask_again{};
+  std::optional<TextBody> text{};
 };
 
 using RouteHandler = Result<Reply> (*)(Call&);
@@ -136,6 +150,7 @@ struct Route {
 };
 
 inline constexpr std::string_view kApiRoot = "/api/v1";
+inline constexpr std::string_view kMetricsPath = "/metrics";  // also without kApiRoot
 
 // The whole management API. api/openapi.yaml describes exactly these rows (a test compares them).
 std::span<const Route> route_table();

@@ -13,6 +13,7 @@ constexpr auto kJson = BodyKind::json;
 const std::vector<Route>& rows() {
   static const std::vector<Route> table = {
     {"GET", "/status", Role::reader, filtered, kNone, {}, get_status},
+    {"GET", "/metrics", Role::metrics, service, kNone, {}, get_metrics},
 
     {"GET", "/tenants", Role::reader, filtered, kNone, {}, list_tenants},
     {"POST", "/tenants", Role::administrator, service, kJson, {}, create_tenant},
@@ -42,6 +43,8 @@ const std::vector<Route>& rows() {
     {"GET", "/hubs/{hub}", Role::reader, hub_in_path, kNone, {}, get_hub},
     {"PATCH", "/hubs/{hub}", Role::operator_, hub_in_path, kJson, {}, change_hub},
     {"DELETE", "/hubs/{hub}", Role::operator_, hub_in_path, kNone, {}, delete_hub},
+    {"GET", "/hubs/{hub}/activity", Role::reader, hub_in_path, kNone, {}, get_hub_activity},
+    {"GET", "/activity", Role::reader, tenant_in_query, kNone, {"tenant"}, get_activity},
     {"GET", "/hubs/{hub}/policies", Role::operator_, hub_in_path, kNone, {}, show_hub_policies},
     {"POST", "/hubs/{hub}/token", Role::operator_, hub_in_path, kJson, {}, make_hub_token},
     {"GET", "/hubs/{hub}/telemetry", Role::reader, hub_in_path, kNone,

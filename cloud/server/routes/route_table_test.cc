@@ -78,7 +78,7 @@ TEST_P(EveryRoute, RefusesAWrongToken) {
 }
 
 TEST_P(EveryRoute, RefusesEveryRoleBelowItsOwn) {
-  for (const Role role : {Role::operator_, Role::reader, Role::factory}) {
+  for (const Role role : {Role::operator_, Role::reader, Role::factory, Role::metrics}) {
     if (role_suffices(role, route().role)) continue;
     const Said said = call_with(house_.token(to_string(role), role));
     EXPECT_EQ(said.status, 403) << to_string(role);

@@ -55,6 +55,11 @@ Result<Reply> get_status(Call& call) {
   return Reply{.body = std::move(status)};
 }
 
+Result<Reply> get_metrics(Call& call) {
+  const metrics::Format format = metrics::format_for(call.request.header("accept"));
+  return Reply{.text = TextBody{metrics::content_type(format), call.services.metrics(format)}};
+}
+
 Result<Reply> list_tenants(Call& call) {
   PAVISE_TRY_ASSIGN(const auto tenants, call.services.tenancy.tenants());
   json::array items;

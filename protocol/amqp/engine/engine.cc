@@ -218,6 +218,21 @@ void Engine::handle(pn_event_t* event) {
 }
 
 void Engine::session_ended(pn_session_t* session) {
+  forget_links(session);
+  pn_session_close(session);
+  pn_session_free(session);
+}
+
+void Engine::end_session(LinkId id, const Condition& why) {
+  Link* state = proton_ ? proton_->find(id) : nullptr;
+  if (state == nullptr) return;
+  pn_session_t* session = pn_link_session(state->link);
+  forget_links(session);
+  Proton::set(pn_session_condition(session), why);
+  pn_session_close(session);
+}
+
+void Engine::forget_links(pn_session_t* session) {
   for (pn_link_t* link = pn_link_head(proton_->connection, 0); link != nullptr;
        link = pn_link_next(link, 0)) {
     if (pn_link_session(link) != session) continue;
@@ -226,8 +241,6 @@ void Engine::session_ended(pn_session_t* session) {
     proton_->forget(id);
     events_.emplace_back(LinkClosed{id});
   }
-  pn_session_close(session);
-  pn_session_free(session);
 }
 
 // --- Links ---------------------------------------------------------------------------------------
@@ -459,6 +472,19 @@ void Engine::open() {
 
 void Engine::close(const std::optional<Condition>& why) {
   if (proton_ && phase_ == Phase::amqp) {
+    for (const auto& [id, state] : proton_->links) {
+      if (why) Proton::set(pn_link_condition(state.link), *why);
+      pn_link_close(state.link);
+    }
+    for (pn_session_t* session = pn_session_head(proton_->connection, PN_LOCAL_ACTIVE);
+         session != nullptr; session = pn_session_next(session, PN_LOCAL_ACTIVE))
+      pn_session_close(session);
+  }
+  close_connection(why);
+}
+
+void Engine::close_connection(const std::optional<Condition>& why) {
+  if (proton_ && phase_ == Phase::amqp) {
     if (why) Proton::set(pn_connection_condition(proton_->connection), *why);
     pn_connection_open(proton_->connection);  // a close must follow an open (part 2, 2.4)
     pn_connection_close(proton_->connection);
@@ -468,7 +494,8 @@ void Engine::close(const std::optional<Condition>& why) {
 
 void Engine::fail(Error error, std::string_view condition) {
   if (failed_) return;
-  if (!condition.empty()) close(Condition{std::string(condition), std::string(error.info().what)});
+  if (!condition.empty())
+    close_connection(Condition{std::string(condition), std::string(error.info().what)});
   failed_ = std::move(error);
   phase_ = Phase::ended;
 }

@@ -122,6 +122,8 @@ class Engine {
   void refuse(LinkId link, const Condition& why);
   // Ends a link: no events of it follow.
   void close_link(LinkId link, const Condition& why);
+  // Ends the session of a link: LinkClosed follows for each of its links.
+  void end_session(LinkId link, const Condition& why);
   // More messages that the client may send.
   void grant(LinkId link, unsigned credit);
   void settle(LinkId link, DeliveryId delivery, Outcome outcome, const Condition* why = nullptr);
@@ -135,7 +137,8 @@ class Engine {
   DeliveryId send(LinkId link, ByteView tag, ByteView message, bool settled);
   // Nothing is there to send: gives credit back if the client asked for that.
   void nothing_to_send(LinkId link);
-  // With an error, or without.
+  // Ends the links, the sessions and the connection, all at once: with an error, or without. Node,
+  // told by the connection alone, waits 45 s for the answers of its links.
   void close(const std::optional<Condition>& why);
 
  private:
@@ -147,8 +150,10 @@ class Engine {
   void handle_sasl(const Frame& frame);
   void handle_frame(const Frame& frame);
   void step();
+  void close_connection(const std::optional<Condition>& why);
   void handle(pn_event_t* event);
   void session_ended(pn_session_t* session);
+  void forget_links(pn_session_t* session);
   void link_attached(pn_link_t* link);
   void link_detached(pn_link_t* link, bool detached);
   void delivery_arrived(pn_delivery_t* delivery);

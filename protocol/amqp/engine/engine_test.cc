@@ -302,6 +302,23 @@ TEST_F(EngineTest, CloseCarriesACondition) {
   EXPECT_EQ(client_.closed()->description, "words");
 }
 
+TEST_F(EngineTest, LinksAndSessionsEndBeforeTheConnection) {
+  connect();
+  ClientLink& in = client_.receiver("in", {.address = "a", .credit = 1});
+  client_.begin();
+  ClientLink& out = client_.sender("out", {.address = "a"});
+  exchange();
+  engine_.close(Condition{"amqp:link:detach-forced", "words"});
+  exchange();
+  for (const ClientLink* link : {&in, &out}) {
+    ASSERT_TRUE(link->failure);
+    EXPECT_EQ(link->failure->condition, "amqp:link:detach-forced");
+  }
+  EXPECT_EQ(client_.sessions_ended(), 2U);
+  ASSERT_TRUE(client_.closed());
+  EXPECT_EQ(client_.closed()->condition, "amqp:link:detach-forced");
+}
+
 // --- Limits --------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, CreditIsKept) {

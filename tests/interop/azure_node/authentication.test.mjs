@@ -6,16 +6,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
-  newDevice, newId, openDevice, openClient, once, manage, registry, host, DeviceClient, ModuleClient, Message, SharedAccessSignature,
-  Mqtt, MqttWs, Amqp, AmqpWs, Http,
+  newDevice, newId, openDevice, openClient, once, manage, registry, host, ownerString, everyTransport, DeviceClient, ModuleClient,
+  ServiceClient, Message, SharedAccessSignature,
+  AuthenticationType, Mqtt, Amqp, AmqpWs, Http,
 } from './surroundings.mjs';
 
-const everyTransport = [['MQTT', Mqtt], ['MQTT in WebSockets', MqttWs], ['AMQP', Amqp], ['AMQP in WebSockets', AmqpWs], ['HTTPS', Http]];
 const withConnection = everyTransport.filter(([, transport]) => transport !== Http);
-// Over AMQP the client only tells a program that its links are gone when it next uses them.
-const overMqtt = everyTransport.filter(([, transport]) => transport === Mqtt || transport === MqttWs);
 // The official clients refuse certificates in WebSockets themselves.
 const withCertificates = [['MQTT', Mqtt], ['AMQP', Amqp], ['HTTPS', Http]];
 
@@ -53,6 +52,53 @@ async function speaks(device, transport, credentials) {
   await client.sendEvent(new Message('by certificate'));
   await client.close();
 }
+
+// The client's own way to bring tokens of one's own: they last `seconds`, each in its turn, and none is renewed before it is asked for.
+class LateProvider extends EventEmitter {
+  constructor(device, seconds) {
+    super();
+    this.type = AuthenticationType.Token;
+    this.device = device;
+    this.seconds = seconds;
+    this.given = [];
+  }
+
+  getDeviceCredentials(callback) {
+    const now = Math.floor(Date.now() / 1000);
+    const last = this.given.at(-1);
+    if (!last || last.ends <= now) {
+      const ends = now + this.seconds[this.given.length];
+      const resource = `${host}/devices/${this.device.deviceId}`;
+      this.given.push({ ends, token: SharedAccessSignature.create(resource, null, this.device.key, ends).toString() });
+      this.emit('given');
+    }
+    callback(null, { host, deviceId: this.device.deviceId, sharedAccessSignature: this.given.at(-1).token });
+  }
+
+  async asked(times) {
+    while (this.given.length < times) await once(this, 'given', 60_000);
+  }
+
+  stop() {}
+}
+
+const service = ServiceClient.fromConnectionString(ownerString);
+
+// Messages to the device, one at a time: each sent, received and completed.
+function listen(client) {
+  const arrived = new EventEmitter();
+  client.on('message', (message) => client.complete(message, () => arrived.emit(message.getData().toString())));
+  return {
+    one: async (device, text) => {
+      const there = once(arrived, text, 60_000);
+      await service.send(device.deviceId, new Message(text));
+      await there;
+    },
+  };
+}
+
+before(() => service.open());
+after(() => service.close());
 
 before(async () => {
   const { cert } = selfSigned('plant-ca');
@@ -98,7 +144,7 @@ describe('tokens and time', { concurrency: true }, () => {
     });
   }
 
-  for (const [name, transport] of overMqtt) {
+  for (const [name, transport] of withConnection) {
     test(`a connection ends with its token over ${name}`, async () => {
       const device = await newDevice('expiry');
       const token = SharedAccessSignature.create(`${host}/devices/${device.deviceId}`, null, device.key, Math.floor(Date.now() / 1000) + 12);
@@ -109,17 +155,34 @@ describe('tokens and time', { concurrency: true }, () => {
       await gone;
       await assert.rejects(openClient(DeviceClient.fromSharedAccessSignature(token.toString(), transport), transport), { name: 'UnauthorizedError' });
     });
+
+    // As after a sleep: nothing renewed the token while it held.
+    test(`a client whose token ended comes back with a new one over ${name}`, async () => {
+      const device = await newDevice('asleep');
+      const provider = new LateProvider(device, [12, 600]);
+      const client = DeviceClient.fromAuthenticationProvider(provider, transport);
+      const heard = listen(client);
+      await openClient(client, transport);
+      await heard.one(device, 'with the first');
+      await provider.asked(2);
+      await heard.one(device, 'with the second');
+      await client.close();
+    });
   }
 });
 
-for (const [name, transport] of overMqtt) {
+async function disable(device) {
+  const { responseBody: entry } = await registry.get(device.deviceId);
+  await registry.update({ ...entry, status: 'disabled' });
+}
+
+for (const [name, transport] of withConnection) {
   test(`a disabled device is disconnected and stays out over ${name}`, async () => {
     const device = await newDevice('disabled');
     const client = await openDevice(device, transport);
     client.setRetryPolicy({ shouldRetry: () => false, nextRetryTimeout: () => 0 });
     const gone = once(client, 'disconnect');
-    const { responseBody: entry } = await registry.get(device.deviceId);
-    await registry.update({ ...entry, status: 'disabled' });
+    await disable(device);
     await gone;
     await assert.rejects(openDevice(device, transport), { name: 'UnauthorizedError' });
   });
@@ -129,12 +192,37 @@ for (const [name, transport] of overMqtt) {
     const first = await openDevice(device, transport);
     first.setRetryPolicy({ shouldRetry: () => false, nextRetryTimeout: () => 0 });
     const gone = once(first, 'disconnect');
+    // Over AMQP it is a link that serves a device, not the connection.
+    await first.sendEvent(new Message('here first'));
     const second = await openDevice(device, transport);
     await second.sendEvent(new Message('here now'));
     await gone;
+    await second.sendEvent(new Message('still here'));
     await second.close();
   });
 }
+
+// With its own retry policy, which over MQTT tries for minutes whatever the server answers.
+for (const [name, transport] of [['AMQP', Amqp], ['AMQP in WebSockets', AmqpWs]]) {
+  test(`a client that listens learns that its device was disabled over ${name}`, async () => {
+    const device = await newDevice('disabled');
+    const client = await openDevice(device, transport);
+    const heard = listen(client);
+    await heard.one(device, 'while it may');
+    const gone = once(client, 'disconnect');
+    await disable(device);
+    const [result] = await gone;
+    assert.equal(result.transportObj.name, 'UnauthorizedError');
+  });
+}
+
+test('a disabled device is refused over HTTPS', async () => {
+  const device = await newDevice('disabled');
+  const client = await openDevice(device, Http);
+  await client.sendEvent(new Message('while it may'));
+  await disable(device);
+  await assert.rejects(client.sendEvent(new Message('too late')), { name: 'UnauthorizedError' });
+});
 
 for (const [name, transport] of withConnection) {
   test(`a module speaks for itself over ${name}`, async () => {

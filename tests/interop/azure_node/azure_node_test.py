@@ -71,8 +71,9 @@ class AzureNode(unittest.TestCase):
             house.keep_token()
             api = Api(house)
             api.call("POST", "/tenants", {"id": "acme"})
-            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme",
-                                       "settings": {"host_aliases": [HOST], "event_sources": EVENT_SOURCES}})
+            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme", "settings": {
+                "host_aliases": [HOST], "event_sources": EVENT_SOURCES, "fault_injection": True,
+                "file_upload": {"enabled": True, "notifications": True}}})
             policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
             owner = policies["iothubowner"]["primary_key"]
             environment = {

@@ -12,14 +12,20 @@ export const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 export const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 export const { Http } = require('azure-iot-device-http');
 export const { EventHubConsumerClient, earliestEventPosition } = require('@azure/event-hubs');
+export const { Connection } = require('rhea-promise');  // which @azure/event-hubs brings
 export const { Registry, Client: ServiceClient, JobClient } = require('azure-iothub');
-export const { SharedAccessSignature } = require('azure-iot-common');
+export const { AmqpWs: ServiceAmqpWs } = require('azure-iothub/dist/amqp_ws.js');
+export const { SharedAccessSignature, AuthenticationType } = require('azure-iot-common');
 
 function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set; run this through azure_node_test.py`);
   return value;
 }
+
+export const everyTransport = [
+  ['MQTT', Mqtt], ['MQTT in WebSockets', MqttWs], ['AMQP', Amqp], ['AMQP in WebSockets', AmqpWs], ['HTTPS', Http],
+];
 
 export const ownerString = required('PAVISE_OWNER_STRING');
 export const host = required('PAVISE_HUB_HOST');

@@ -33,7 +33,8 @@ class FakeHub : public DevicePort, public ServicePort {
                   .tenant = *TenantId::parse("acme"),
                   .identity = std::nullopt,
                   .generation_id = "7",
-                  .expires_ms = expires_ms};
+                  .expires_ms = expires_ms,
+                  .may_ask_for_faults = allow_faults};
     const std::string id = std::string(claim.device.value_or("")) +
                            (claim.module_id.empty() ? "" : "/" + std::string(claim.module_id));
     if (claim.sas_token.starts_with("policy:")) {
@@ -43,6 +44,8 @@ class FakeHub : public DevicePort, public ServicePort {
       if (!claim.device) return out;
     } else if (claim.sas_token.empty() ? !certificates.contains(id)
                                        : claim.sas_token != "good:" + id) {
+      return refusal;
+    } else if (barred.contains(id)) {
       return refusal;
     } else {
       out.method = claim.sas_token.empty() ? AuthMethod::x509 : AuthMethod::sas;
@@ -58,6 +61,12 @@ class FakeHub : public DevicePort, public ServicePort {
   void detach(const iothub::Identity& identity, Channels ended) override {
     channels[identity.client_id()] &= static_cast<Channels>(~static_cast<unsigned>(ended));
   }
+  void note_refusal(std::string_view device, std::string_view tracking_id,
+                    const Error& why) override {
+    refusals.push_back(std::string(tracking_id) + " " + std::string(device) + " " +
+                       std::string(why.code()));
+  }
+  void leave(const iothub::Identity& identity) override { left.push_back(identity.client_id()); }
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_append) return *refuse_append;
     records.push_back({std::string(record.device), std::string(record.properties),
@@ -133,12 +142,15 @@ class FakeHub : public DevicePort, public ServicePort {
       {"service", static_cast<Rights>(Right::service_connect)},
       {"device", static_cast<Rights>(Right::device_connect)}};
   std::set<std::string, std::less<>> certificates;
+  std::set<std::string, std::less<>> barred;  // client ids
   std::optional<Error> refuse_append;
+  bool allow_faults = false;
   PartitionGrant grant = PartitionGrant::granted;
   UnixMillis created = 1'600'000'000'000;
 
   std::vector<std::string> claims;
   std::map<std::string, Channels> channels;
+  std::vector<std::string> left;
   std::vector<Appended> records;
   std::vector<std::pair<TwinRequest, Token>> twins;
   std::vector<std::string> twin_of;
@@ -151,6 +163,7 @@ class FakeHub : public DevicePort, public ServicePort {
   std::vector<std::pair<EventQuery, Token>> reads;
   std::vector<std::string> claimed;
   std::vector<Token> released;
+  std::vector<std::string> refusals;
   Token last_reader = 0;
 };
 

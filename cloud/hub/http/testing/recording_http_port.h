@@ -15,18 +15,27 @@ class RecordingHttpPort final : public HttpPort {
     tokens.push_back(token);
   }
   bool has_peer_certificate() const override { return certificate; }
-  bool take_body_room(std::size_t bytes) override {
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override {
+    judged.emplace_back(head.path);
+    return head.path.starts_with("/judged/") ? verdict : std::nullopt;
+  }
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
     if (full) return false;
-    room_taken += bytes;
+    (kind == HttpBodyKind::file ? file_room_taken : room_taken) += bytes;
     return true;
   }
-  void give_body_room(std::size_t bytes) override { room_taken -= bytes; }
+  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
+    (kind == HttpBodyKind::file ? file_room_taken : room_taken) -= bytes;
+  }
 
   std::vector<HttpRequest> requests;
   std::vector<Token> tokens;
   bool certificate = false;
   bool full = false;
   std::size_t room_taken = 0;
+  std::size_t file_room_taken = 0;
+  std::vector<std::string> judged;
+  std::optional<HttpHeadVerdict> verdict;  // for what lies below /judged/
 };
 
 // Sends back what it gets; ends when it gets "end".
@@ -40,6 +49,9 @@ class EchoSession final : public ProtocolSession {
   void on_not_stored(std::uint64_t, std::uint64_t, Bytes&) override { closed_ = Error(kHttpDone); }
   void on_event(SessionEvent&, SessionNow, Bytes& out) override { append(out, as_bytes("event")); }
   void on_time(SessionNow, Bytes&) override {}
+  void on_rights_changed(const RightsChanged& change, SessionNow, Bytes& out) override {
+    append(out, as_bytes("rights of " + change.device));
+  }
   void close(Error reason, Bytes& out) override {
     if (closed_) return;
     append(out, as_bytes("bye"));

@@ -25,7 +25,11 @@ class TokenGatekeeper final : public Gatekeeper {
  public:
   Result<Principal> authenticate(const Claim& claim, const TlsPeer&) override {
     hosts.emplace_back(claim.host);
-    Principal out{.hub = kHub, .tenant = kTenant, .identity = {}, .expires_ms = INT64_MAX};
+    Principal out{.hub = kHub,
+                  .tenant = kTenant,
+                  .identity = {},
+                  .expires_ms = INT64_MAX,
+                  .may_ask_for_faults = faults};
     if (claim.device) {
       out.identity = iothub::Identity::make(kHub, *claim.device, claim.module_id);
       if (!out.identity || claim.sas_token != out.identity->client_id()) return kDeviceBarred;
@@ -40,8 +44,10 @@ class TokenGatekeeper final : public Gatekeeper {
       }
     return kDeviceBarred;
   }
+  std::optional<iothub::HubName> hub_of(std::string_view) const override { return std::nullopt; }
   void subscribe(std::function<void(const RightsChanged&)>) override {}
   std::vector<std::string> hosts;
+  bool faults = false;
 };
 
 struct Answer {
@@ -104,10 +110,10 @@ class RestTest : public ::testing::Test {
               done(method_result_);
             },
         .refused =
-            [this](std::string_view, std::string_view tracking_id, const Error& error,
-                   std::string_view stranger) {
-              refused_.push_back(std::string(tracking_id) + " " + error.message());
-              strangers_.emplace_back(stranger);
+            [this](const Refusal& refusal) {
+              refused_.push_back(std::string(refusal.tracking_id) + " " + refusal.error.message() +
+                                 " of " + std::string(refusal.device));
+              strangers_.emplace_back(refusal.stranger);
             },
         .query_bounds = bounds,
         .jobs_changed = [this] { ++jobs_changed_; },

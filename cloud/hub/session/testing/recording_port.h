@@ -37,6 +37,7 @@ class RecordingPort final : public DevicePort {
   void detach(const iothub::Identity& identity, Channels ended) override {
     channels[identity.client_id()] &= static_cast<Channels>(~static_cast<unsigned>(ended));
   }
+  void leave(const iothub::Identity&) override {}
   Result<std::uint64_t> append(const RecordView& record) override {
     if (refuse_with) return *refuse_with;
     records.push_back({record.time_ms, std::string(record.tenant), std::string(record.device),

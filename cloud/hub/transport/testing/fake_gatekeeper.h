@@ -43,6 +43,10 @@ class FakeGatekeeper final : public Gatekeeper {
       return kClientIdMismatch;
     return principal;
   }
+  std::optional<iothub::HubName> hub_of(std::string_view host) const override {
+    if (host != "hub.test") return std::nullopt;
+    return test_hub();
+  }
   void subscribe(std::function<void(const RightsChanged&)> changed) override {
     const std::lock_guard lock(mutex_);
     changed_ = std::move(changed);
@@ -56,6 +60,11 @@ class FakeGatekeeper final : public Gatekeeper {
   void allow_token(const std::string& token, std::string_view device, UnixMillis expires_ms) {
     const std::lock_guard lock(mutex_);
     by_token_.insert_or_assign(token, principal(device, AuthMethod::sas, expires_ms));
+  }
+  // Of whom it allows from now on.
+  void allow_faults() {
+    const std::lock_guard lock(mutex_);
+    faults_ = true;
   }
   void allow_policy(std::string_view token) {
     const std::lock_guard lock(mutex_);
@@ -87,19 +96,21 @@ class FakeGatekeeper final : public Gatekeeper {
   }
 
  private:
-  static Principal principal(std::string_view device, AuthMethod method, UnixMillis expires_ms) {
+  Principal principal(std::string_view device, AuthMethod method, UnixMillis expires_ms) const {
     return {.hub = test_hub(),
             .tenant = *TenantId::parse("acme"),
             .identity = iothub::Identity::make(test_hub(), device),
             .rights = static_cast<Rights>(Right::device_connect),
             .method = method,
             .generation_id = "1",
-            .expires_ms = expires_ms};
+            .expires_ms = expires_ms,
+            .may_ask_for_faults = faults_};
   }
 
   mutable std::mutex mutex_;
   int asked_ = 0;
   std::string policy_token_;
+  bool faults_ = false;
   std::map<std::string, Principal> by_certificate_;
   std::map<std::string, Principal> by_token_;
   std::function<void(const RightsChanged&)> changed_;

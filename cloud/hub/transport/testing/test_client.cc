@@ -128,10 +128,11 @@ bool TestClient::ended(int timeout_ms) {
 }
 
 std::optional<mqtt::ConnectCode> TestClient::connect(const std::string& id, bool clean,
-                                                     std::string_view token) {
+                                                     std::string_view token,
+                                                     std::uint16_t keep_alive_s) {
   const std::string username = iothub::make_username("hub.test", id, "2021-04-12", "test");
   mqtt::Connect packet{
-      .clean_session = clean, .keep_alive_s = 60, .client_id = id, .username = username};
+      .clean_session = clean, .keep_alive_s = keep_alive_s, .client_id = id, .username = username};
   if (!token.empty()) packet.password = as_bytes(token);
   if (!send(packet)) return std::nullopt;
   const auto answer = receive();

@@ -53,7 +53,8 @@ class TestClient {
 
   // CONNECT as `id`; the return code, or nullopt if there was none.
   std::optional<mqtt::ConnectCode> connect(const std::string& id, bool clean = true,
-                                           std::string_view token = {});
+                                           std::string_view token = {},
+                                           std::uint16_t keep_alive_s = 60);
 
  private:
   bool read_more(int timeout_ms);

@@ -114,11 +114,14 @@ ApiHouse::ApiHouse(std::uint32_t registry_pages_max) {
                 ended_hubs.push_back(change.hub->text());
               },
           .connected_count = [](const iothub::HubName&) { return std::size_t{7}; },
+          .made = [this](const iothub::HubName& name) { made_hubs.push_back(name.text()); },
           .forget = [this](const iothub::HubName& name) { forgotten_hubs.push_back(name.text()); },
+          .activity = [this] { return activity; },
           .routing = true,
           .routing_changed = [this] { ++routing_changes; },
           .endpoint_health =
-              [this](std::int64_t endpoint) { return endpoint_board.health(endpoint); }}});
+              [this](std::int64_t endpoint) { return endpoint_board.health(endpoint); }},
+      [](metrics::Format format) { return std::string(metrics::content_type(format)) + "\n"; }});
   api = std::make_unique<ManagementApi>(*services, log);
   admin = token("root", security::Role::administrator);
 }
@@ -148,7 +151,8 @@ Said ApiHouse::call(std::string_view method, std::string_view path_and_query,
   Said said;
   said.raw = api->handle(request);
   said.status = said.raw.status;
-  if (!said.raw.body.empty()) said.json = boost::json::parse(said.raw.body).as_object();
+  if (said.raw.content_type == "application/json" && !said.raw.body.empty())
+    said.json = boost::json::parse(said.raw.body).as_object();
   return said;
 }
 

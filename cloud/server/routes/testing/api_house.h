@@ -113,7 +113,9 @@ class ApiHouse {
   std::unique_ptr<hub::store::HubStore> hub_store;
   std::unique_ptr<hub::store::StoreQueue> hub_queue;
   std::vector<std::string> ended_hubs;  // whose connections were told to end
+  std::vector<std::string> made_hubs;
   std::vector<std::string> forgotten_hubs;
+  std::map<std::string, hub::HubActivity, std::less<>> activity;
   int routing_changes = 0;  // that the router was told of
   hub::routing::Board endpoint_board;
   std::unique_ptr<Services> services;

@@ -196,6 +196,7 @@ void Client::take_sasl(ByteView body) {
 
 void Client::take_frame(const Frame& frame) {
   if (frame.sasl) return take_sasl(frame.body);
+  if (ended_) return;  // what comes after a close does not count
   if (frame.body.empty()) {
     ++heartbeats_;
     return;
@@ -204,6 +205,10 @@ void Client::take_frame(const Frame& frame) {
   const std::uint64_t code = *reader.next_descriptor();
   const Value value = *reader.next();
   const List& fields = *value.as<List>();
+  if (code == 0x11)
+    channels_[frame.channel] = static_cast<std::uint16_t>(integer_of(at(fields, 0)).value_or(0));
+  // The hub numbers its own ends of the sessions.
+  const std::uint16_t channel = channels_[frame.channel];
   switch (code) {
     case 0x10:
       opened_ = true;
@@ -211,10 +216,10 @@ void Client::take_frame(const Frame& frame) {
       idle_timeout_ms_ = static_cast<std::uint32_t>(integer_of(at(fields, 4)).value_or(0));
       break;
     case 0x12:
-      take_attach(frame.channel, fields);
+      take_attach(channel, fields);
       break;
     case 0x13: {
-      ClientLink* link = by_hub_handle(frame.channel, at(fields, 4));
+      ClientLink* link = by_hub_handle(channel, at(fields, 4));
       if (link == nullptr) break;
       const std::int64_t granted = integer_of(at(fields, 6)).value_or(0);
       if (link->sends) {
@@ -227,16 +232,19 @@ void Client::take_frame(const Frame& frame) {
       break;
     }
     case 0x14:
-      take_transfer(frame.channel, fields, reader.rest());
+      take_transfer(channel, fields, reader.rest());
       break;
     case 0x15:
-      take_disposition(frame.channel, fields);
+      take_disposition(channel, fields);
       break;
     case 0x16:
-      if (ClientLink* link = by_hub_handle(frame.channel, at(fields, 0))) {
+      if (ClientLink* link = by_hub_handle(channel, at(fields, 0))) {
         link->detached = true;
         link->failure = failure_of(at(fields, 2));
       }
+      break;
+    case 0x17:
+      ++sessions_ended_;
       break;
     case 0x18:
       ended_ = true;

@@ -84,6 +84,7 @@ class Client {
 
   bool opened() const { return opened_; }
   bool ended() const { return ended_; }
+  std::size_t sessions_ended() const { return sessions_ended_; }  // by the hub
   const std::optional<Failure>& closed() const { return closed_; }
   const std::vector<std::string>& mechanisms() const { return mechanisms_; }
   std::optional<int> sasl_code() const { return sasl_code_; }
@@ -115,10 +116,12 @@ class Client {
   std::map<std::pair<std::uint16_t, std::uint32_t>, ClientLink*> by_hub_handle_;
   std::map<const ClientLink*, std::pair<Bytes, Received>> unfinished_;
   std::vector<Session> sessions_;
+  std::map<std::uint16_t, std::uint16_t> channels_;  // ours by the hub's
   std::map<std::pair<std::uint16_t, std::uint32_t>, ClientLink*> sent_on_;
   std::uint32_t next_handle_ = 0;
   bool opened_ = false;
   bool ended_ = false;
+  std::size_t sessions_ended_ = 0;
   std::optional<Failure> closed_;
   std::vector<std::string> mechanisms_;
   std::optional<int> sasl_code_;
