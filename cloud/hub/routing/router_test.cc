@@ -11,8 +11,6 @@
 namespace pavise::hub::routing {
 namespace {
 
-using ::testing::ElementsAre;
-
 constexpr ErrorInfo kDown{"PV-TST-001", Retry::later, "down", "wait"};
 
 class RouterTest : public testing::RoutingFixture {
