@@ -143,7 +143,7 @@ bool fetch(Session& session, Container& container, const std::string& path) {
     const auto piece = container.piece(kDevicesFile, at, end);
     said = !piece;
     good = piece.has_value();
-    for (std::size_t written = 0; good && written < piece->size();) {
+    for (std::size_t written = 0; piece && good && written < piece->size();) {
       const ssize_t n = ::write(fd.get(), piece->data() + written, piece->size() - written);
       good = n > 0;
       if (good) written += static_cast<std::size_t>(n);

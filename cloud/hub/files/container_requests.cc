@@ -60,7 +60,7 @@ bool is_plain(std::string_view query) {
 }  // namespace
 
 Result<HttpResponse> BlobRequests::serve_container(const HttpRequest& request) const {
-  const std::string id = *container_of_path(request.path);
+  const std::string id = container_of_path(request.path).value_or("");
   PAVISE_TRY(tokens_.check_container(id, request.query, clock_.now_ms()));
   PAVISE_TRY_ASSIGN(const Container container, store_.container(id));
   PAVISE_TRY(admit_container_(container));

@@ -203,21 +203,22 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
 
 // The head is gone: what cannot be sent any more shows as a body that ends too early.
 void HttpSession::go_on(HttpResponse response, SessionNow now, Bytes& out) {
+  const Error gone(kHttpBadAnswer, "the rest of an answer is gone");
+  if (!rest_of_ || !rest_of_->rest || !response.rest || response.body.empty()) return end(gone);
+  const std::uint64_t total = rest_of_->rest->total;
   const std::uint64_t next = rest_of_->rest->next + response.body.size();
-  const bool good = response.rest && response.rest->total == rest_of_->rest->total &&
-                    response.rest->next == next && !response.body.empty() &&
-                    next <= response.rest->total;
-  if (!good) return end(Error(kHttpBadAnswer, "the rest of an answer is gone"));
+  if (response.rest->total != total || response.rest->next != next || next > total)
+    return end(gone);
   append(out, as_bytes(response.body));
   rest_of_->rest = std::move(response.rest);
-  if (next == rest_of_->rest->total) return answered(now, out);
+  if (next == total) return answered(now, out);
   state_ = State::sending;
   deadline_ms_ = now.steady_ms + kHttpSendMs;
   ask_for_rest();
 }
 
 void HttpSession::ask_for_rest() {
-  if (state_ != State::sending || blocked_) return;
+  if (state_ != State::sending || blocked_ || !rest_of_) return;
   state_ = State::waiting_for_answer;
   port_.serve(*rest_of_, ++token_);
 }

@@ -97,7 +97,7 @@ Status SqliteTransaction::attempt(const std::function<Status()>& work) {
   const std::size_t changes = changes_.size();
   const std::size_t twins = touched_.twins.size();
   const std::size_t configurations = touched_.configurations.size();
-  const Status done = work();
+  Status done = work();
   if (failure_) return *failure_;
   if (!done) {
     PAVISE_TRY(change("ROLLBACK TO attempt"));

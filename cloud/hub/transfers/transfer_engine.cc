@@ -10,7 +10,6 @@ namespace pavise::hub::transfers {
 
 using store::HubReader;
 using store::HubTransaction;
-using store::JobRecord;
 using store::JobStatus;
 using store::JobType;
 
@@ -169,6 +168,7 @@ Status TransferEngine::write_block(Active& active, std::string_view text) {
 
 Status TransferEngine::finish_output(Active& active, std::string_view content_type) {
   std::vector<files::BlockName> blocks;
+  blocks.reserve(active.blocks);
   for (std::size_t i = 0; i < active.blocks; ++i) {
     // Latest: an import that was killed between the file and the word of it has them in the file.
     blocks.push_back({files::BlockFrom::latest, block_id(i)});
