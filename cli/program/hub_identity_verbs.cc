@@ -201,6 +201,8 @@ void add_identity_verbs(CLI::App& hub, Action& run, bool of_module) {
   on_verb(drop, run, removed, [](Session& session, const IdentityArguments& a) {
     return hub_do(session, a.hub, "removed", "DELETE", a.path(), {}, {if_match(a.etag)});
   });
+
+  if (!of_module) add_transfer_verbs(*noun, run);
 }
 
 void add_hub_twin_verbs(CLI::App& hub, Action& run, bool of_module) {

@@ -44,6 +44,8 @@ Exit hub_do(Session& session, const std::string& hub, std::string_view done,
 
 // hub_identity_verbs.cc
 void add_identity_verbs(CLI::App& hub, Action& run, bool of_module);
+// hub_transfer_verbs.cc; `noun` is device-identity
+void add_transfer_verbs(CLI::App& noun, Action& run);
 void add_hub_twin_verbs(CLI::App& hub, Action& run, bool of_module);
 // hub_message_verbs.cc
 void add_method_verb(CLI::App& hub, Action& run, bool of_module);

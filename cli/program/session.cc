@@ -247,9 +247,10 @@ std::optional<json::value> Session::hub_pages(const std::string& hub, std::strin
 }
 
 std::optional<std::string> Session::hub_bytes(const std::string& hub, std::string_view method,
-                                              const std::string& target) {
+                                              const std::string& target,
+                                              std::vector<net::HttpHeader> headers) {
   if (!hub_client_ && !open_hub(hub)) return std::nullopt;
-  auto reply = hub_client_->call(method, target);
+  auto reply = hub_client_->call(method, target, {}, std::move(headers));
   if (!is_good(reply, &read_hub_error)) return std::nullopt;
   return std::move(reply->body);
 }

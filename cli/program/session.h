@@ -36,6 +36,9 @@ inline constexpr ErrorInfo kHubNotServed{
 inline constexpr ErrorInfo kWhichHub{"PV-CLI-011", Retry::never,
                                      "no hub is named, and there is not exactly one",
                                      "Name it with --hub-name; see: pavise hub list."};
+inline constexpr ErrorInfo kTransferFailed{"PV-CLI-012", Retry::later,
+                                           "the hub could not do the import or export",
+                                           "See the reason, and the job: GET /jobs/{id}."};
 inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
                                         "See --help of the command."};
 
@@ -85,7 +88,8 @@ class Session {
                                              net::Millis extra_wait = {});
   // The same for answers that are no JSON.
   std::optional<std::string> hub_bytes(const std::string& hub, std::string_view method,
-                                       const std::string& target);
+                                       const std::string& target,
+                                       std::vector<net::HttpHeader> headers = {});
 
   // The rows of all pages of an answer that is a list, up to `rows_max` (0: all).
   std::optional<boost::json::value> hub_pages(const std::string& hub, std::string_view method,

@@ -409,6 +409,18 @@ std::string hub_jobs(const json::value& answer, bool colour) {
          count_line(rows.size(), "job");
 }
 
+std::string hub_transfer(const json::value& answer, bool colour) {
+  Facts facts;
+  facts.add("job", text(answer, "jobId"));
+  facts.add("type", text(answer, "type"));
+  facts.add("status", text(answer, "status"));
+  facts.add("progress", text(answer, "progress") + " %");
+  if (member(answer, "failureReason").is_string())
+    facts.add("reason", text(answer, "failureReason"));
+  facts.add("output", text(answer, "outputBlobContainerUri"));
+  return facts.text(colour);
+}
+
 std::string hub_job(const json::value& answer, bool colour) {
   const json::value& counts = member(answer, "deviceJobStatistics");
   Facts facts;

@@ -29,6 +29,7 @@ std::string method_result(const boost::json::value& answer, bool colour);
 std::string query_rows(const boost::json::value& answer, bool colour);  // whatever was selected
 std::string hub_jobs(const boost::json::value& answer, bool colour);
 std::string hub_job(const boost::json::value& answer, bool colour);
+std::string hub_transfer(const boost::json::value& answer, bool colour);
 std::string purged(const boost::json::value& answer, bool colour);
 
 }  // namespace pavise::cli::view

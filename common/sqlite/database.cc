@@ -70,7 +70,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Access
   // Stored SQL (views, triggers) of a tampered file gets no powers.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  PAVISE_TRY(db->execute("PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL;"));
+  // What a savepoint may have to undo would else go to a file in a folder for temporary files as
+  // soon as it exceeds 64 KiB, and a confined process has none.
+  PAVISE_TRY(
+      db->execute("PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"));
   if (access == Access::read_write) {
     // Hot pages are then written back once for many commits; the log stays under 20 MB.
     sqlite3_wal_autocheckpoint(raw, kCheckpointPages);

@@ -156,6 +156,15 @@ TEST(SqliteGroup, WhoFailsBeforeItWritesCostsNobodyASecondRun) {
             (std::vector<int>{1, 1, 1}));
 }
 
+TEST(SqliteGroup, SavepointsNeedNoFolderForTemporaryFiles) {
+  const Folder folder;
+  const char* const steps[] = {"CREATE TABLE a (x INTEGER PRIMARY KEY);"};
+  auto db = open_file(folder.file(), 0, steps, kErrors).value();
+  std::int64_t store = 0;
+  ASSERT_TRUE(db->query("PRAGMA temp_store", [&](const Row& row) { store = row.integer(0); }));
+  EXPECT_EQ(store, 2) << "in memory";
+}
+
 TEST(SqliteGroup, WhoFailsAfterItWroteMakesAllRunAgainBehindSavepoints) {
   EXPECT_EQ(runs_with([](Database& db) -> Status {
               PAVISE_TRY(db.change("INSERT INTO a (x) VALUES (7)"));

@@ -36,6 +36,7 @@ std::string_view reason_phrase(int status) {
       {201, "Created"},
       {202, "Accepted"},
       {204, "No Content"},
+      {206, "Partial Content"},
       {304, "Not Modified"},
       {400, "Bad Request"},
       {401, "Unauthorized"},
@@ -49,6 +50,7 @@ std::string_view reason_phrase(int status) {
       {413, "Content Too Large"},
       {414, "URI Too Long"},
       {415, "Unsupported Media Type"},
+      {416, "Range Not Satisfiable"},
       {417, "Expectation Failed"},
       {426, "Upgrade Required"},
       {429, "Too Many Requests"},
@@ -71,7 +73,9 @@ Status write_response(int status, std::span<const ResponseHeader> headers, ByteV
   if (has_no_body(status))
     PAVISE_CHECK(body.empty());
   else
-    head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+    head.append("Content-Length: ")
+        .append(std::to_string(options.body_size.value_or(body.size())))
+        .append("\r\n");
   if (options.close) head.append("Connection: close\r\n");
   head.append("\r\n");
   append(out, as_bytes(head));

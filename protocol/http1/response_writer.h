@@ -1,6 +1,8 @@
 // HTTP/1.1 responses as bytes (RFC 9112). Pure functions; they append to `out`.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +23,8 @@ using ResponseHeader = std::pair<std::string, std::string>;
 struct ResponseOptions {
   bool close = false;    // adds Connection: close
   bool to_head = false;  // the answer to a HEAD request: the size of the body, but not the body
+  // Of the whole body, of which only the beginning is given now.
+  std::optional<std::uint64_t> body_size = std::nullopt;
 };
 
 // Head and whole body; adds Content-Length but for 1xx, 204 and 304, whose body must be empty.

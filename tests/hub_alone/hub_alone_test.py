@@ -141,6 +141,32 @@ class HubAloneTest(unittest.TestCase):
         self.hub("device-identity", "delete", "-d", "thumb")
         self.assert_refused(3, "device-identity", "show", "-d", "thumb")
 
+    def test_devices_are_exported_and_imported(self):
+        for device in ("kept", "gone"):
+            self.hub("device-identity", "create", "-d", device)
+        self.hub("module-identity", "create", "-d", "kept", "-m", "reader")
+        self.hub("device-twin", "update", "-d", "kept", "--tags", '{"floor":3}')
+        key = self.hub("device-identity", "show", "-d", "kept")["authentication"]["symmetricKey"]["primaryKey"]
+        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
+            file = pathlib.Path(folder) / "devices.txt"
+            self.assertEqual(self.hub("device-identity", "export", "--path", file, "--include-keys")["status"], "completed")
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+            lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+            kept = next(line for line in lines if line["id"] == "kept" and "moduleId" not in line)
+            self.assertEqual(kept["authentication"]["symmetricKey"]["primaryKey"], key)
+            self.hub("device-identity", "delete", "-d", "kept")
+            mine = [line for line in lines if line["id"] == "kept"] + [{"id": "gone", "importMode": "delete"}]
+            file.write_text("".join(json.dumps(line) + "\n" for line in mine), encoding="utf-8")
+            self.assertEqual(self.hub("device-identity", "import", "--path", file)["errors"], [])
+            self.assertEqual(self.hub("device-identity", "show", "-d", "kept")["authentication"]["symmetricKey"]["primaryKey"],
+                             key)
+            self.assertEqual(self.hub("device-twin", "show", "-d", "kept")["tags"], {"floor": 3})
+            self.assertEqual([each["moduleId"] for each in self.hub("module-identity", "list", "-d", "kept")], ["reader"])
+            self.assert_refused(3, "device-identity", "show", "-d", "gone")
+            done = self.house.try_cli("hub", "device-identity", "import", "--path", file)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("line 3: gone DeviceNotFound", done.stderr)
+
     def test_twins_are_changed(self):
         self.hub("device-identity", "create", "-d", "twin")
         self.hub("device-twin", "update", "-d", "twin", "--tags", '{"floor":1}', "--desired", '{"interval":{"s":10}}')

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "cloud/hub/files/blob_answers.h"
 #include "common/crypto/crypto.h"
 #include "protocol/iothub/percent.h"
 
@@ -34,32 +35,16 @@ constexpr BlobError kErrors[] = {
     {&kBlockTooLarge, 413, "RequestBodyTooLarge"},
     {&kQuotaExceeded, 409, "FileQuotaExceeded"},
     {&kFileExists, 409, "BlobAlreadyExists"},
+    {&kFileNotFound, 404, "BlobNotFound"},
+    {&kContainerNotFound, 403, "AuthenticationFailed"},
+    {&kBadFileName, 400, "InvalidUri"},
+    {&kTooManyUploads, 409, "TooManyFilesUnderWay"},
+    {&kBadRange, 416, "InvalidRange"},
+    {&kConditionNotMet, 412, "ConditionNotMet"},
     {&kDigestMismatch, 400, "Md5Mismatch"},
     {&kBlobCallUnknown, 400, "UnsupportedHeader"},
     {&kFilesFull, 503, "ServerBusy"},
 };
-
-// The value of a parameter, decoded; the query has been checked with its signature.
-std::optional<std::string> parameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::size_t end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos || pair.substr(0, equals) != name) continue;
-    auto value = iothub::percent_decode(pair.substr(equals + 1));
-    if (value) return *std::move(value);
-  }
-  return std::nullopt;
-}
-
-std::string http_date(UnixMillis ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  char text[64];
-  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
-  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
 
 std::string new_request_id() {
   Bytes random(16);
@@ -68,15 +53,8 @@ std::string new_request_id() {
 }
 
 HttpResponse created(const HttpRequest& request) {
-  HttpResponse out{.status = 201,
-                   .headers = {{"x-ms-version", std::string(kServiceVersion)},
-                               {"x-ms-request-id", new_request_id()},
-                               {"x-ms-request-server-encrypted", "false"}},
-                   .body = {},
-                   .content_type = "application/xml"};
-  const std::string_view id = request.header("x-ms-client-request-id");
-  if (!id.empty() && id.size() <= kEchoedIdMax)
-    out.headers.emplace_back("x-ms-client-request-id", id);
+  HttpResponse out = blob_answer(request, 201);
+  out.headers.emplace_back("x-ms-request-server-encrypted", "false");
   return out;
 }
 
@@ -114,6 +92,11 @@ std::string_view content_type_of(const HttpRequest& request) {
                                                       : "application/octet-stream";
 }
 
+template <class T>
+Status outcome_of(const Result<T>& result) {
+  return result ? Status() : Status(result.error());
+}
+
 bool starts_with_container(std::string_view path) {
   return path.size() > kContainer.size() + 2 && path.front() == '/' &&
          path.substr(1).starts_with(kContainer) && path[kContainer.size() + 1] == '/';
@@ -121,8 +104,51 @@ bool starts_with_container(std::string_view path) {
 
 }  // namespace
 
+std::string http_date(UnixMillis ms) {
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  char text[64];
+  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
+  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
+std::optional<std::string> url_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string_view::npos || pair.substr(0, equals) != name) continue;
+    auto value = iothub::percent_decode(pair.substr(equals + 1));
+    if (value) return *std::move(value);
+  }
+  return std::nullopt;
+}
+
+HttpResponse blob_answer(const HttpRequest& request, int status) {
+  HttpResponse out{.status = status,
+                   .headers = {{"x-ms-version", std::string(kServiceVersion)},
+                               {"x-ms-request-id", new_request_id()}},
+                   .body = {},
+                   .content_type = "application/xml"};
+  const std::string_view id = request.header("x-ms-client-request-id");
+  if (!id.empty() && id.size() <= kEchoedIdMax)
+    out.headers.emplace_back("x-ms-client-request-id", id);
+  return out;
+}
+
 bool BlobRequests::is_mine(std::string_view path) {
-  return starts_with_container(path);
+  return starts_with_container(path) || path.starts_with(kContainersPath);
+}
+
+std::string container_path(std::string_view id) {
+  return std::string(kContainersPath) + std::string(id);
+}
+
+std::optional<std::string> container_of_path(std::string_view path) {
+  if (!path.starts_with(kContainersPath)) return std::nullopt;
+  path.remove_prefix(kContainersPath.size());
+  return std::string(path.substr(0, path.find('/')));
 }
 
 // One client encodes the name that it was told, another takes it as it is.
@@ -137,9 +163,12 @@ Result<UploadGrant> BlobRequests::granted(std::string_view path, std::string_vie
 }
 
 HttpHeadVerdict BlobRequests::judge(const HttpHead& head) const {
-  const auto grant = granted(head.path, head.query);
-  if (!grant) return {.body_bytes_max = 0, .refusal = refusal(grant.error(), head.path, {}, {})};
-  if (parameter(head.query, "comp"))
+  const auto container = container_of_path(head.path);
+  const Status let_in =
+      container ? outcome_of(tokens_.check_container(*container, head.query, clock_.now_ms()))
+                : outcome_of(granted(head.path, head.query));
+  if (!let_in) return {.body_bytes_max = 0, .refusal = refusal(let_in.error(), head.path, {}, {})};
+  if (url_parameter(head.query, "comp"))
     return {.body_bytes_max = kPartSizeMax, .piece_bytes = kPartSizeMax};
   return {.body_bytes_max = std::uint64_t{kBlocksMax} * kPutPieceSize,
           .piece_bytes = kPutPieceSize};
@@ -180,14 +209,21 @@ HttpResponse BlobRequests::handle(const HttpRequest& request, const Refused& ref
 }
 
 Result<HttpResponse> BlobRequests::serve(const HttpRequest& request) const {
+  if (request.path.starts_with(kContainersPath)) return serve_container(request);
   PAVISE_TRY_ASSIGN(const UploadGrant grant, granted(request.path, request.query));
   PAVISE_TRY_ASSIGN(const Upload upload, store_.upload(grant.upload_id));
   PAVISE_TRY_ASSIGN(const FileLimits limits, admit_(upload.about));
+  return put_part(request, upload, limits);
+}
+
+// A part of a file or all of it, by a sender who may.
+Result<HttpResponse> BlobRequests::put_part(const HttpRequest& request, const Upload& upload,
+                                            const FileLimits& limits) const {
   if (request.method != "PUT") return Error(kBlobCallUnknown, request.method);
-  const auto part = parameter(request.query, "comp");
+  const auto part = url_parameter(request.query, "comp");
   PAVISE_TRY(check_digest(request));
   if (part == "block") {
-    PAVISE_TRY(store_.put_block(upload.id, parameter(request.query, "blockid").value_or(""),
+    PAVISE_TRY(store_.put_block(upload.id, url_parameter(request.query, "blockid").value_or(""),
                                 as_bytes(request.body), limits));
     return created(request);
   }

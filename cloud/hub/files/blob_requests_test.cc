@@ -27,6 +27,10 @@ class BlobTest : public ::testing::Test {
           if (barred_) return kUploadNotFound;
           return limits_;
         },
+        [this](const Container&) -> Status {
+          if (barred_) return kContainerNotFound;
+          return {};
+        },
         clock_);
   }
   ~BlobTest() override {

@@ -89,5 +89,21 @@ inline constexpr ErrorInfo kBlobCallUnknown{
 inline constexpr ErrorInfo kBlockTooLarge{"PV-HFL-029", Retry::never,
                                           "one request carries at most 8 MiB of a file",
                                           "Send the file in blocks."};
+// [429004]
+inline constexpr ErrorInfo kTooManyContainers{"PV-HFL-030", Retry::later,
+                                              "the hub has 10 containers already",
+                                              "Delete what is not needed, or wait until one ends."};
+// [403 AuthenticationFailed; 400004]
+inline constexpr ErrorInfo kContainerNotFound{
+    "PV-HFL-031", Retry::never, "there is no such container of this hub, or its time is over",
+    "Make one: POST /containers answers its URI."};
+// [416 InvalidRange]
+inline constexpr ErrorInfo kBadRange{"PV-HFL-032", Retry::never,
+                                     "the range lies beyond the end of the file",
+                                     "Ask for its size first."};
+// [412 ConditionNotMet]
+inline constexpr ErrorInfo kConditionNotMet{"PV-HFL-033", Retry::never,
+                                            "the file is another one than the one asked for",
+                                            "Begin again with its new ETag."};
 
 }  // namespace pavise::hub::files

@@ -34,7 +34,9 @@ FileHouse::FileHouse(std::unique_ptr<FileStore> store, SecretBytes key,
     : index_(index),
       store_(std::move(store)),
       tokens_(std::move(key)),
-      blobs_(*store_, tokens_, [this](const NewUpload& upload) { return admit(upload); }, clock) {}
+      blobs_(
+          *store_, tokens_, [this](const NewUpload& upload) { return admit(upload); },
+          [this](const Container& container) { return admit_container(container); }, clock) {}
 
 // The device is there, enabled and the one that began; its hub is there and wants files.
 Result<FileLimits> FileHouse::admit(const NewUpload& upload) const {
@@ -47,6 +49,13 @@ Result<FileLimits> FileHouse::admit(const NewUpload& upload) const {
   if (!device || !device->enabled || device->generation_id != upload.generation)
     return Error(kUploadNotFound, "the device may not send now");
   return limits_of(hub->hub.settings);
+}
+
+Status FileHouse::admit_container(const Container& container) const {
+  const auto name = iothub::HubName::parse(container.hub.substr(0, container.hub.find('.')));
+  const auto hub = name ? index_.hub(*name) : nullptr;
+  if (hub == nullptr || hub_key(hub->hub) != container.hub) return kContainerNotFound;
+  return {};
 }
 
 Status FileHouse::keep() {

@@ -34,6 +34,7 @@ class FileHouse {
   FileHouse(std::unique_ptr<FileStore> store, SecretBytes key, const store::IdentityIndex& index,
             const Clock& clock);
   Result<FileLimits> admit(const NewUpload& upload) const;
+  Status admit_container(const Container& container) const;
 
   const store::IdentityIndex& index_;
   std::unique_ptr<FileStore> store_;

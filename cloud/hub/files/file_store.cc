@@ -61,7 +61,15 @@ CREATE TABLE charges (
   PRIMARY KEY (hub, device)
 ) STRICT, WITHOUT ROWID;
 )sql";
-constexpr const char* kMigrations[] = {kVersion1};
+constexpr const char* kContainers = R"sql(
+CREATE TABLE containers (
+  id TEXT PRIMARY KEY NOT NULL,
+  hub TEXT NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX containers_by_hub ON containers (hub);
+)sql";
+constexpr const char* kMigrations[] = {kVersion1, kContainers};
 
 // Whether the bytes are UTF-8 (RFC 3629) without control characters and backslashes.
 bool is_plain(std::string_view text) {
@@ -311,6 +319,19 @@ Status FileStore::remove(std::string_view hub, std::string_view device, std::str
 
 // ---- what is over
 
+Status FileStore::drop_hub(std::string_view hub) {
+  for (const std::string_view sql :
+       {"SELECT object FROM blocks JOIN uploads ON number = upload WHERE hub = ?1",
+        "SELECT object FROM parts JOIN files ON number = file WHERE hub = ?1"})
+    PAVISE_TRY(
+        db_->query(sql, [&](const sqlite::Row& row) { dropped_.push_back(row.text(0)); }, hub));
+  for (const std::string_view sql :
+       {"DELETE FROM uploads WHERE hub = ?1", "DELETE FROM files WHERE hub = ?1",
+        "DELETE FROM charges WHERE hub = ?1"})
+    PAVISE_TRY(db_->change(sql, hub));
+  return {};
+}
+
 Status FileStore::sweep(const std::set<std::string, std::less<>>& hubs) {
   Status done;
   {
@@ -328,17 +349,9 @@ Status FileStore::sweep(const std::set<std::string, std::less<>>& hubs) {
           },
           clock_.now_ms() - kExpiredKeptMs));
       for (const Row& row : over) PAVISE_TRY(drop_upload(row.number, row.upload.about));
+      PAVISE_TRY_ASSIGN(const auto containers, sweep_containers(hubs));
       for (const std::string& hub : known) {
-        if (hubs.contains(hub)) continue;
-        for (const std::string_view sql :
-             {"SELECT object FROM blocks JOIN uploads ON number = upload WHERE hub = ?1",
-              "SELECT object FROM parts JOIN files ON number = file WHERE hub = ?1"})
-          PAVISE_TRY(db_->query(
-              sql, [&](const sqlite::Row& row) { dropped_.push_back(row.text(0)); }, hub));
-        for (const std::string_view sql :
-             {"DELETE FROM uploads WHERE hub = ?1", "DELETE FROM files WHERE hub = ?1",
-              "DELETE FROM charges WHERE hub = ?1"})
-          PAVISE_TRY(db_->change(sql, hub));
+        if (!hubs.contains(hub) && !containers.contains(hub)) PAVISE_TRY(drop_hub(hub));
       }
       return {};
     });

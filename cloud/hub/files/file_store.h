@@ -31,6 +31,9 @@ inline constexpr std::uint64_t kChargeMin = 4096;
 inline constexpr std::uint64_t kFreeBytesMin = 256UL * 1024 * 1024;
 // An upload that is over is told from one that never was for so long.
 inline constexpr std::int64_t kExpiredKeptMs = 10LL * 60 * 1000;
+inline constexpr std::size_t kContainersMax = 10;  // of a hub
+inline constexpr std::int64_t kContainerMsMax = 24LL * 3600 * 1000;
+inline constexpr std::uint64_t kContainerBytesMax = std::uint64_t{4} << 30;  // of all its files
 
 struct FileLimits {
   std::uint64_t file_bytes_max = 0;
@@ -60,6 +63,20 @@ struct StoredFile {
   std::string content_type;
   std::string etag;
 };
+// A place for files that belongs to a hub and no device, for import and export; all that is in it
+// goes when its time is over.
+struct Container {
+  std::string id;
+  std::string hub;
+  UnixMillis expires_ms = 0;
+
+  // What stands for the hub of its files: they are counted and listed apart from those of devices.
+  std::string files_hub() const { return hub + "/" + id; }
+};
+inline constexpr std::string_view kContainerDevice = "container";
+inline constexpr FileLimits kContainerLimits{kContainerBytesMax, kContainerBytesMax,
+                                             kContainerBytesMax};
+
 struct FilePage {
   std::string after_device{};  // both empty: from the first
   std::string after_name{};
@@ -118,7 +135,19 @@ class FileStore {
   Status remove(std::string_view hub, std::string_view device,
                 std::string_view name);  // kFileNotFound
 
-  // Drops uploads whose time is over, and all of hubs that are not among these.
+  // `expires_ms` is at most kContainerMsMax from now. kTooManyContainers.
+  Result<Container> make_container(const std::string& hub, UnixMillis expires_ms);
+  // kContainerNotFound.
+  Result<Container> container(std::string_view id);
+  // With its files. kContainerNotFound.
+  Status remove_container(std::string_view id);
+  // The upload through which a file of the container is written: the one that is under way, or a
+  // new one. To be ended when there is a file. Errors of begin(), kContainerNotFound.
+  Result<Upload> container_upload(std::string_view id, std::string_view name);
+  // Forgets an upload and its blocks; a file that came of it stays. One that is gone is ended.
+  Status end_upload(std::string_view upload);
+
+  // Drops uploads and containers whose time is over, and all of hubs that are not among these.
   Status sweep(const std::set<std::string, std::less<>>& hubs);
   // What files and blocks of a device, or with an empty name of the hub, count.
   Result<std::uint64_t> charged(std::string_view hub, std::string_view device);
@@ -142,6 +171,7 @@ class FileStore {
   template <class Work>
   Status transact(const Work& work);
   Result<Row> find_upload(std::string_view id);
+  Result<Container> find_container(std::string_view id);
   Result<std::vector<Part>> parts(std::string_view table, std::string_view key,
                                   std::int64_t number);
   Status charge(const NewUpload& of, std::int64_t bytes);
@@ -149,10 +179,14 @@ class FileStore {
   Result<std::uint64_t> charge_of(std::string_view hub, std::string_view device);
   Status check_room(const NewUpload& of, std::uint64_t more, const FileLimits& limits);
   Status drop_upload(std::int64_t number, const NewUpload& about);
+  Status drop_hub(std::string_view hub);
   Status drop_file(std::int64_t number, std::string_view hub, std::string_view device);
   Result<StoredFile> make_file(const Row& row, const std::vector<Part>& chosen,
                                std::string_view content_type, bool only_new);
 
+  // What stands for the hubs of those that are left.
+  Result<std::set<std::string, std::less<>>> sweep_containers(
+      const std::set<std::string, std::less<>>& hubs);
   Status sweep_objects();
   Result<std::string> write_object(ByteView bytes);
   void remove_objects();  // those of dropped_, after the commit that dropped them

@@ -458,6 +458,57 @@ TEST(FileStoreKilled, AFileIsWholeOrNotThere) {
   }
 }
 
+// ---- containers
+
+TEST_F(FileStoreTest, AContainerHasFilesOfItsOwn) {
+  const Container one = *store_->make_container(kHub, kNow + kTtlMs);
+  const Container two = *store_->make_container(kHub, kNow + kTtlMs);
+  const Upload upload = *store_->container_upload(one.id, "a");
+  EXPECT_EQ(store_->container_upload(one.id, "a")->id, upload.id) << "the one that is under way";
+  EXPECT_NE(store_->container_upload(two.id, "a")->id, upload.id);
+  ASSERT_TRUE(put(upload.id, "hello"));
+  ASSERT_TRUE(store_->end_upload(upload.id));
+  ASSERT_TRUE(store_->end_upload(upload.id)) << "it is ended";
+  EXPECT_TRUE(store_->file(one.files_hub(), kContainerDevice, "a"));
+  EXPECT_FALSE(store_->file(two.files_hub(), kContainerDevice, "a"));
+  EXPECT_EQ(store_->files(kHub, {}, {})->size(), 0U) << "nor of the hub's devices";
+  EXPECT_EQ(*store_->charged(kHub, ""), 0U);
+  reopen();
+  EXPECT_TRUE(store_->container(one.id));
+  ASSERT_TRUE(store_->remove_container(one.id));
+  EXPECT_EQ(objects(), 0U);
+  EXPECT_TRUE(store_->remove_container(one.id).error().is(kContainerNotFound));
+  EXPECT_TRUE(store_->container_upload(one.id, "a").error().is(kContainerNotFound));
+}
+
+TEST_F(FileStoreTest, AContainerEndsWithItsTimeAndWithItsHub) {
+  const Container soon = *store_->make_container(kHub, kNow + 1000);
+  const Container late = *store_->make_container(kHub, kNow + kTtlMs);
+  const Container theirs = *store_->make_container(kOtherHub, kNow + kTtlMs);
+  for (const Container& each : {soon, late, theirs})
+    ASSERT_TRUE(put(store_->container_upload(each.id, "secrets")->id, "keys"));
+  ASSERT_EQ(objects(), 3U);
+  ASSERT_TRUE(store_->sweep({kHub, kOtherHub}));
+  EXPECT_EQ(objects(), 3U);
+  clock_.advance_ms(999);
+  EXPECT_TRUE(store_->container(soon.id));
+  clock_.advance_ms(1);
+  EXPECT_TRUE(store_->container(soon.id).error().is(kContainerNotFound));
+  ASSERT_TRUE(store_->sweep({kHub}));
+  EXPECT_EQ(objects(), 1U);
+  EXPECT_TRUE(store_->container(late.id));
+  EXPECT_TRUE(store_->container(theirs.id).error().is(kContainerNotFound));
+}
+
+TEST_F(FileStoreTest, AHubHasUpToTenContainers) {
+  for (std::size_t i = 0; i < kContainersMax; ++i)
+    ASSERT_TRUE(store_->make_container(kHub, kNow + 1000));
+  EXPECT_TRUE(store_->make_container(kHub, kNow + 1000).error().is(kTooManyContainers));
+  EXPECT_TRUE(store_->make_container(kOtherHub, kNow + 1000));
+  clock_.advance_ms(1000);
+  EXPECT_TRUE(store_->make_container(kHub, clock_.now_ms() + 1000)) << "those are over";
+}
+
 TEST_F(FileStoreTest, OneProcessAtATime) {
   EXPECT_TRUE(FileStore::open(folder_, std::make_unique<testing::MemoryDepot>(medium_), clock_)
                   .error()

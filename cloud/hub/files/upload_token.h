@@ -20,6 +20,12 @@ struct UploadGrant {
   UnixMillis expires_ms = 0;  // whole seconds
 };
 
+// A container's URI lets its holder read, write and delete the files in it.
+struct ContainerGrant {
+  std::string container_id;
+  UnixMillis expires_ms = 0;  // whole seconds
+};
+
 class UploadTokens {
  public:
   explicit UploadTokens(SecretBytes key) : key_(std::move(key)) {}
@@ -31,8 +37,15 @@ class UploadTokens {
   // signature.
   Result<UploadGrant> check(std::string_view blob, std::string_view query, UnixMillis now_ms) const;
 
+  // "?sv=…&sr=c&se=…&sp=rwd&sig=…", for all files of a container, and whether this query lets its
+  // sender use them now; otherwise as above.
+  std::string make_container(const ContainerGrant& grant) const;
+  Result<ContainerGrant> check_container(std::string_view id, std::string_view query,
+                                         UnixMillis now_ms) const;
+
  private:
   Digest256 sign(std::string_view blob, std::string_view id, std::string_view end) const;
+  Digest256 sign_container(std::string_view id, std::string_view end) const;
 
   SecretBytes key_;
 };

@@ -160,6 +160,9 @@ void HttpSession::send_request(SessionNow now) {
     request.headers.emplace_back(header.name, header.value);
   state_ = State::waiting_for_answer;
   deadline_ms_ = now.steady_ms + kHttpAnswerMs;
+  // Only such requests have answers in pieces, and only without a body they can come again.
+  rest_of_.reset();
+  if (request.method == "GET" && request.body.empty()) rest_of_ = request;
   port_.serve(std::move(request), ++token_);
 }
 
@@ -175,6 +178,7 @@ void HttpSession::next_piece(const HttpResponse& response, SessionNow now, Bytes
 
 void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   give_room();
+  if (rest_of_ && rest_of_->rest) return go_on(std::move(response), now, out);
   const bool more = piece_ && piece_->offset < piece_->total;
   if (more && response.status == 100) return next_piece(response, now, out);
   // What else would come of the body is not wanted.
@@ -182,12 +186,45 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   if (response.status != 401) served_ = true;
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) response.headers.emplace_back("content-type", response.content_type);
-  const http1::ResponseOptions options{.close = !keep_alive_,
-                                       .to_head = parser_.head().method == "HEAD"};
+  http1::ResponseOptions options{.close = !keep_alive_, .to_head = parser_.head().method == "HEAD"};
+  if (response.rest) options.body_size = response.rest->total;
   const Status written =
       http1::write_response(response.status, response.headers,
                             bodiless ? ByteView{} : as_bytes(response.body), options, out);
   if (!written) return refuse(500, Error(kHttpBadAnswer, written.error().message()), out);
+  if (response.rest && rest_of_ && response.rest->next < response.rest->total) {
+    rest_of_->rest = std::move(response.rest);
+    state_ = State::sending;
+    deadline_ms_ = now.steady_ms + kHttpSendMs;
+    return ask_for_rest();
+  }
+  answered(now, out);
+}
+
+// The head is gone: what cannot be sent any more shows as a body that ends too early.
+void HttpSession::go_on(HttpResponse response, SessionNow now, Bytes& out) {
+  const Error gone(kHttpBadAnswer, "the rest of an answer is gone");
+  if (!rest_of_ || !rest_of_->rest || !response.rest || response.body.empty()) return end(gone);
+  const std::uint64_t total = rest_of_->rest->total;
+  const std::uint64_t next = rest_of_->rest->next + response.body.size();
+  if (response.rest->total != total || response.rest->next != next || next > total)
+    return end(gone);
+  append(out, as_bytes(response.body));
+  rest_of_->rest = std::move(response.rest);
+  if (next == total) return answered(now, out);
+  state_ = State::sending;
+  deadline_ms_ = now.steady_ms + kHttpSendMs;
+  ask_for_rest();
+}
+
+void HttpSession::ask_for_rest() {
+  if (state_ != State::sending || blocked_ || !rest_of_) return;
+  state_ = State::waiting_for_answer;
+  port_.serve(*rest_of_, ++token_);
+}
+
+void HttpSession::answered(SessionNow now, Bytes& out) {
+  rest_of_.reset();
   if (!keep_alive_) return end(Error(kHttpDone));
   state_ = State::reading;
   deadline_ms_ = now.steady_ms + (served_ ? kHttpIdleMs : kHttpStrangerMs);
@@ -319,7 +356,9 @@ void HttpSession::set_output_blocked(bool blocked, Bytes& out) {
   if (closed_) return;
   blocked_ = blocked;
   if (inner_)
-    inner_step([&](Bytes& inner_out) { inner_->set_output_blocked(blocked, inner_out); }, out);
+    return inner_step([&](Bytes& inner_out) { inner_->set_output_blocked(blocked, inner_out); },
+                      out);
+  if (!blocked_) ask_for_rest();
 }
 
 std::int64_t HttpSession::deadline_ms() const {

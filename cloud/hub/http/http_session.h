@@ -28,6 +28,8 @@ inline constexpr std::size_t kHttpBodyMax = 1024UL * 1024;
 // A part of a file may come over a slow line: from one piece of it to the next, and in all.
 inline constexpr std::int64_t kHttpFilePieceMs = 30'000;
 inline constexpr std::int64_t kHttpFileBodyMs = 300'000;
+// An answer that goes out in pieces: how long the client may take for one.
+inline constexpr std::int64_t kHttpSendMs = 60'000;
 // A piece of a body is longer than it should be by what one read brings.
 inline constexpr std::size_t kHttpPieceSlack = 64UL * 1024;
 // How long a part of a file waits for room, and how often it asks.
@@ -59,7 +61,8 @@ class HttpSession final : public ProtocolSession {
   bool established() const override;
 
  private:
-  enum class State { reading, waiting_for_room, waiting_for_answer };
+  // sending: a piece of an answer went out, and the client has not taken it.
+  enum class State { reading, waiting_for_room, waiting_for_answer, sending };
 
   void parse(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
@@ -73,6 +76,9 @@ class HttpSession final : public ProtocolSession {
   void on_request(SessionNow now, Bytes& out);
   void upgrade(SessionNow now, Bytes& out);
   void answer(HttpResponse response, SessionNow now, Bytes& out);
+  void go_on(HttpResponse response, SessionNow now, Bytes& out);
+  void ask_for_rest();
+  void answered(SessionNow now, Bytes& out);
   void refuse(int status, Error reason, Bytes& out);
   void refuse(HttpResponse response, Error reason, Bytes& out);
   void give_room();
@@ -94,8 +100,9 @@ class HttpSession final : public ProtocolSession {
   HttpBodyKind body_kind_ = HttpBodyKind::call;
   std::optional<HttpPiece> piece_;  // the one that is being read; none: the body is one
   std::size_t piece_bytes_ = 0;
-  bool continued_ = false;        // the client was told to send its body
-  std::int64_t body_end_ms_ = 0;  // of a part of a file: no later, however it trickles
+  std::optional<HttpRequest> rest_of_;  // what comes again for the rest of its answer
+  bool continued_ = false;              // the client was told to send its body
+  std::int64_t body_end_ms_ = 0;        // of a part of a file: no later, however it trickles
   bool keep_alive_ = true;
   bool blocked_ = false;  // the client does not read what it was sent
   bool served_ = false;   // a call was answered as authorised

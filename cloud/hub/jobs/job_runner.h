@@ -1,12 +1,10 @@
 // The thread that executes scheduled jobs.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "cloud/hub/jobs/job_engine.h"
+#include "cloud/hub/jobs/step_thread.h"
 
 namespace pavise::hub::jobs {
 
@@ -19,25 +17,19 @@ class JobRunner {
   JobRunner& operator=(const JobRunner&) = delete;
 
   // Called once.
-  void start();
+  void start() { thread_.start(); }
   // Waits for the end of the step that is under way. Methods that are under way then are settled by
   // the next runner. To be called before what answers methods ends. Idempotent.
-  void stop();
+  void stop() { thread_.stop(); }
 
   // A job was made or cancelled. Thread-safe; does not block.
   void changed() { engine_->changed(); }
 
  private:
-  JobRunner() = default;
-  void run();
-  void wake();
+  JobRunner();
 
-  std::mutex mutex_;
-  std::condition_variable woken_changed_;
-  bool woken_ = false;
-  bool stopping_ = false;
+  StepThread thread_;
   std::unique_ptr<JobEngine> engine_;
-  std::thread thread_;
 };
 
 }  // namespace pavise::hub::jobs

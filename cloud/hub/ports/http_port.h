@@ -21,6 +21,14 @@ struct HttpPiece {
   std::string stream;        // what the answer to the piece before said
 };
 
+// A body that goes out in pieces, so that a client that reads slowly does not hold it whole: the
+// same request comes again for each, with what the answer before said, when the client took that.
+struct HttpRest {
+  std::uint64_t total = 0;  // of the whole body
+  std::uint64_t next = 0;   // offset in it of the next piece
+  std::string stream;       // whatever the answering side needs to go on in the same body
+};
+
 struct HttpRequest {
   std::string method;  // as sent: "GET"
   std::string path;    // begins with '/', not percent-decoded
@@ -32,6 +40,7 @@ struct HttpRequest {
   std::string server_name;
   std::string peer{};  // "192.0.2.1:40000"
   std::optional<HttpPiece> piece = {};
+  std::optional<HttpRest> rest = {};  // of the answer
 
   // Value of the first header of this name; empty if there is none.
   std::string_view header(std::string_view name) const {
@@ -51,6 +60,8 @@ struct HttpResponse {
   HttpHeaders headers;
   std::string body;
   std::string content_type = "application/json; charset=utf-8";
+  // `body` is a piece of it only; then no answer to a later piece may be empty.
+  std::optional<HttpRest> rest = {};
 };
 
 // What a request's head says, before its body is read. Borrowed.

@@ -15,15 +15,8 @@ namespace pavise::hub::rest {
 namespace json = boost::json;
 
 namespace {
-
 constexpr std::size_t kHostSizeMax = 260;
-constexpr std::size_t kDescriptionSizeMax = 4096;
-
-struct FilesOfHub {
-  files::FileHouse& house;
-  store::HubRecord hub;
-  std::string key;
-};
+}  // namespace
 
 Result<FilesOfHub> files_of(const Call& call) {
   if (call.services.files == nullptr) return files::kUploadsOff;
@@ -32,14 +25,7 @@ Result<FilesOfHub> files_of(const Call& call) {
   return FilesOfHub{*call.services.files, hub->hub, files::hub_key(hub->hub)};
 }
 
-Result<FilesOfHub> uploads_of(const Call& call) {
-  PAVISE_TRY_ASSIGN(FilesOfHub out, files_of(call));
-  if (!out.hub.settings.file_upload.enabled) return files::kUploadsOff;
-  return out;
-}
-
-// The name and port under which the device reached the hub are those under which it will again.
-Result<std::string> host_of(const Request& request) {
+Result<std::string> own_address(const Request& request) {
   const std::string_view host = request.header("host");
   const auto may_be = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -48,6 +34,16 @@ Result<std::string> host_of(const Request& request) {
   if (host.empty() || host.size() > kHostSizeMax || !std::ranges::all_of(host, may_be))
     return Error(kBadArgument, "host");
   return std::string(host);
+}
+
+namespace {
+
+constexpr std::size_t kDescriptionSizeMax = 4096;
+
+Result<FilesOfHub> uploads_of(const Call& call) {
+  PAVISE_TRY_ASSIGN(FilesOfHub out, files_of(call));
+  if (!out.hub.settings.file_upload.enabled) return files::kUploadsOff;
+  return out;
 }
 
 std::string blob_uri(std::string_view host, std::string_view device, std::string_view name) {
@@ -113,7 +109,7 @@ Result<Response> begin_upload(Call& call) {
   PAVISE_TRY_ASSIGN(FilesOfHub at, uploads_of(call));
   PAVISE_TRY_ASSIGN(const json::object body, object_of(call.request.body));
   PAVISE_TRY_ASSIGN(std::string name, text_member(body, "blobName"));
-  PAVISE_TRY_ASSIGN(const std::string host, host_of(call.request));
+  PAVISE_TRY_ASSIGN(const std::string host, own_address(call.request));
   const iothub::Identity& device = *call.principal.identity;
   const auto identity = call.services.queue.store().index().find(device);
   if (!identity) return store::kDeviceNotFound;
@@ -148,7 +144,7 @@ Result<Response> end_upload(Call& call) {
     PAVISE_TRY_ASSIGN(id, text_member(body, "correlationId"));
   }
   PAVISE_TRY_ASSIGN(const bool success, outcome_of(body));
-  PAVISE_TRY_ASSIGN(const std::string host, host_of(call.request));
+  PAVISE_TRY_ASSIGN(const std::string host, own_address(call.request));
   PAVISE_TRY(at.house.store().finish(
       at.key, call.principal.identity->device(), id, success,
       [&](const files::StoredFile& file) { return notify(call, at, file, host); }));

@@ -5,11 +5,11 @@
 #include <charconv>
 #include <future>
 
+#include "cloud/hub/rest/bulk_items.h"
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/close_reasons.h"
-#include "common/base/ascii.h"
 
 namespace pavise::hub::rest {
 
@@ -41,10 +41,6 @@ void end_sessions(const Call& call, const iothub::Identity& identity) {
       .device = identity.device(), .hub = identity.hub(), .reason = Error(kDeviceBarred)};
   if (identity.is_module()) change.module_id = identity.module_id();
   call.services.rights_changed(change);
-}
-
-bool rights_differ(const store::IdentityFields& a, const store::IdentityFields& b) {
-  return a.enabled != b.enabled || a.auth != b.auth;
 }
 
 struct Written {
@@ -120,80 +116,14 @@ Result<Response> remove_identity(Call& call, bool of_module) {
 
 // --- Bulk ----------------------------------------------------------------------------------------
 
-struct BulkItem {
-  iothub::Identity identity;
-  std::string mode;  // lower case
-  store::IdentityFields fields;
-  store::IfMatch if_match;
-  std::string twin_json;  // tags and desired properties to write
-};
-constexpr std::string_view kEmptyTwin = "{}";
-
-Result<BulkItem> bulk_item(const Call& call, const json::value& value) {
-  if (!value.is_object()) return Error(kBadBody, "an entry is not an object");
-  const json::object& body = value.get_object();
-  PAVISE_TRY_ASSIGN(const std::string device, text_member(body, "id"));
-  PAVISE_TRY_ASSIGN(const std::string module_id, text_member(body, "moduleId"));
-  const auto identity = iothub::Identity::make(call.hub(), device, module_id);
-  if (!identity) return Error(kBadBody, "id");
-  PAVISE_TRY_ASSIGN(std::string mode, text_member(body, "importMode"));
-  mode = ascii_lowered(mode);
-  if (mode.empty()) mode = "createorupdate";
-  PAVISE_TRY_ASSIGN(auto fields, identity_fields(body));
-  PAVISE_TRY_ASSIGN(std::string etag, text_member(body, "eTag"));
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
-    etag = etag.substr(1, etag.size() - 2);
-  BulkItem item{*identity, std::move(mode), std::move(fields), {}, {}};
-  if (item.mode.ends_with("ifmatchetag")) item.if_match = std::move(etag);
-  json::object twin;
-  for (const std::string_view part : {"tags", "properties"})
-    if (const json::value* const given = body.if_contains(part); given != nullptr)
-      if (given->is_object()) twin[part] = *given;
-  item.twin_json = json::serialize(twin);
-  return item;
-}
-
-struct Outcome {
-  std::optional<store::TwinChanged> twin{};  // it was written
-  std::vector<iothub::Identity> removed{};
-};
-
-Result<Outcome> write_twin(HubTransaction& transaction, const BulkItem& item,
-                           const store::IfMatch& if_match) {
-  PAVISE_TRY_ASSIGN(auto changed, transaction.change_twin(item.identity, item.twin_json,
-                                                          store::TwinChangeKind::merge, if_match));
-  return Outcome{.twin = std::move(changed)};
-}
-
-Result<Outcome> execute(HubTransaction& transaction, const BulkItem& item) {
-  const auto exists = transaction.identity(item.identity);
-  if (item.mode == "delete" || item.mode == "deleteifmatchetag") {
-    PAVISE_TRY_ASSIGN(auto removed, transaction.delete_identity(item.identity, item.if_match));
-    return Outcome{.removed = std::move(removed)};
-  }
-  if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag")
-    return write_twin(transaction, item, item.if_match);
-  const bool create = item.mode == "create" || (item.mode.starts_with("createorupdate") && !exists);
-  if (create) {
-    PAVISE_TRY(transaction.create_identity(item.identity, item.fields));
-  } else if (item.mode == "update" || item.mode == "updateifmatchetag" ||
-             item.mode.starts_with("createorupdate")) {
-    PAVISE_TRY(transaction.update_identity(item.identity, item.fields, item.if_match));
-  } else {
-    return Error(kBadBody, "importMode");
-  }
-  if (item.twin_json == kEmptyTwin) return Outcome{};
-  return write_twin(transaction, item, {});
-}
-
 // The item must stay until the future is ready.
 std::future<Status> submit(Call& call, const BulkItem& item) {
   auto promise = std::make_shared<std::promise<Status>>();
   auto answer = promise->get_future();
-  call.services.queue.submit<Outcome>(
-      [&](HubTransaction& transaction) { return execute(transaction, item); },
+  call.services.queue.submit<BulkOutcome>(
+      [&](HubTransaction& transaction) { return apply_bulk_item(transaction, item); },
       // On the queue's thread, so that notifications leave in the order of their versions.
-      [&services = call.services, identity = item.identity, promise](Result<Outcome> done) {
+      [&services = call.services, identity = item.identity, promise](Result<BulkOutcome> done) {
         if (!done) return promise->set_value(done.error());
         if (done->twin && !done->twin->desired_notification.empty())
           services.desired_changed(identity, done->twin->desired_version,
@@ -271,7 +201,7 @@ Result<Response> bulk_devices(Call& call) {
   if (body.get_array().size() > kBulkMax) return Error(kBadBody, "more than 100 entries");
   std::vector<BulkItem> items;
   for (const json::value& value : body.get_array()) {
-    PAVISE_TRY_ASSIGN(BulkItem item, bulk_item(call, value));
+    PAVISE_TRY_ASSIGN(BulkItem item, bulk_item(call.hub(), value));
     items.push_back(std::move(item));
   }
   std::vector<std::future<Status>> answers;

@@ -62,6 +62,13 @@ inline constexpr ErrorInfo kJobHasEnded{"PV-HRS-024", Retry::never,
                                         "a job that has ended cannot be cancelled",
                                         "Look at its parts: SELECT * FROM devices.jobs."};
 
+inline constexpr ErrorInfo kForeignContainer{
+    "PV-HRS-025", Retry::never, "import and export use containers of the hub itself only",
+    "POST /containers makes one and answers the URI to give here; see docs/hub.md."};
+inline constexpr ErrorInfo kTransferUnderWay{"PV-HRS-026", Retry::later,
+                                             "an import or export of the hub has not ended yet",
+                                             "Wait for it, or cancel it: DELETE /jobs/{id}."};
+
 // A call that was answered with an error. Borrowed; the texts come from the network.
 struct Refusal {
   std::string_view call;  // method and path, at most kLoggedPathMax of it
@@ -97,6 +104,8 @@ struct Services {
   QueryBounds query_bounds = {};
   // A job was made or cancelled.
   std::function<void()> jobs_changed = {};
+  // An import or export was made or cancelled.
+  std::function<void()> transfers_changed = {};
   // What configurations were found to do; may be empty.
   std::function<std::optional<configurations::Counts>(const iothub::HubName&, std::string_view id)>
       configuration_counts = {};

@@ -21,6 +21,14 @@ std::span<const Route> route_table() {
       {"PUT", "/jobs/v2/{}", registry_write, put_job},
       {"POST", "/jobs/v2/{}/cancel", registry_write, cancel_job},
 
+      {"POST", "/containers", registry_write, make_container},
+      {"GET", "/containers/{}", registry_write, get_container},
+      {"DELETE", "/containers/{}", registry_write, remove_container},
+      {"POST", "/jobs/create", registry_write, create_transfer},
+      {"GET", "/jobs", registry_read, list_transfers},
+      {"GET", "/jobs/{}", registry_read, get_transfer},
+      {"DELETE", "/jobs/{}", registry_write, cancel_transfer},
+
       {"GET", "/configurations", registry_read, list_configurations},
       {"POST", "/configurations/testQueries", registry_read, test_configuration_queries},
       {"GET", "/configurations/{}", registry_read, get_configuration},

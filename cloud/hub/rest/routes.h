@@ -67,6 +67,14 @@ Result<Response> put_job(Call& call);
 Result<Response> get_job(Call& call);
 Result<Response> cancel_job(Call& call);
 Result<Response> query_jobs(Call& call);
+// transfers.cc
+Result<Response> make_container(Call& call);
+Result<Response> get_container(Call& call);
+Result<Response> remove_container(Call& call);
+Result<Response> create_transfer(Call& call);
+Result<Response> list_transfers(Call& call);
+Result<Response> get_transfer(Call& call);
+Result<Response> cancel_transfer(Call& call);
 // queries.cc
 Result<Response> query_devices(Call& call);
 // A share in the queries that may be under way; it is given back at the end of the scope.
@@ -121,6 +129,15 @@ void invoke_module_method(Call& call, const Respond& respond,
 Result<Response> send_to_device(Call& call);
 Result<Response> send_to_module(Call& call);
 // files.cc
+struct FilesOfHub {
+  files::FileHouse& house;
+  store::HubRecord hub;
+  std::string key;
+};
+// kUploadsOff (this server keeps no files), kHubNotFound.
+Result<FilesOfHub> files_of(const Call& call);
+// The name and port under which the caller reached the hub are those under which it will again.
+Result<std::string> own_address(const Request& request);
 Result<Response> begin_upload(Call& call);
 Result<Response> end_upload(Call& call);
 Result<Response> list_files(Call& call);

@@ -73,10 +73,14 @@ class HubReader {
   // `of_hub_max` at most, and what runs first.
   virtual Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
                                                          std::size_t limit) = 0;
-  // When the next of these that is scheduled or queued is to start after this time; nullopt: none
-  // is.
+  // Imports and exports of all hubs that have not ended, the oldest first.
+  virtual Result<std::vector<DueJob>> open_transfers(std::size_t limit) = 0;
+  // How many of them a hub has. kHubNotFound.
+  virtual Result<std::uint64_t> count_open_transfers(const iothub::HubName& hub) = 0;
+  // When the next scheduled job that is scheduled or queued is to start after this time; nullopt:
+  // none is.
   virtual Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) = 0;
-  // How many of these a hub has that have not ended. kHubNotFound.
+  // How many scheduled jobs a hub has that have not ended. kHubNotFound.
   virtual Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) = 0;
   // In the order of identities; `after` is a client_id().
   virtual Result<std::vector<DeviceJobRecord>> device_jobs(const iothub::HubName& hub,
@@ -106,6 +110,10 @@ class HubReader {
 // kStoreFull, kStoreCorrupt or kStoreLocked fails the whole operation.
 class HubTransaction : public HubReader {
  public:
+  // Several calls, all or nothing: when `work` fails, what it did is undone, and the operation may
+  // go on. May not be nested. Errors of `work`.
+  virtual Status attempt(const std::function<Status()>& work) = 0;
+
   // ---- hubs and policies
 
   // With the five policies of IoT Hub: iothubowner, service, device, registryRead,
@@ -237,8 +245,8 @@ class HubTransaction : public HubReader {
 
   // kJobExists, kBadJob, kHubNotFound.
   virtual Result<JobRecord> create_job(const iothub::HubName& hub, const JobRecord& job) = 0;
-  // Writes status, start_ms, end_ms, failure_reason, status_message and progress. kJobNotFound,
-  // kBadJob (also: a final job does not change its status).
+  // Writes status, start_ms, end_ms, failure_reason, status_message, progress and checkpoint.
+  // kJobNotFound, kBadJob (also: a final job does not change its status).
   virtual Status update_job(const iothub::HubName& hub, const JobRecord& job) = 0;
   virtual Status delete_job(const iothub::HubName& hub, std::string_view id) = 0;
   // Pending parts for these identities, which need not exist; one that is there stays as it is.

@@ -43,6 +43,33 @@ TEST_P(HubStoreContract, CreatingADeviceGeneratesWhatIsOmitted) {
   EXPECT_FALSE(store().index().find(device_id("D1"))) << "ids are case-sensitive";
 }
 
+TEST_P(HubStoreContract, AnAttemptIsUndoneAndTheOperationGoesOn) {
+  make_hub(store());
+  make_device(store(), "there");
+  ASSERT_TRUE(run([](Tx& tx) -> Result<int> {
+    PAVISE_TRY(tx.attempt([&]() -> Status {
+      PAVISE_TRY(tx.create_identity(device_id("a"), {}));
+      return {};
+    }));
+    const Status half = tx.attempt([&]() -> Status {
+      PAVISE_TRY(tx.create_identity(device_id("b"), {}));
+      PAVISE_TRY(tx.delete_identity(device_id("there"), {}));
+      PAVISE_TRY(tx.create_identity(device_id("a"), {}));
+      return {};
+    });
+    EXPECT_TRUE(half.error().is(kDeviceExists));
+    PAVISE_TRY(tx.create_identity(device_id("c"), {}));
+    return 0;
+  }));
+  const auto devices = run([](Tx& tx) { return tx.devices(hub_name(), {}); });
+  std::vector<std::string> ids;
+  for (const IdentityRecord& each : *devices) ids.push_back(each.id.device());
+  EXPECT_THAT(ids, ElementsAre("a", "c", "there"));
+  EXPECT_EQ(run([](Tx& tx) { return tx.count_identities(hub_name()); })->devices, 3U);
+  EXPECT_FALSE(store().index().find(device_id("b"))) << "the index follows";
+  EXPECT_TRUE(store().index().find(device_id("there")));
+  EXPECT_TRUE(store().index().find(device_id("c")));
+}
 TEST_P(HubStoreContract, EtagRules) {
   make_hub(store());
   const IdentityRecord made = make_device(store());

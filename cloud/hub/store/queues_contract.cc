@@ -399,6 +399,41 @@ TEST_P(QueuesContract, JobsAndTheirParts) {
   EXPECT_THAT(*run([](Tx& tx) { return tx.jobs_of_device(device_id("a"), 10); }), IsEmpty());
 }
 
+TEST_P(QueuesContract, WhatARunnerOfImportsAndExportsAsks) {
+  const auto open = [&] {
+    std::vector<std::string> out;
+    const auto found = run([](Tx& tx) { return tx.open_transfers(10); });
+    for (const auto& each : *found) out.push_back(each.job.id);
+    return out;
+  };
+  const auto count = [&] {
+    return *run([](Tx& tx) { return tx.count_open_transfers(hub_name()); });
+  };
+  const auto create = [&](const JobRecord& given) {
+    return run([&](Tx& tx) { return tx.create_job(hub_name(), given); }).has_value();
+  };
+  ASSERT_TRUE(create({.id = "method", .status = JobStatus::running}));
+  ASSERT_TRUE(create({.id = "z", .type = JobType::import_devices, .checkpoint = "c0"}));
+  ASSERT_TRUE(create({.id = "a", .type = JobType::export_devices, .status = JobStatus::running}));
+  ASSERT_TRUE(create({.id = "over", .type = JobType::export_devices, .status = JobStatus::failed}));
+  EXPECT_THAT(open(), ElementsAre("z", "a"));
+  EXPECT_EQ(count(), 2U);
+  EXPECT_TRUE(run([](Tx& tx) { return tx.count_open_transfers(*iothub::HubName::parse("nobody")); })
+                  .error()
+                  .is(kHubNotFound));
+  JobRecord job = *run([](Tx& tx) { return tx.job(hub_name(), "z"); });
+  EXPECT_EQ(job.checkpoint, "c0");
+  job.checkpoint = "c1";
+  job.progress = 40;
+  job.status = JobStatus::running;
+  ASSERT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }));
+  EXPECT_EQ(run([](Tx& tx) { return tx.job(hub_name(), "z"); })->checkpoint, "c1");
+  job.checkpoint = std::string(kJobTextSizeMax + 1, 'x');
+  EXPECT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }).error().is(kBadJob));
+  job.checkpoint.pop_back();
+  EXPECT_TRUE(run([&](Tx& tx) { return tx.update_job(hub_name(), job); }));
+}
+
 TEST_P(QueuesContract, WhatARunnerOfJobsAsks) {
   const auto due = [&](UnixMillis now, std::size_t of_hub = 10) {
     std::vector<std::string> out;

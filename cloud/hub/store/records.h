@@ -332,6 +332,7 @@ struct JobRecord {
   std::string failure_reason{};
   std::string status_message{};
   std::uint32_t progress = 0;  // percent, for import and export
+  std::string checkpoint{};    // how far its runner is, in words of the runner
   JobStatistics statistics{};  // counted from its device jobs when read
 };
 

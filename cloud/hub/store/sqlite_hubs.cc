@@ -92,6 +92,26 @@ Error SqliteTransaction::damaged(std::string_view what) {
   return error;
 }
 
+Status SqliteTransaction::attempt(const std::function<Status()>& work) {
+  PAVISE_TRY(change("SAVEPOINT attempt"));
+  const std::size_t changes = changes_.size();
+  const std::size_t twins = touched_.twins.size();
+  const std::size_t configurations = touched_.configurations.size();
+  Status done = work();
+  if (failure_) return *failure_;
+  if (!done) {
+    PAVISE_TRY(change("ROLLBACK TO attempt"));
+    changes_.erase(changes_.begin() + static_cast<std::ptrdiff_t>(changes), changes_.end());
+    touched_.twins.erase(touched_.twins.begin() + static_cast<std::ptrdiff_t>(twins),
+                         touched_.twins.end());
+    touched_.configurations.erase(
+        touched_.configurations.begin() + static_cast<std::ptrdiff_t>(configurations),
+        touched_.configurations.end());
+  }
+  PAVISE_TRY(change("RELEASE attempt"));
+  return done;
+}
+
 // ---- hubs
 
 Result<std::int64_t> SqliteTransaction::hub_number(const iothub::HubName& name) {

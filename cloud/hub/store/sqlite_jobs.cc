@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view kJobColumns =
     "SELECT h.name, j.number, j.id, j.type, j.status, j.query_condition, j.request, j.created, "
-    "j.start, j.ended, j.max_execution_s, j.failure_reason, j.status_message, j.progress "
+    "j.start, j.ended, j.max_execution_s, j.failure_reason, j.status_message, j.progress, "
+    "j.checkpoint "
     "FROM jobs AS j JOIN hubs AS h ON h.id = j.hub WHERE ";
 
 JobRecord job_from(const Row& row) {
@@ -29,6 +30,7 @@ JobRecord job_from(const Row& row) {
   job.failure_reason = row.text(11);
   job.status_message = row.text(12);
   job.progress = static_cast<std::uint32_t>(row.integer(13));
+  job.checkpoint = row.text(14);
   return job;
 }
 
@@ -52,8 +54,8 @@ Status check_job(const JobRecord& job) {
   if (!is_known(job.status)) return bad_job("status");
   if (job.max_execution_s < 0) return bad_job("maxExecutionTimeInSeconds");
   if (job.progress > 100) return bad_job("progress");
-  for (const std::string* text :
-       {&job.query_condition, &job.request_json, &job.failure_reason, &job.status_message})
+  for (const std::string* text : {&job.query_condition, &job.request_json, &job.failure_reason,
+                                  &job.status_message, &job.checkpoint})
     if (text->size() > kJobTextSizeMax) return bad_job("a text exceeds 256 KB");
   return {};
 }
@@ -199,6 +201,20 @@ Result<std::vector<HubReader::DueJob>> SqliteTransaction::due_scheduled_jobs(Uni
       now_ms, of_hub_max, std::min(limit, kPageSizeMax));
 }
 
+Result<std::vector<HubReader::DueJob>> SqliteTransaction::open_transfers(std::size_t limit) {
+  return job_rows("j.type IN (3, 4) AND j.status IN (1, 2, 3) ORDER BY j.number LIMIT ?1",
+                  std::min(limit, kPageSizeMax));
+}
+
+Result<std::uint64_t> SqliteTransaction::count_open_transfers(const iothub::HubName& hub) {
+  PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(hub));
+  PAVISE_TRY_ASSIGN(
+      const auto found,
+      number("SELECT count(*) FROM jobs WHERE status IN (1, 2, 3) AND type IN (3, 4) AND hub = ?1",
+             hub_id));
+  return static_cast<std::uint64_t>(found.value_or(0));
+}
+
 Result<std::optional<UnixMillis>> SqliteTransaction::next_job_ms(UnixMillis after_ms) {
   return number(
       "SELECT min(start) FROM jobs WHERE status IN (1, 2) AND type IN (1, 2) AND start > ?1",
@@ -226,11 +242,11 @@ Result<JobRecord> SqliteTransaction::create_job(const iothub::HubName& hub,
   job.statistics = {};
   PAVISE_TRY(change(
       "INSERT INTO jobs (hub, id, type, status, query_condition, request, created, start, ended, "
-      "max_execution_s, failure_reason, status_message, progress) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+      "max_execution_s, failure_reason, status_message, progress, checkpoint) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
       hub_id, job.id, static_cast<int>(job.type), static_cast<int>(job.status), job.query_condition,
       job.request_json, job.created_ms, job.start_ms, job.end_ms, job.max_execution_s,
-      job.failure_reason, job.status_message, job.progress));
+      job.failure_reason, job.status_message, job.progress, job.checkpoint));
   return job;
 }
 
@@ -243,9 +259,9 @@ Status SqliteTransaction::update_job(const iothub::HubName& hub, const JobRecord
   if (is_final(before) && before != given.status) return bad_job("the job has ended");
   PAVISE_TRY(
       change("UPDATE jobs SET status = ?2, start = ?3, ended = ?4, failure_reason = ?5, "
-             "status_message = ?6, progress = ?7 WHERE number = ?1",
+             "status_message = ?6, progress = ?7, checkpoint = ?8 WHERE number = ?1",
              found, static_cast<int>(given.status), given.start_ms, given.end_ms,
-             given.failure_reason, given.status_message, given.progress));
+             given.failure_reason, given.status_message, given.progress, given.checkpoint));
   return {};
 }
 

@@ -253,7 +253,13 @@ CREATE TABLE routes (
 ) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting};
+// How far the runner of an import or export is.
+constexpr const char* kJobCheckpoints = R"sql(
+ALTER TABLE jobs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting,
+                                       kJobCheckpoints};
 
 }  // namespace
 

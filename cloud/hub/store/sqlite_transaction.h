@@ -50,6 +50,8 @@ class SqliteTransaction final : public HubTransaction {
   // Tells the end of the connections that a former process had told of and did not see end.
   Status end_stale_connections();
 
+  Status attempt(const std::function<Status()>& work) override;
+
   Result<HubRecord> hub(const iothub::HubName& name) override;
   Result<std::vector<HubRecord>> hubs() override;
   Result<std::vector<PolicyRecord>> policies(const iothub::HubName& hub) override;
@@ -130,6 +132,8 @@ class SqliteTransaction final : public HubTransaction {
   Result<std::vector<DueJob>> due_jobs(UnixMillis now_ms, std::size_t limit) override;
   Result<std::vector<DueJob>> due_scheduled_jobs(UnixMillis now_ms, std::size_t of_hub_max,
                                                  std::size_t limit) override;
+  Result<std::vector<DueJob>> open_transfers(std::size_t limit) override;
+  Result<std::uint64_t> count_open_transfers(const iothub::HubName& hub) override;
   Result<std::optional<UnixMillis>> next_job_ms(UnixMillis after_ms) override;
   Result<std::uint64_t> count_active_jobs(const iothub::HubName& hub) override;
   Result<std::vector<DeviceJobRecord>> device_jobs(const iothub::HubName& hub, std::string_view job,

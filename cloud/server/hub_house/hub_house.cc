@@ -68,6 +68,7 @@ Status HubHouse::open_data() {
                               return hub != nullptr && hub->connection(identity).has_value();
                             }});
   PAVISE_TRY_ASSIGN(jobs_, hub::jobs::JobRunner::create(job_services()));
+  transfers_ = std::make_unique<hub::transfers::TransferRunner>(transfer_services());
   rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
   return {};
 }
@@ -117,6 +118,7 @@ hub::rest::Services HubHouse::rest_services() {
             if (hub::Hub* const hub = running_.load()) hub->count_messages(name, messages, bytes);
           },
       .jobs_changed = [this] { jobs_->changed(); },
+      .transfers_changed = [this] { transfers_->changed(); },
       .configuration_counts = [this](const iothub::HubName& name,
                                      std::string_view id) { return board_.counts(name, id); },
       .files = files_.get()};
@@ -134,6 +136,23 @@ hub::jobs::JobServices HubHouse::job_services() {
                 desired_changed(identity, version, std::move(body));
               },
           .connected = [this](const iothub::Identity& identity) { return connected(identity); },
+          .failed = options_.on_job_failure};
+}
+
+hub::transfers::TransferServices HubHouse::transfer_services() {
+  return {.queue = *queue_,
+          .files = *files_,
+          .clock = clock_,
+          .desired_changed =
+              [this](const iothub::Identity& identity, std::uint64_t version, std::string body) {
+                desired_changed(identity, version, std::move(body));
+              },
+          .forget =
+              [this](const iothub::Identity& identity) {
+                if (hub::Hub* const hub = running_.load()) hub->forget(identity);
+              },
+          .rights_changed =
+              [this](const hub::RightsChanged& change) { gatekeeper_->rights_changed(change); },
           .failed = options_.on_job_failure};
 }
 
@@ -216,6 +235,7 @@ Status HubHouse::start() {
   PAVISE_TRY_ASSIGN(hub_, hub::Hub::start(std::move(options), *gatekeeper_, *log_, *data_, clock_));
   running_ = hub_.get();
   jobs_->start();
+  transfers_->start();
   start_applier();
   start_router();
   return {};
@@ -224,9 +244,11 @@ Status HubHouse::start() {
 void HubHouse::stop() {
   // First: a part that is begun while the hub ends would fail without having been tried.
   if (jobs_) jobs_->stop();
+  if (transfers_) transfers_->stop();
   if (hub_) hub_->stop();
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
+  transfers_.reset();
   jobs_.reset();
   router_.reset();
   applier_thread_.reset();

@@ -18,6 +18,7 @@
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/routing/router.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
+#include "cloud/hub/transfers/transfer_runner.h"
 #include "cloud/hub/transport/hub.h"
 #include "cloud/security/authority/device_authority.h"
 
@@ -85,6 +86,7 @@ class HubHouse {
   Status open_data();
   hub::rest::Services rest_services();
   hub::jobs::JobServices job_services();
+  hub::transfers::TransferServices transfer_services();
   void invoke_method(hub::MethodInvocation invocation, const hub::MethodBroker::Done& done);
   void desired_changed(const iothub::Identity& identity, std::uint64_t version, std::string body);
   bool connected(const iothub::Identity& identity);
@@ -107,6 +109,7 @@ class HubHouse {
   std::unique_ptr<hub::EventPump> events_;  // ends after the data, which tells of the last ones
   std::unique_ptr<hub::StoreData> data_;
   std::unique_ptr<hub::jobs::JobRunner> jobs_;
+  std::unique_ptr<hub::transfers::TransferRunner> transfers_;
   hub::configurations::Board board_;
   std::unique_ptr<hub::configurations::Applier> applier_;
   std::unique_ptr<hub::configurations::ApplierThread> applier_thread_;

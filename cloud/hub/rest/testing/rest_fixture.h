@@ -117,11 +117,14 @@ class RestTest : public ::testing::Test {
             },
         .query_bounds = bounds,
         .jobs_changed = [this] { ++jobs_changed_; },
+        .transfers_changed = [this] { ++transfers_changed_; },
         .configuration_counts = [this](const iothub::HubName&,
-                                       std::string_view) { return counts_; }});
+                                       std::string_view) { return counts_; },
+        .files = files_.get()});
   }
   ~RestTest() override {
     api_.reset();
+    files_.reset();
     queue_.reset();
     store_.reset();
     log_.reset();
@@ -168,10 +171,12 @@ class RestTest : public ::testing::Test {
   std::unique_ptr<store::HubStore> store_;
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
+  std::unique_ptr<files::FileHouse> files_;  // none unless a test opens one
   std::unique_ptr<RestApi> api_;
   std::vector<std::string> told_, forgotten_, barred_, refused_, strangers_, active_;
   std::vector<MethodInvocation> invoked_;
   int jobs_changed_ = 0;
+  int transfers_changed_ = 0;
   Result<MethodReply> method_result_ = MethodReply{200, R"({"ok":true})"};
   std::string connected_;
   std::optional<configurations::Counts> counts_;
