@@ -57,8 +57,7 @@ void AmqpSession::attach_service(Link link, const amqp::LinkOpened& event) {
 
 // Whoever may use a hub may not use a later one of the same name: that may be another tenant's.
 bool AmqpSession::close_if_hub_is_gone(const Link& link) {
-  if (!link.service || services_port_.created_ms(link.service->hub) == link.hub_created_ms)
-    return false;
+  if (!link.service || services_port_.created_ms(link.hub()) == link.hub_created_ms) return false;
   close_link(link.id, kUnknownAddress);
   return true;
 }
@@ -91,7 +90,7 @@ void AmqpSession::take_service_message(Link& link, amqp::MessageReceived& event,
     engine_.settle(event.link, event.delivery, amqp::Outcome::rejected, &why);
     return engine_.grant(event.link, 1);
   }
-  services_port_.send_message(link.service->hub, *std::move(mapped), *token);
+  services_port_.send_message(link.hub(), *std::move(mapped), *token);
 }
 
 void AmqpSession::hear(MessageSent& event) {
@@ -110,8 +109,7 @@ void AmqpSession::hear(ServiceMessageWaiting& event) {
   const auto kind = event.queue == ServiceQueue::feedback ? Address::Kind::feedback
                                                           : Address::Kind::file_notifications;
   for (auto& [id, link] : links_)
-    if (link.address.kind == kind && link.service && link.service->hub == event.hub)
-      ask_for_message(link);
+    if (link.address.kind == kind && link.service && link.hub() == event.hub) ask_for_message(link);
 }
 
 void AmqpSession::hear(ServiceMessageOffered& event) {
@@ -120,15 +118,16 @@ void AmqpSession::hear(ServiceMessageOffered& event) {
   if (link == nullptr) return;
   link->asked = false;
   if (!event.message) ask_again_after(event.message.error());
-  if (!event.message || !*event.message) return engine_.nothing_to_send(link->id);
-  const ServiceMessage& message = **event.message;
+  const std::optional<ServiceMessage>* const offered = event.message ? &*event.message : nullptr;
+  if (offered == nullptr || !offered->has_value()) return engine_.nothing_to_send(link->id);
+  const ServiceMessage& message = **offered;
   if (!engine_.can_send(link->id))
     return settle_lock(*link, message.lock_token, Settlement::abandon);
   const auto queue = link->address.kind == Address::Kind::feedback
                          ? ServiceQueue::feedback
                          : ServiceQueue::file_notifications;
   Bytes encoded;
-  to_amqp(message, queue, link->service->hub.text()).encode(encoded);
+  to_amqp(message, queue, link->hub().text()).encode(encoded);
   link->locks.emplace(engine_.send(link->id, delivery_tag(message.lock_token), encoded, false),
                       message.lock_token);
   ask_for_message(*link);
@@ -144,7 +143,7 @@ void AmqpSession::take_management_request(Link& link, amqp::Message& request) {
     if (const auto number = amqp::integer_of(*value)) return std::to_string(*number);
     return std::string(amqp::text_of(*value).value_or(""));
   };
-  const iothub::HubName& hub = link.service->hub;
+  const iothub::HubName& hub = link.hub();
   const Value correlation = request.properties.message_id;
   const std::string reply_to = request.properties.reply_to.value_or("");
   const std::string type = text("type");
@@ -195,8 +194,9 @@ void AmqpSession::answer_management(const Value& correlation, int status,
 }
 
 void AmqpSession::hear(PartitionDescribed& event) {
-  auto request = answered(event.token);
-  Link* link = request ? find(request->link) : nullptr;
+  const auto request = answered(event.token);
+  if (!request) return;
+  Link* link = find(request->link);
   if (link == nullptr) return;
   if (request->kind == Request::Kind::partition) {
     if (!event.info)
@@ -204,7 +204,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
     const PartitionInfo& info = *event.info;
     const std::int64_t last = info.empty ? -1 : static_cast<std::int64_t>(info.last_offset);
     amqp::Map body{
-        {Value("name"), Value(link->service->hub.text())},
+        {Value("name"), Value(link->hub().text())},
         {Value("type"), Value(kPartitionType)},
         {Value("partition"), Value(std::to_string(request->delivery))},
         {Value("begin_sequence_number"), Value(static_cast<std::int64_t>(info.first_offset))},
@@ -226,7 +226,7 @@ void AmqpSession::hear(PartitionDescribed& event) {
 // --- Readers of events ---------------------------------------------------------------------------
 
 void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
-  const iothub::HubName hub = link.service->hub;
+  const iothub::HubName hub = link.hub();
   if (link.address.partition >= services_port_.partition_count(hub))
     return refuse(link.id, kNoSuchPartition);
   const auto start = StartAt::from_filter(event.filter);
@@ -255,7 +255,7 @@ void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
 void AmqpSession::serve_reader(Link& link) {
   Reader& reader = *link.reader;
   if (reader.asked || close_if_hub_is_gone(link)) return;
-  const iothub::HubName& hub = link.service->hub;
+  const iothub::HubName& hub = link.hub();
   const unsigned partition = link.address.partition;
   const auto ask_hub = [&](Request::Kind kind) {
     const auto token = ask({.kind = kind, .link = link.id});

@@ -111,6 +111,11 @@ class AmqpSession final : public ProtocolSession {
     bool asked = false;             // for a message
     std::unordered_map<amqp::DeliveryId, std::string> locks = {};
     std::unique_ptr<Reader> reader = {};
+
+    const iothub::HubName& hub() const {  // precondition: a service's
+      PAVISE_CHECK(service.has_value());
+      return service->hub;
+    }
   };
   struct Unacked {
     std::uint64_t first, last;  // numbers of its records

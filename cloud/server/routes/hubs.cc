@@ -91,6 +91,7 @@ Result<Reply> create_hub(Call& call) {
     PAVISE_TRY_ASSIGN(settings, hub_settings(*std::move(given), settings));
   }
   PAVISE_TRY(hub::store::check_settings(settings));
+  PAVISE_CHECK(call.tenant.has_value());  // the route needs one
   PAVISE_TRY(call.services.tenancy.tenant(*call.tenant));
   PAVISE_TRY(audit_hub(call, "hub.create", name, "of " + call.tenant->text()));
   PAVISE_TRY_ASSIGN(const HubRecord made,
