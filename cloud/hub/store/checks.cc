@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdio>
 
 #include "cloud/hub/store/errors.h"
@@ -25,7 +26,7 @@ bool within(T value, T low, T high) {
 Result<std::uint64_t> random_number() {
   std::array<std::byte, 8> raw{};
   PAVISE_TRY(crypto::random_fill(raw));
-  return ByteReader(raw).be<std::uint64_t>().value();
+  return std::bit_cast<std::uint64_t>(raw);
 }
 
 Result<std::string> new_key() {
