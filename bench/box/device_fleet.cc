@@ -3,7 +3,6 @@
 #include <openssl/pem.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -199,31 +198,14 @@ std::string device_id(std::uint32_t number) {
   return "device-" + std::string(6 - std::min<std::size_t>(digits.size(), 6), '0') + digits;
 }
 
-DeviceFleet::DeviceFleet(const FleetPlace& place) {
-  int ends[2];
-  PAVISE_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-  child_ = ::fork();
-  PAVISE_CHECK(child_ >= 0);
-  if (child_ == 0) {
-    ::close(ends[0]);
-    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's socket BIO writes without MSG_NOSIGNAL
-    Fleet(place, ends[1]).serve();
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  channel_ = ends[0];
-}
-
-DeviceFleet::~DeviceFleet() {
-  ::close(channel_);
-  ::waitpid(child_, nullptr, 0);
-}
+DeviceFleet::DeviceFleet(const FleetPlace& place)
+    : child_([&](int channel) {
+        std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's socket BIO writes without MSG_NOSIGNAL
+        Fleet(place, channel).serve();
+      }) {}
 
 FleetReport DeviceFleet::run(const FleetTask& task) {
-  FleetReport report;
-  PAVISE_CHECK(::write(channel_, &task, sizeof task) == ssize_t{sizeof task});
-  PAVISE_CHECK(::read(channel_, &report, sizeof report) == ssize_t{sizeof report});
-  return report;
+  return child_.ask<FleetReport>(task);
 }
 
 }  // namespace pavise::bench

@@ -2,11 +2,10 @@
 // ask for twins, and answer direct methods and acknowledge messages whenever one comes.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 
+#include "bench/hub/child_process.h"
 #include "common/base/bytes.h"
 
 namespace pavise::bench {
@@ -51,17 +50,13 @@ struct FleetReport {
 class DeviceFleet {
  public:
   explicit DeviceFleet(const FleetPlace& place);
-  ~DeviceFleet();
-  DeviceFleet(const DeviceFleet&) = delete;
-  DeviceFleet& operator=(const DeviceFleet&) = delete;
 
   // Blocks until the task is done, or nothing has come of it for half a minute: then `done` is less
   // than asked for.
   FleetReport run(const FleetTask& task);
 
  private:
-  pid_t child_ = -1;
-  int channel_ = -1;
+  ChildProcess child_;
 };
 
 }  // namespace pavise::bench

@@ -1,7 +1,6 @@
 #include "bench/hub/client_process.h"
 
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,8 +125,8 @@ class Generator {
   std::vector<std::unique_ptr<TestClient>> held_;
 };
 
-[[noreturn]] void serve(int channel, const std::vector<ClientIdentity>& identities,
-                        const std::string& server_ca_pem) {
+void serve(int channel, const std::vector<ClientIdentity>& identities,
+           const std::string& server_ca_pem) {
   Generator generator(identities, server_ca_pem);
   ClientTask task;
   while (::read(channel, &task, sizeof task) == ssize_t{sizeof task} &&
@@ -135,35 +134,16 @@ class Generator {
     const ClientReport report = generator.run(task);
     if (::write(channel, &report, sizeof report) != ssize_t{sizeof report}) break;
   }
-  ::_exit(0);
 }
 
 }  // namespace
 
 ClientProcess::ClientProcess(const std::vector<ClientIdentity>& identities,
-                             const std::string& server_ca_pem) {
-  int ends[2];
-  PAVISE_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-  child_ = ::fork();
-  PAVISE_CHECK(child_ >= 0);
-  if (child_ == 0) {
-    ::close(ends[0]);
-    serve(ends[1], identities, server_ca_pem);
-  }
-  ::close(ends[1]);
-  channel_ = ends[0];
-}
-
-ClientProcess::~ClientProcess() {
-  ::close(channel_);
-  ::waitpid(child_, nullptr, 0);
-}
+                             const std::string& server_ca_pem)
+    : child_([&](int channel) { serve(channel, identities, server_ca_pem); }) {}
 
 ClientReport ClientProcess::run(const ClientTask& task) {
-  ClientReport report;
-  PAVISE_CHECK(::write(channel_, &task, sizeof task) == ssize_t{sizeof task});
-  PAVISE_CHECK(::read(channel_, &report, sizeof report) == ssize_t{sizeof report});
-  return report;
+  return child_.ask<ClientReport>(task);
 }
 
 }  // namespace pavise::bench

@@ -2,12 +2,11 @@
 // told from that of the clients.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "bench/hub/child_process.h"
 #include "cloud/hub/transport/testing/pki.h"
 
 namespace pavise::bench {
@@ -43,16 +42,12 @@ struct ClientReport {
 class ClientProcess {
  public:
   ClientProcess(const std::vector<ClientIdentity>& identities, const std::string& server_ca_pem);
-  ~ClientProcess();
-  ClientProcess(const ClientProcess&) = delete;
-  ClientProcess& operator=(const ClientProcess&) = delete;
 
   // Blocks until the task is done. Ends the benchmark if the generator died.
   ClientReport run(const ClientTask& task);
 
  private:
-  pid_t child_ = -1;
-  int channel_ = -1;
+  ChildProcess child_;
 };
 
 }  // namespace pavise::bench

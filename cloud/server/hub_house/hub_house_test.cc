@@ -93,6 +93,7 @@ class HubHouseTest : public ::testing::Test {
 
 TEST_F(HubHouseTest, AStopReleasesWhatConnectionsHeld) {
   std::vector<std::unique_ptr<TestClient>> clients;
+  clients.reserve(kDevices);
   for (int i = 0; i < kDevices; ++i) clients.push_back(busy_client(i));
   // The releases wait behind this while the stop goes on (StoreDataTest holds the order).
   std::promise<void> gate;
@@ -124,6 +125,7 @@ TEST_F(HubHouseTest, AStopReleasesWhatConnectionsHeld) {
 
 TEST_F(HubHouseTest, EndsWhileDevicesAndServicesAreBusy) {
   std::vector<std::unique_ptr<TestClient>> clients;
+  clients.reserve(kDevices);
   for (int i = 0; i < kDevices; ++i) clients.push_back(busy_client(i));
   std::vector<std::future<void>> devices;
   devices.reserve(clients.size());

@@ -12,7 +12,7 @@ import paho.mqtt.client
 import proton
 import proton.utils
 
-from tests.hub_alone.hub_alone_test import RunningHub, fields, sas_token
+from tests.hub_alone.running_hub import RunningHub, fields, sas_token
 
 TIMEOUT_S = 30
 API = "api-version=2021-04-12"
