@@ -7,6 +7,7 @@
 // Open what the process needs first (devices, sockets, logs), then apply().
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -90,6 +91,8 @@ struct SandboxPolicy {
   std::vector<SyscallGroup> groups = {};
   std::vector<std::string> extra_syscalls = {};    // by kernel name
   std::vector<std::string> refused_syscalls = {};  // answer EPERM instead of death
+  // Made elsewhere, in place of one from groups and names; the groups then only tell Landlock.
+  std::vector<sock_filter> compiled_filter = {};
   Limits limits = {};
   std::optional<LandlockMayBeMissingForDevelopment> development = {};
 };

@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -283,9 +286,19 @@ void allow_group(Filter& filter, SyscallGroup group, bool local_sockets) {
   }
 }
 
+Status load_compiled(const SandboxPolicy& policy) {
+  sock_fprog program{.len = static_cast<unsigned short>(policy.compiled_filter.size()),
+                     .filter = const_cast<sock_filter*>(policy.compiled_filter.data())};
+  if (policy.compiled_filter.size() > BPF_MAXINSNS ||
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+    return Error(kFilterFailed, errno_text(policy.name));
+  return {};
+}
+
 }  // namespace
 
 Status restrict_syscalls(const SandboxPolicy& policy) {
+  if (!policy.compiled_filter.empty()) return load_compiled(policy);
   Filter filter;
   allow_base(filter);
   const bool local_sockets =

@@ -1,0 +1,27 @@
+// Which system calls an app may make.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kFilterNotMade{
+    "PV-CMP-001", Retry::never, "the system call filter of an app cannot be made",
+    "This is a mistake of this release; report it with the detail."};
+
+struct AppFilterNeeds {
+  bool network = false;       // sockets of the Internet
+  bool listens = false;       // and on some port it may be reached
+  bool device_nodes = false;  // any ioctl but those that type into a terminal
+};
+
+// The compiled filter, the same bytes for the same needs and release: its digest belongs to what is
+// measured. What is not listed answers ENOSYS, so that run-times of languages fall back; what only
+// an attack calls (ptrace, mount, bpf, ...) ends the whole app with SIGSYS. kFilterNotMade.
+Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs);
+
+}  // namespace pavise::device

@@ -1,0 +1,59 @@
+// The control group of one app: its budgets, and what became of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kGroupNotMade{
+    "PV-CMP-002", Retry::later, "an app's control group cannot be made",
+    "Build the image with its own kernel configuration; see the detail."};
+
+struct AppBudget {
+  std::uint64_t memory_bytes_max = 16U << 20U;
+  std::uint32_t processes_max = 16;               // threads count
+  std::uint32_t cpu_per_mille = 1000;             // of one processor, in each tenth of a second
+  std::uint32_t open_files_max = 64;              // each process
+  std::uint64_t temporary_bytes_max = 1U << 20U;  // of /tmp; counts as memory, too
+};
+
+// What the kernel has noted since the group was made.
+struct BudgetEvents {
+  std::uint64_t memory_reached = 0;     // times that memory had to be taken back at the limit
+  std::uint64_t killed_for_memory = 0;  // processes
+  std::uint64_t processes_refused = 0;  // forks
+
+  bool operator==(const BudgetEvents&) const = default;
+};
+
+// Not thread-safe. The destructor leaves the group alone.
+class AppGroup {
+ public:
+  // Makes `root`/`name`, or takes over an empty one that is there, and sets the budget. `root` has
+  // the controllers of memory, pids and cpu. kGroupNotMade.
+  static Result<AppGroup> create(const std::string& root, const std::string& name,
+                                 const AppBudget& budget);
+
+  // Without any budget, for machines whose controllers are elsewhere: tests.
+  static Result<AppGroup> without_controllers(const std::string& root, const std::string& name);
+
+  int folder() const { return folder_.get(); }
+  BudgetEvents events() const;
+  std::uint64_t memory_bytes() const;  // in use now, with its file cache; 0: not known
+  // Ends all of it by SIGKILL. Returns at once. kGroupNotMade.
+  Status kill();
+  // Removes the empty group. kGroupNotMade, if something still runs in it.
+  Status remove();
+
+ private:
+  AppGroup(std::string path, UniqueFd folder);
+
+  std::string path_;
+  UniqueFd folder_;
+};
+
+}  // namespace pavise::device

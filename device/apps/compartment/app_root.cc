@@ -1,0 +1,104 @@
+#include "device/apps/compartment/app_root.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace pavise::device {
+namespace {
+
+constexpr unsigned long kNoSuidNoExec = MS_NOSUID | MS_NOEXEC;
+constexpr unsigned long kLocked = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+struct StandardNode {
+  const char* path;
+  unsigned minor;  // of the memory devices, major 1
+};
+constexpr std::array<StandardNode, 5> kStandardNodes{
+    {{"dev/null", 3}, {"dev/zero", 5}, {"dev/full", 7}, {"dev/random", 8}, {"dev/urandom", 9}}};
+
+Error failed(const std::string& what) {
+  return {kRootNotBuilt, what + ": " + std::strerror(errno)};
+}
+
+Status mount_new(const char* type, const char* target, unsigned long flags,
+                 const std::string& options) {
+  if (::mount(type, target, type, flags, options.c_str()) != 0) return failed(target);
+  return {};
+}
+
+// The flags of a bind mount take effect only when it is mounted once more.
+Status bind(const std::string& source, const std::string& target, unsigned long flags) {
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+      ::mount(nullptr, target.c_str(), nullptr, MS_BIND | MS_REMOUNT | flags, nullptr) != 0)
+    return failed(source);
+  return {};
+}
+
+bool is_component(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+Status make_node(const std::string& path, mode_t mode, dev_t device, uid_t user) {
+  if (::mknod(path.c_str(), mode, device) != 0 || ::chmod(path.c_str(), mode & 0777U) != 0 ||
+      ::chown(path.c_str(), user, user) != 0)
+    return failed(path);
+  return {};
+}
+
+// A node of its own with the same numbers: the app owns it, and the one outside stays as it is.
+Status give_device(const DeviceNode& device, uid_t user) {
+  struct stat info{};
+  if (!is_component(device.name) || ::stat(device.source.c_str(), &info) != 0)
+    return failed(device.source);
+  if (!S_ISCHR(info.st_mode))
+    return Error(kRootNotBuilt, device.source + ": not a character device");
+  return make_node("dev/" + device.name, S_IFCHR | (device.writable ? 0600U : 0400U), info.st_rdev,
+                   user);
+}
+
+Status build_dev(const AppRootSpec& spec, uid_t user) {
+  PAVISE_TRY(mount_new("tmpfs", "dev", kNoSuidNoExec, "mode=0755,size=64k"));
+  for (const StandardNode& node : kStandardNodes)
+    PAVISE_TRY(make_node(node.path, S_IFCHR | 0666U, makedev(1, node.minor), 0));
+  if (::symlink("/proc/self/fd", "dev/fd") != 0) return failed("dev/fd");
+  for (const DeviceNode& device : spec.devices) PAVISE_TRY(give_device(device, user));
+  if (::mount(nullptr, "dev", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | kNoSuidNoExec, nullptr) !=
+      0)
+    return failed("dev");
+  return {};
+}
+
+Status leave_old_root() {
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("pivot_root");
+  // The old root lies on top of the new one now.
+  if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) return failed("umount");
+  return {};
+}
+
+}  // namespace
+
+Status enter_app_root(const AppRootSpec& spec, uid_t user) {
+  // Nothing that is mounted here is seen outside.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("/");
+  // Devices of the nodes are resolved before the root changes, the storage's path as well.
+  PAVISE_TRY(bind(spec.image, spec.image, MS_RDONLY | MS_NOSUID | MS_NODEV));
+  if (::chdir(spec.image.c_str()) != 0) return failed(spec.image);
+  PAVISE_TRY(build_dev(spec, user));
+  PAVISE_TRY(mount_new("proc", "proc", kLocked, "hidepid=invisible,subset=pid"));
+  const std::string owner = std::to_string(user);
+  PAVISE_TRY(mount_new("tmpfs", "tmp", kLocked,
+                       "mode=0700,uid=" + owner + ",gid=" + owner +
+                           ",size=" + std::to_string(spec.temporary_bytes_max)));
+  if (!spec.storage.empty()) PAVISE_TRY(bind(spec.storage, "data", kLocked));
+  return leave_old_root();
+}
+
+}  // namespace pavise::device

@@ -1,0 +1,243 @@
+// An app that does what it is told in its arguments and prints what came of it: "0" or the number
+// of the error. Linked statically, so that an image of it is one file.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace {
+
+int outcome(long result) {
+  return result < 0 ? errno : 0;
+}
+
+int open_it(const char* path, int flags) {
+  const int fd = ::open(path, flags, 0600);
+  return outcome(fd);
+}
+
+int copy(const char* from, const char* to) {
+  const int in = ::open(from, O_RDONLY);
+  const int out = ::open(to, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+  if (in < 0 || out < 0) return errno;
+  char piece[4096];
+  ssize_t size = 0;
+  while ((size = ::read(in, piece, sizeof piece)) > 0)
+    if (::write(out, piece, static_cast<size_t>(size)) != size) return errno;
+  ::close(out);
+  return 0;
+}
+
+int run_program(const char* path) {
+  const pid_t child = ::fork();
+  if (child < 0) return errno;
+  if (child == 0) {
+    ::execl(path, path, "nothing", nullptr);
+    ::_exit(errno);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int connect_to(const char* host, const char* port) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  ::inet_pton(AF_INET, host, &to.sin_addr);
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  return outcome(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+}
+
+int listen_on(const char* port) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return errno;
+  return outcome(::listen(fd, 4));
+}
+
+int executable_memory() {
+  void* const memory =
+      ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return outcome(::mprotect(memory, 4096, PROT_READ | PROT_EXEC));
+}
+
+int fork_without_end() {
+  for (int made = 0;; ++made) {
+    const pid_t child = ::fork();
+    if (child < 0) {
+      std::printf("made %d\n", made);
+      return errno;
+    }
+    if (child == 0)
+      while (true) ::pause();
+  }
+}
+
+int eat_memory() {
+  constexpr size_t kPiece = 1U << 20U;
+  while (true) {
+    void* const memory =
+        ::mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return errno;
+    std::memset(memory, 1, kPiece);
+  }
+}
+
+int fill(const char* path) {
+  const int fd = ::open(path, O_WRONLY | O_CREAT, 0600);
+  if (fd < 0) return errno;
+  static char piece[65536];
+  std::memset(piece, 1, sizeof piece);
+  size_t written = 0;
+  ssize_t size = 0;
+  while ((size = ::write(fd, piece, sizeof piece)) > 0) written += static_cast<size_t>(size);
+  std::printf("wrote %zu\n", written);
+  return errno;
+}
+
+int wait_for_end(bool obeys) {
+  sigset_t term;
+  ::sigemptyset(&term);
+  ::sigaddset(&term, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &term, nullptr);
+  std::puts("waiting");
+  std::fflush(stdout);
+  while (true) {
+    int signal = 0;
+    ::sigwait(&term, &signal);
+    if (obeys) {
+      std::puts("asked to end");
+      std::fflush(stdout);
+      ::_exit(7);
+    }
+  }
+}
+
+int leave_orphans() {
+  if (::fork() == 0) {
+    ::setsid();
+    while (true) ::pause();
+  }
+  if (::fork() == 0) {
+    if (::fork() == 0) ::_exit(0);
+    ::_exit(0);
+  }
+  return 0;
+}
+
+int facts() {
+  char host[65] = {};
+  ::gethostname(host, 64);
+  std::printf("pid %d uid %d gid %d host %s\n", ::getpid(), static_cast<int>(::getuid()),
+              static_cast<int>(::getgid()), host);
+  char text[2048] = {};
+  const int fd = ::open("/proc/self/status", O_RDONLY);
+  const ssize_t size = ::read(fd, text, sizeof text - 1);
+  if (size > 0)
+    for (const char* key : {"CapEff", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp:"})
+      if (const char* at = std::strstr(text, key))
+        std::printf("%.*s\n", static_cast<int>(std::strcspn(at, "\n")), at);
+  return 0;
+}
+
+int open_descriptors() {
+  for (int fd = 0; fd < 64; ++fd)
+    if (::fcntl(fd, F_GETFD) >= 0) std::printf("%d ", fd);
+  std::printf("\n");
+  return 0;
+}
+
+int forbidden(std::string_view call) {
+  if (call == "ptrace") return outcome(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+  if (call == "mount") return outcome(::mount("none", "/tmp", "tmpfs", 0, nullptr));
+  if (call == "unshare") return outcome(::unshare(CLONE_NEWUSER));
+  if (call == "bpf") return outcome(::syscall(SYS_bpf, 0, nullptr, 0));
+  if (call == "io_uring") return outcome(::syscall(SYS_io_uring_setup, 1, nullptr));
+  if (call == "vm_readv")
+    return outcome(::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0));
+  if (call == "clone_user")
+    return outcome(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0));
+  if (call == "clone3") return outcome(::syscall(SYS_clone3, nullptr, 0));
+  if (call == "setuid") return outcome(::setuid(0));
+  if (call == "mknod") return outcome(::mknod("/tmp/null", S_IFCHR | 0600, makedev(1, 3)));
+  if (call == "memfd") return outcome(::memfd_create("code", 0));
+  if (call == "unix") return outcome(::socket(AF_UNIX, SOCK_STREAM, 0));
+  if (call == "netlink") return outcome(::socket(AF_NETLINK, SOCK_RAW, 0));
+  if (call == "packet") return outcome(::socket(AF_PACKET, SOCK_RAW, 0));
+  if (call == "inet") return outcome(::socket(AF_INET, SOCK_STREAM, 0));
+  if (call == "tiocsti") return outcome(::ioctl(0, 0x5412, "x"));
+  if (call == "tiocsti64") return outcome(::syscall(SYS_ioctl, 0, 0x1'0000'5412UL, "x"));
+  if (call == "wx")
+    return outcome(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+                       ? -1
+                       : 0);
+  if (call == "kill_all") return outcome(::kill(-1, SIGKILL));
+  if (call == "kill_warden") return outcome(::kill(1, SIGKILL));
+  return -1;
+}
+
+int act(int count, char** words) {
+  const std::string_view verb = count > 1 ? words[1] : "nothing";
+  const char* const first = count > 2 ? words[2] : "";
+  const char* const second = count > 3 ? words[3] : "";
+  if (verb == "nothing") return 0;
+  if (verb == "exit") ::_exit(std::atoi(first));
+  if (verb == "abort") std::abort();
+  if (verb == "facts") return facts();
+  if (verb == "descriptors") return open_descriptors();
+  if (verb == "read") return open_it(first, O_RDONLY);
+  if (verb == "write") return open_it(first, O_WRONLY | O_CREAT);
+  if (verb == "open_writing") return open_it(first, O_WRONLY);
+  if (verb == "copy") return copy(first, second);
+  if (verb == "run") return run_program(first);
+  if (verb == "copy_and_run") {
+    const int copied = copy("/app", first);
+    return copied != 0 ? copied : run_program(first);
+  }
+  if (verb == "connect") return connect_to(first, second);
+  if (verb == "listen") return listen_on(first);
+  if (verb == "executable_memory") return executable_memory();
+  if (verb == "fork_without_end") return fork_without_end();
+  if (verb == "eat_memory") return eat_memory();
+  if (verb == "fill") return fill(first);
+  if (verb == "wait") return wait_for_end(true);
+  if (verb == "ignore_the_end") return wait_for_end(false);
+  if (verb == "leave_orphans") return leave_orphans();
+  if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
+  if (verb == "kill") return outcome(::kill(std::atoi(first), 0));
+  return forbidden(first);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  std::printf("%d\n", act(count, words));
+  return 0;
+}
