@@ -297,7 +297,7 @@ struct ContextDeleter {
 // Keeps the first failure, so that the rules below read as a list.
 class Rules {
  public:
-  Rules() : context_(seccomp_init(SCMP_ACT_ERRNO(ENOSYS))) {}
+  explicit Rules(std::uint32_t otherwise) : context_(seccomp_init(otherwise)) {}
 
   void add(std::uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> when = {}) {
     if (!context_ || !failure_.empty()) return;
@@ -393,7 +393,7 @@ void allow_ioctl(Rules& rules, const AppFilterNeeds& needs) {
 }  // namespace
 
 Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs) {
-  Rules rules;
+  Rules rules(SCMP_ACT_ERRNO(ENOSYS));
   for (const Names names : {kFiles, kMemoryAndThreads, kProcesses, kWaiting})
     rules.add(SCMP_ACT_ALLOW, names);
   allow_mappings(rules);
@@ -402,6 +402,18 @@ Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs) {
   allow_ioctl(rules, needs);
   rules.add(SCMP_ACT_KILL_PROCESS, kHostile);
   rules.add(SCMP_ACT_ERRNO(EPERM), kRefused);
+  return rules.compile();
+}
+
+Result<std::vector<sock_filter>> make_warden_filter() {
+  Rules rules(SCMP_ACT_KILL_PROCESS);
+  rules.add(SCMP_ACT_ALLOW,
+            {"wait4", "rt_sigtimedwait", "kill", "write", "close", "exit_group", "rt_sigreturn"});
+#if __has_feature(address_sanitizer)
+  // Its run-time probes memory and has stacks of its own.
+  rules.add(SCMP_ACT_ALLOW,
+            {"sigaltstack", "pipe2", "mmap", "munmap", "madvise", "mprotect", "futex", "getpid"});
+#endif
   return rules.compile();
 }
 

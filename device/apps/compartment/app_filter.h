@@ -24,4 +24,7 @@ struct AppFilterNeeds {
 // an attack calls (ptrace, mount, bpf, ...) ends the whole app with SIGSYS. kFilterNotMade.
 Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs);
 
+// Of the process that waits for the app: all but that ends it. kFilterNotMade.
+Result<std::vector<sock_filter>> make_warden_filter();
+
 }  // namespace pavise::device

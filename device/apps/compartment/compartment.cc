@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "common/sandbox/sandbox.h"
+#include "device/apps/compartment/app_filter.h"
 #include "device/apps/compartment/warden.h"
 
 namespace pavise::device {
@@ -119,7 +120,8 @@ ChildEnds keep_only(const ChildEnds& ends) {
   return {.output = -1, .setup = 1, .report = 0};
 }
 
-[[noreturn]] void become_warden(const CompartmentSpec& spec, const ChildEnds& ends) {
+[[noreturn]] void become_warden(const CompartmentSpec& spec, std::span<const sock_filter> filter,
+                                const ChildEnds& ends) {
   sigset_t heard;
   ::sigemptyset(&heard);
   ::sigaddset(&heard, SIGTERM);
@@ -132,13 +134,15 @@ ChildEnds keep_only(const ChildEnds& ends) {
   if (app == 0) become_app(spec, ends);
   // From here it has nothing of its parent's: not the app's sockets, not its output.
   const ChildEnds kept = keep_only(ends);
-  require(sandbox::apply(warden_policy(spec.user)), kept);
+  require(sandbox::apply(warden_policy(spec.user, filter)), kept);
   ::close(kept.setup);
   guard_app(app, kept.report);
 }
 
 Result<pid_t> fork_warden(const CompartmentSpec& spec, const AppGroup& group, UniqueFd& process,
                           const ChildEnds& ends) {
+  static const auto warden_filter = make_warden_filter();
+  if (!warden_filter) return warden_filter.error();
   int process_descriptor = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
@@ -148,7 +152,7 @@ Result<pid_t> fork_warden(const CompartmentSpec& spec, const AppGroup& group, Un
   arguments.cgroup = static_cast<std::uint64_t>(group.folder());
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
   if (pid < 0) return failed("namespaces");
-  if (pid == 0) become_warden(spec, ends);
+  if (pid == 0) become_warden(spec, *warden_filter, ends);
   process = UniqueFd(process_descriptor);
   return pid;
 }

@@ -9,13 +9,13 @@
 
 namespace pavise::device {
 
-sandbox::SandboxPolicy warden_policy(uid_t user) {
+sandbox::SandboxPolicy warden_policy(uid_t user, std::span<const sock_filter> filter) {
   sandbox::SandboxPolicy policy{.name = "app's warden"};
   policy.run_as = sandbox::RunAs{user, user};
   // The app is of another Landlock domain, which later kernels let no signal into. There is nobody
   // but the app in this namespace whom it could reach.
   policy.capabilities_kept = {CAP_KILL};
-  policy.extra_syscalls = {"wait4", "kill"};
+  policy.compiled_filter.assign(filter.begin(), filter.end());
   policy.limits.open_files = 8;
   return policy;
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <span>
 
 #include "common/sandbox/sandbox.h"
 
@@ -12,8 +13,8 @@ namespace pavise::device {
 // What it writes when the app has ended, in one piece: the wait status of waitpid(2).
 using WaitStatus = std::int32_t;
 
-// What it keeps: it waits, sends a signal, writes the status.
-sandbox::SandboxPolicy warden_policy(uid_t user);
+// What it keeps: it waits, sends a signal, writes the status. `filter` is of make_warden_filter().
+sandbox::SandboxPolicy warden_policy(uid_t user, std::span<const sock_filter> filter);
 
 // Waits for `app`, taking in orphans, and passes on SIGTERM; then writes the WaitStatus to
 // `report` and ends, which ends what is left in the namespace. SIGTERM must be blocked before `app`
