@@ -178,6 +178,7 @@ struct Condition::Impl {
 };
 struct Query::Impl {
   Select select;
+  std::vector<std::string> members;  // see members()
 };
 
 }  // namespace pavise::query

@@ -37,6 +37,23 @@ Status check(const Select& select) {
   return {};
 }
 
+void add_member(const Path& path, std::vector<std::string>& out) {
+  if (!path.empty()) out.push_back(std::get<std::string>(path.front()));
+}
+
+void add_members(const Node& node, std::vector<std::string>& out) {
+  add_member(node.path, out);
+  for (const Node& child : node.children) add_members(child, out);
+}
+
+std::vector<std::string> members_of(const Select& select) {
+  std::vector<std::string> out;
+  if (select.where) add_members(*select.where, out);
+  for (const Path& path : select.group_by) add_member(path, out);
+  for (const Projection& projection : select.projections) add_member(projection.path, out);
+  return out;
+}
+
 }  // namespace
 
 Result<Document> Document::parse(std::string_view text) {
@@ -62,7 +79,8 @@ bool Condition::matches(const Document& document) const {
 Result<Query> Query::parse(std::string_view text) {
   PAVISE_TRY_ASSIGN(Select select, parse_select(text));
   PAVISE_TRY(check(select));
-  return Query(std::make_shared<const Impl>(Impl{std::move(select)}));
+  std::vector<std::string> members = members_of(select);
+  return Query(std::make_shared<const Impl>(Impl{std::move(select), std::move(members)}));
 }
 
 Collection Query::collection() const {
@@ -79,6 +97,10 @@ bool Query::selects_all() const {
 
 bool Query::aggregates() const {
   return has_aggregate(impl_->select);
+}
+
+const std::vector<std::string>& Query::members() const {
+  return impl_->members;
 }
 
 bool Query::matches(const Document& document) const {

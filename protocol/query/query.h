@@ -65,6 +65,10 @@ class Query {
   bool selects_all() const;                  // SELECT *: a row is the document itself
   bool aggregates() const;                   // rows come from an Aggregation, not from row()
 
+  // Members of the documents at which its condition, groups and projections look, spelled as in the
+  // query. To match, group and project, documents need no others; rows of SELECT * are whole ones.
+  const std::vector<std::string>& members() const;
+
   bool matches(const Document& document) const;
   // The projection of one document as JSON; the document itself for SELECT *. Precondition:
   // !aggregates().

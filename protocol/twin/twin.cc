@@ -233,19 +233,20 @@ struct SectionState {
   }
 };
 
-std::optional<SectionState> section_from(const json::object& document, std::string_view name) {
-  const json::value* found = document.if_contains(name);
+// Takes its parts out of the document.
+std::optional<SectionState> section_from(json::object& document, std::string_view name) {
+  json::value* found = document.if_contains(name);
   if (found == nullptr || !found->is_object()) return std::nullopt;
   SectionState out;
-  out.properties = found->get_object();
+  out.properties = std::move(found->get_object());
   const json::value* version = out.properties.if_contains(kVersionKey);
   if (version == nullptr || !version->is_int64() || version->get_int64() < 1) return std::nullopt;
   out.version = static_cast<std::uint64_t>(version->get_int64());
   out.properties.erase(kVersionKey);
-  if (const json::value* marks = document.if_contains("marks")) {
-    const json::value* mark = marks->is_object() ? marks->get_object().if_contains(name) : nullptr;
+  if (json::value* marks = document.if_contains("marks")) {
+    json::value* mark = marks->is_object() ? marks->get_object().if_contains(name) : nullptr;
     if (mark == nullptr || !is_mark(*mark)) return std::nullopt;
-    out.mark = *mark;
+    out.mark = std::move(*mark);
   }
   return out;
 }
@@ -295,15 +296,15 @@ Twin& Twin::operator=(Twin&& other) noexcept = default;
 Twin::~Twin() = default;
 
 Result<Twin> Twin::from_store(std::string_view text) {
-  const auto document = parse_object(text, kStoreDepthMax);
+  auto document = parse_object(text, kStoreDepthMax);
   if (!document) return kCorruptTwin;
   auto desired = section_from(*document, "desired");
   auto reported = section_from(*document, "reported");
   if (!desired || !reported) return kCorruptTwin;
   auto state = std::make_unique<State>(State{*std::move(desired), *std::move(reported), {}});
-  if (const json::value* tags = document->if_contains("tags")) {
+  if (json::value* tags = document->if_contains("tags")) {
     if (!tags->is_object()) return kCorruptTwin;
-    state->tags = tags->get_object();
+    state->tags = std::move(tags->get_object());
   }
   const std::uint64_t written = state->desired.version;
   const auto version = counter_from(*document, "version", written + state->reported.version - 1);
@@ -313,9 +314,9 @@ Result<Twin> Twin::from_store(std::string_view text) {
   state->etag = *etag;
   for (const auto& [name, note] : {std::pair{kConfigurations, &state->configurations},
                                    std::pair{kConfigured, &state->configured}})
-    if (const json::value* found = document->if_contains(name)) {
+    if (json::value* found = document->if_contains(name)) {
       if (!found->is_object()) return kCorruptTwin;
-      *note = found->get_object();
+      *note = std::move(found->get_object());
     }
   return Twin(std::move(state));
 }

@@ -138,9 +138,10 @@ json::object identity_json(const store::IdentityRecord& record, bool connected) 
   return out;
 }
 
-// The parts go in as the text that is stored: read and written anew they would cost most of the
-// work, and their numbers would come out a little off.
-std::string twin_document(const store::TwinRecord& record, bool connected) {
+namespace {
+
+// What a twin says besides its parts.
+json::object twin_head(const store::TwinRecord& record, bool connected) {
   const store::IdentityRecord& identity = record.identity;
   json::object head{{"deviceId", identity.id.device()}};
   if (identity.id.is_module()) head["moduleId"] = identity.id.module_id();
@@ -162,15 +163,38 @@ std::string twin_document(const store::TwinRecord& record, bool connected) {
     head["capabilities"] = {{"iotEdge", identity.fields.iot_edge}};
     if (!identity.fields.device_scope.empty()) head["deviceScope"] = identity.fields.device_scope;
   }
-  std::string out = json::serialize(head);
-  out.pop_back();  // it goes on
-  out.append(R"(,"tags":)").append(record.tags_json);
-  out.append(R"(,"properties":{"desired":)").append(record.desired_json);
-  out.append(R"(,"reported":)").append(record.reported_json).append("}");
-  if (record.configurations_json.size() > 2)
-    out.append(R"(,"configurations":)").append(record.configurations_json);
-  out.append("}");
+  return head;
+}
+
+}  // namespace
+
+// The parts go in as the text that is stored: read and written anew they would cost most of the
+// work, and their numbers would come out a little off.
+std::string twin_document(const store::TwinRecord& record, bool connected, bool head,
+                          const store::TwinParts& parts) {
+  std::string out = "{";
+  if (head) {
+    out = json::serialize(twin_head(record, connected));
+    out.pop_back();  // it goes on
+  }
+  const auto add = [&out](std::string_view name, std::string_view text) {
+    if (out.size() > 1) out.push_back(',');
+    out.append("\"").append(name).append("\":").append(text);
+  };
+  if (parts.tags) add("tags", record.tags_json);
+  if (parts.properties) {
+    add("properties", R"({"desired":)");
+    out.append(record.desired_json).append(R"(,"reported":)").append(record.reported_json);
+    out.push_back('}');
+  }
+  if (parts.configurations && record.configurations_json.size() > 2)
+    add("configurations", record.configurations_json);
+  out.push_back('}');
   return out;
+}
+
+std::string twin_document(const store::TwinRecord& record, bool connected) {
+  return twin_document(record, connected, true, {});
 }
 
 Result<store::IdentityFields> identity_fields(const json::object& body) {

@@ -13,7 +13,11 @@ namespace pavise::hub::rest {
 std::string time_text(UnixMillis time_ms);
 
 boost::json::object identity_json(const store::IdentityRecord& record, bool connected);
-std::string twin_document(const store::TwinRecord& record, bool connected);  // JSON
+// JSON.
+std::string twin_document(const store::TwinRecord& record, bool connected);
+// Without the parts that are not wanted; without `head` only the parts.
+std::string twin_document(const store::TwinRecord& record, bool connected, bool head,
+                          const store::TwinParts& parts);
 
 // One object, bounded in depth. kBadBody.
 Result<boost::json::object> object_of(std::string_view text);

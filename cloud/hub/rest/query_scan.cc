@@ -5,6 +5,7 @@
 
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/job_json.h"
+#include "common/base/ascii.h"
 
 namespace pavise::hub::rest {
 
@@ -14,20 +15,51 @@ using store::HubReader;
 namespace {
 
 struct Item {
-  std::string job;    // of devices.jobs
-  std::string after;  // goes on behind this item
-  std::string document;
+  std::string job;                             // of devices.jobs
+  std::string after;                           // goes on behind this item
+  std::string document;                        // what the query looks at
+  std::optional<store::TwinRecord> twin = {};  // makes the whole document, unless that is it
 };
 struct Chunk {
   std::vector<Item> items;
   bool at_end = false;
 };
 
+// What a query looks at in a twin. To make, write and read the rest of each would be most of the
+// work.
+struct View {
+  bool head = false;
+  store::TwinParts parts{.tags = false, .properties = false, .configurations = false};
+
+  explicit View(const query::Query& query) {
+    for (const std::string& member : query.members()) {
+      if (equal_folded(member, "tags"))
+        parts.tags = true;
+      else if (equal_folded(member, "properties"))
+        parts.properties = true;
+      else if (equal_folded(member, "configurations"))
+        parts.configurations = true;
+      else
+        head = true;
+    }
+  }
+};
+
 // Documents of a collection in the order of their ids.
 class Source {
  public:
-  Source(const QueryScan& scan, const iothub::HubName& hub, query::Collection collection)
-      : scan_(scan), hub_(hub), collection_(collection) {}
+  Source(const QueryScan& scan, const iothub::HubName& hub, const query::Query& query)
+      : scan_(scan),
+        hub_(hub),
+        collection_(query.collection()),
+        whole_rows_(query.selects_all()),
+        view_(query) {}
+
+  // The item's row of SELECT *.
+  std::string whole(const Item& item) const {
+    if (!item.twin) return item.document;
+    return twin_document(*item.twin, scan_.connected(item.twin->identity.id));
+  }
 
   Result<Chunk> read(const std::string& job, const std::string& after) {
     Chunk out;
@@ -42,12 +74,15 @@ class Source {
  private:
   Status read_twins(HubReader& reader, const std::string& after, Chunk& out) {
     const bool of_modules = collection_ == query::Collection::modules;
-    PAVISE_TRY_ASSIGN(
-        const auto twins,
-        reader.twins(hub_, of_modules, {.after = after, .limit = scan_.bounds.store_page}));
-    for (const store::TwinRecord& twin : twins) {
+    PAVISE_TRY_ASSIGN(auto twins, reader.twins(hub_, of_modules,
+                                               {.after = after, .limit = scan_.bounds.store_page},
+                                               whole_rows_ ? store::TwinParts() : view_.parts));
+    for (store::TwinRecord& twin : twins) {
       const iothub::Identity& id = twin.identity.id;
-      out.items.push_back({{}, id.client_id(), twin_document(twin, scan_.connected(id))});
+      const bool connected = view_.head && scan_.connected(id);
+      Item& item = out.items.emplace_back(
+          Item{{}, id.client_id(), twin_document(twin, connected, view_.head, view_.parts)});
+      if (whole_rows_) item.twin = std::move(twin);
     }
     out.at_end = twins.size() < scan_.bounds.store_page;
     return {};
@@ -87,6 +122,8 @@ class Source {
   const QueryScan& scan_;
   const iothub::HubName& hub_;
   query::Collection collection_;
+  bool whole_rows_;
+  View view_;
 };
 
 // Calls `visit` for each document until it returns false; false also from there on.
@@ -118,7 +155,8 @@ Result<QueryPage> select_rows(const QueryScan& scan, Source& source, const query
                       [&](const Item& item, const query::Document& document) -> Result<bool> {
                         const bool is_row = query.matches(document);
                         std::string row;
-                        if (is_row) row = query.selects_all() ? item.document : query.row(document);
+                        if (is_row)
+                          row = query.selects_all() ? source.whole(item) : query.row(document);
                         // Behind a full page it goes on to the next row, so that the last page says
                         // that it is.
                         const bool full =
@@ -171,7 +209,7 @@ Result<QueryPage> aggregate(const QueryScan& scan, Source& source, const query::
 Result<QueryPage> run_query(const QueryScan& scan, const iothub::HubName& hub,
                             const query::Query& query, const Continuation& from,
                             std::size_t rows_max) {
-  Source source(scan, hub, query.collection());
+  Source source(scan, hub, query);
   return query.aggregates() ? aggregate(scan, source, query, from, rows_max)
                             : select_rows(scan, source, query, from, rows_max);
 }

@@ -44,9 +44,13 @@ class HubReader {
   // {"desired":{...,"$version":n},"reported":{...,"$version":m}}.
   virtual Result<std::string> device_twin(const iothub::Identity& id) = 0;
   // Twins of devices, or of all modules, in the order of device id and module id. `after` is an
-  // iothub::Identity::client_id().
+  // iothub::Identity::client_id(). Each has what `parts` wants.
   virtual Result<std::vector<TwinRecord>> twins(const iothub::HubName& hub, bool of_modules,
-                                                const Page& page) = 0;
+                                                const Page& page, const TwinParts& parts) = 0;
+  Result<std::vector<TwinRecord>> twins(const iothub::HubName& hub, bool of_modules,
+                                        const Page& page) {
+    return twins(hub, of_modules, page, {});
+  }
 
   // Events that are not yet in the event log, the oldest first.
   virtual Result<std::vector<DeviceEvent>> device_events(std::size_t limit) = 0;

@@ -213,6 +213,13 @@ struct TwinRecord {
   std::string configured_json{};
 };
 
+// Which texts of a twin are wanted; making the others may be left out, they are then empty.
+struct TwinParts {
+  bool tags = true;
+  bool properties = true;  // desired and reported
+  bool configurations = true;
+};
+
 using TwinChangeKind = twin::ChangeKind;
 
 struct TwinChanged {

@@ -82,8 +82,9 @@ class SqliteTransaction final : public HubTransaction {
 
   Result<TwinRecord> twin(const iothub::Identity& id) override;
   Result<std::string> device_twin(const iothub::Identity& id) override;
+  using HubTransaction::twins;
   Result<std::vector<TwinRecord>> twins(const iothub::HubName& hub, bool of_modules,
-                                        const Page& page) override;
+                                        const Page& page, const TwinParts& parts) override;
   Result<std::uint64_t> merge_reported(const iothub::Identity& id, std::string_view patch_json,
                                        std::optional<std::uint64_t> if_version) override;
   Result<TwinChanged> change_twin(const iothub::Identity& id, std::string_view body_json,
@@ -254,7 +255,8 @@ class SqliteTransaction final : public HubTransaction {
   Status insert_identity(std::int64_t hub, const IdentityRecord& record);
 
   template <class... Args>
-  Result<std::vector<TwinRecord>> twin_records(std::string_view sql, const Args&... args);
+  Result<std::vector<TwinRecord>> twin_records(const TwinParts& parts, std::string_view sql,
+                                               const Args&... args);
   Result<StoredTwin> load_twin(const iothub::Identity& id);
   Status save_twin(std::int64_t identity, const twin::Twin& twin);
 

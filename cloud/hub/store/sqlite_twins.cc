@@ -16,21 +16,26 @@ Result<twin::Twin> twin_from(const std::optional<std::string>& document) {
   return twin::Twin::from_store(*document);
 }
 
-TwinRecord record_of(IdentityRecord identity, const twin::Twin& twin) {
-  return {std::move(identity),
-          twin.etag(),
-          twin.document_version(),
-          twin.tags_json(),
-          twin.service_section_json(twin::Section::desired),
-          twin.service_section_json(twin::Section::reported),
-          twin.configurations_json(),
-          twin.configured_json()};
+TwinRecord record_of(IdentityRecord identity, const twin::Twin& twin, const TwinParts& parts = {}) {
+  TwinRecord out{
+      .identity = std::move(identity), .etag = twin.etag(), .version = twin.document_version()};
+  if (parts.tags) out.tags_json = twin.tags_json();
+  if (parts.properties) {
+    out.desired_json = twin.service_section_json(twin::Section::desired);
+    out.reported_json = twin.service_section_json(twin::Section::reported);
+  }
+  if (parts.configurations) {
+    out.configurations_json = twin.configurations_json();
+    out.configured_json = twin.configured_json();
+  }
+  return out;
 }
 
 }  // namespace
 
 template <class... Args>
-Result<std::vector<TwinRecord>> SqliteTransaction::twin_records(std::string_view condition,
+Result<std::vector<TwinRecord>> SqliteTransaction::twin_records(const TwinParts& parts,
+                                                                std::string_view condition,
                                                                 const Args&... args) {
   std::string sql = "SELECT ";
   sql.append(kIdentityColumns)
@@ -52,7 +57,7 @@ Result<std::vector<TwinRecord>> SqliteTransaction::twin_records(std::string_view
         if (!row.is_null(kIdentityColumnCount)) document = row.text(kIdentityColumnCount);
         const auto twin = twin_from(document);
         if (twin)
-          out.push_back(record_of(*std::move(identity), *twin));
+          out.push_back(record_of(*std::move(identity), *twin, parts));
         else
           bad = Error(twin.error().info(), identity->id.client_id());
       },
@@ -62,7 +67,7 @@ Result<std::vector<TwinRecord>> SqliteTransaction::twin_records(std::string_view
 }
 
 Result<TwinRecord> SqliteTransaction::twin(const iothub::Identity& id) {
-  PAVISE_TRY_ASSIGN(auto found, twin_records("h.name = ?1 AND i.device = ?2 AND i.module = ?3",
+  PAVISE_TRY_ASSIGN(auto found, twin_records({}, "h.name = ?1 AND i.device = ?2 AND i.module = ?3",
                                              id.hub().text(), id.device(), id.module_id()));
   if (found.empty())
     return Error(id.is_module() ? kModuleNotFound : kDeviceNotFound, id.client_id());
@@ -70,20 +75,22 @@ Result<TwinRecord> SqliteTransaction::twin(const iothub::Identity& id) {
 }
 
 Result<std::vector<TwinRecord>> SqliteTransaction::twins(const iothub::HubName& hub,
-                                                         bool of_modules, const Page& page) {
+                                                         bool of_modules, const Page& page,
+                                                         const TwinParts& parts) {
   PAVISE_TRY_ASSIGN(const std::int64_t hub_id, hub_number(hub));
   const std::size_t limit = std::min(page.limit, kPageSizeMax);
   if (!of_modules)
-    return twin_records("i.hub = ?1 AND i.device > ?2 AND i.module = '' ORDER BY i.device LIMIT ?3",
+    return twin_records(parts,
+                        "i.hub = ?1 AND i.device > ?2 AND i.module = '' ORDER BY i.device LIMIT ?3",
                         hub_id, page.after, limit);
   // A '/' is in no id.
   const std::size_t cut = std::min(page.after.find('/'), page.after.size());
   const std::string device = page.after.substr(0, cut);
   const std::string module_id = cut < page.after.size() ? page.after.substr(cut + 1) : "";
-  return twin_records(
-      "i.hub = ?1 AND (i.device, i.module) > (?2, ?3) AND i.module > '' "
-      "ORDER BY i.device, i.module LIMIT ?4",
-      hub_id, device, module_id, limit);
+  return twin_records(parts,
+                      "i.hub = ?1 AND (i.device, i.module) > (?2, ?3) AND i.module > '' "
+                      "ORDER BY i.device, i.module LIMIT ?4",
+                      hub_id, device, module_id, limit);
 }
 
 // The way of every twin request of a device: one look-up, no more than it needs.
