@@ -8,8 +8,6 @@
 
 namespace pavise::manifest {
 
-inline constexpr std::size_t kAppsMax = 64;  // of one device
-
 // Everything that keeps these apps from running together: PV-MAN-020 to -024, each with both names
 // in the detail. Empty: they may. An app_connections or start_after whose peer is not in the set
 // is none. Pure; thread-safe.
