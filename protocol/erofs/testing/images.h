@@ -2,6 +2,7 @@
 // would change in one.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -44,6 +45,7 @@ class Folder {
   std::filesystem::path path_;
 };
 
+// Its exit code; what it prints is dropped.
 inline int run(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
   for (const std::string& argument : command)
@@ -51,6 +53,8 @@ inline int run(const std::vector<std::string>& command) {
   arguments.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
+    const int quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(quiet, STDOUT_FILENO);
     ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
