@@ -92,6 +92,22 @@ TEST_F(AppVerbs, CheckSaysWhichAppsCannotLiveTogether) {
   EXPECT_EQ(answer.at("conflicts").at(0).at("code").as_string(), "PV-MAN-020");
 }
 
+TEST_F(AppVerbs, ConvertPrintsAManifestAndSaysWhatBecameOfTheRest) {
+  const std::string from = "cli/app/testdata/corpus/convert_fuzz/everything.json";
+  const Outcome printed = run({"app", "convert", from, "--tenant", "home"});
+  ASSERT_EQ(printed.code, 0) << printed.err;
+  EXPECT_TRUE(printed.out.starts_with("{\n  \"schema_version\": 1,\n"));
+  EXPECT_TRUE(printed.err.starts_with("For you to decide:\n")) << printed.err;
+  EXPECT_NE(printed.err.find("Without an equivalent:\n"), std::string::npos);
+  EXPECT_NE(printed.err.find("Better now:\n"), std::string::npos);
+  const std::string out = folder / "app_manifest.json";
+  const Outcome written = run({"app", "convert", from, "--tenant", "home", "--out", out});
+  EXPECT_EQ(written.out, "");
+  EXPECT_EQ(run({"app", "check", out}).code, 0);
+  EXPECT_EQ(run({"app", "convert", kSmallest}).code, 1);
+  EXPECT_EQ(run({"app", "convert", from, "--app-version", "one"}).code, 2);
+}
+
 class AppPackages : public AppVerbs {
  protected:
   AppPackages() {
