@@ -12,6 +12,7 @@ constexpr const char* kFooter =
     "  pavise device list\n"
     "  pavise device evidence 3fa81c0b\n"
     "  pavise telemetry watch\n"
+    "  pavise app check app_manifest.json\n"
     "\n"
     "Ids may be shortened to their first characters (at least 4) as long as they stay unique.\n"
     "With -o json the answer of the server is printed as it came; errors go to standard error.\n"
@@ -74,6 +75,7 @@ int run_program(std::span<const char* const> arguments, Streams& streams) {
   add_vendor_verbs(program, action);
   add_token_verbs(program, action);
   add_hub_verbs(program, action);
+  add_app_verbs(program, action);
   add_context_verbs(program, action);
   add_service_verbs(program, action);
   add_completion_verb(program, action);

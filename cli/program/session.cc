@@ -57,6 +57,9 @@ Exit exit_of(const Error& error) {
   if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
       error.is(net::kBadUrl))
     return Exit::usage;
+  if (error.code().starts_with("PV-MAN-") || error.code().starts_with("PV-IMG-") ||
+      error.code().starts_with("PV-ERF-"))
+    return Exit::not_acceptable;
   return error.code().starts_with("PV-NET-") ? Exit::unreachable : Exit::failed;
 }
 

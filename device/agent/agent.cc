@@ -239,7 +239,7 @@ void Agent::handle_events() {
 }
 
 void Agent::on_desired(const std::string& text) {
-  const auto desired = JsonView::parse(text);
+  const auto desired = json::JsonView::parse(text);
   if (!desired) return;  // the session hands out checked objects only
   const DesiredOutcome outcome =
       handle_desired(*desired, interval_s_, options_.telemetry_interval_s);

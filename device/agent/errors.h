@@ -1,4 +1,4 @@
-// Failures of the agent's own. PV-AGT-001 and -002 stand in json_view.h and device_config.h.
+// Failures of the agent's own. PV-AGT-002 stands in device_config.h; PV-AGT-001 became PV-JSV-001.
 #pragma once
 
 #include "common/base/result.h"

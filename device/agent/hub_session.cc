@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "device/agent/json_view.h"
 #include "protocol/iothub/property_bag.h"
 #include "protocol/iothub/topics.h"
 #include "protocol/iothub/username.h"
+#include "protocol/json/json_view.h"
 #include "protocol/mqtt/encode.h"
 
 namespace pavise::agent {
@@ -109,8 +109,8 @@ Status HubSession::on_publish(const mqtt::Publish& packet) {
   if (!topic) return Error(kHubProtocol, std::string(topic.error().code()));
   if (const auto* answer = std::get_if<iothub::TwinResponseTopic>(&*topic))
     return on_twin_answer(answer->request_id, answer->status, as_text(packet.payload));
-  const auto patch = JsonView::parse(as_text(packet.payload));
-  if (!patch || patch->kind() != JsonView::Kind::object)
+  const auto patch = json::JsonView::parse(as_text(packet.payload));
+  if (!patch || patch->kind() != json::JsonView::Kind::object)
     return Error(kHubProtocol, "a desired patch is no JSON object");
   events_.emplace_back(DesiredChanged{std::string(patch->text())});
   return {};
@@ -126,9 +126,9 @@ Status HubSession::on_twin_answer(std::string_view request_id, int status, std::
   if (!twin_get_ || twin_get_->id != request_id) return {};
   twin_get_.reset();
   if (status != 200) return {};  // the interval of the configuration stays; patches still come
-  const auto twin = JsonView::parse(body);
+  const auto twin = json::JsonView::parse(body);
   const auto desired = twin ? twin->member("desired") : std::nullopt;
-  if (!desired || desired->kind() != JsonView::Kind::object)
+  if (!desired || desired->kind() != json::JsonView::Kind::object)
     return Error(kHubProtocol, "the twin has no desired section");
   events_.emplace_back(TwinReceived{std::string(desired->text())});
   return {};

@@ -1,6 +1,6 @@
 #include "device/agent/telemetry.h"
 
-#include "device/agent/json_view.h"
+#include "protocol/json/json_view.h"
 
 namespace pavise::agent {
 namespace {
@@ -16,7 +16,7 @@ class ObjectWriter {
   }
   void text(std::string_view name, std::string_view value) {
     std::string quoted;
-    append_json_string(quoted, value);
+    json::append_json_string(quoted, value);
     raw(name, quoted);
   }
   std::string finish() && { return std::move(out_) + "}"; }

@@ -4,7 +4,7 @@
 
 namespace pavise::agent {
 
-DesiredOutcome handle_desired(const JsonView& desired, int current_interval_s,
+DesiredOutcome handle_desired(const json::JsonView& desired, int current_interval_s,
                               int default_interval_s) {
   DesiredOutcome out;
   const auto wanted = desired.member("telemetry_interval_s");
@@ -12,7 +12,7 @@ DesiredOutcome handle_desired(const JsonView& desired, int current_interval_s,
 
   int value = current_interval_s;
   bool good = true;
-  if (wanted->kind() == JsonView::Kind::null) {
+  if (wanted->kind() == json::JsonView::Kind::null) {
     value = default_interval_s;
   } else {
     const auto number = wanted->integer();
@@ -36,11 +36,11 @@ DesiredOutcome handle_desired(const JsonView& desired, int current_interval_s,
 
 std::string reported_facts(const ReportedFacts& facts) {
   std::string out = "{\"os_release\":";
-  append_json_string(out, facts.os_release);
+  json::append_json_string(out, facts.os_release);
   out += ",\"agent_version\":";
-  append_json_string(out, facts.agent_version);
+  json::append_json_string(out, facts.agent_version);
   out += ",\"boot_id\":";
-  append_json_string(out, facts.boot_id);
+  json::append_json_string(out, facts.boot_id);
   out += "}";
   return out;
 }

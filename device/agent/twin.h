@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "device/agent/json_view.h"
+#include "protocol/json/json_view.h"
 
 namespace pavise::agent {
 
@@ -18,7 +18,7 @@ struct DesiredOutcome {
 // kTelemetryIntervalMinS to kTelemetryIntervalMaxS, or null for the default of the configuration.
 // The answer has the form of a writable property of IoT Plug and Play: value, ac (200 or 400), av
 // (the version answered), ad (why not).
-DesiredOutcome handle_desired(const JsonView& desired, int current_interval_s,
+DesiredOutcome handle_desired(const json::JsonView& desired, int current_interval_s,
                               int default_interval_s);
 
 struct ReportedFacts {

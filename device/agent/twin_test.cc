@@ -36,10 +36,10 @@ TEST(Twin, AcknowledgesOrRefusesTheInterval) {
        R"({"telemetry_interval_s":{"value":30,"ac":400)" + std::string(refused)},
   };
   for (const auto& row : rows) {
-    const auto outcome = handle_desired(*JsonView::parse(row.desired), 30, 60);
+    const auto outcome = handle_desired(*json::JsonView::parse(row.desired), 30, 60);
     EXPECT_EQ(outcome.telemetry_interval_s, row.changed) << row.desired;
     EXPECT_EQ(outcome.reported_patch, row.reported);
-    if (!row.reported.empty()) EXPECT_TRUE(JsonView::parse(outcome.reported_patch));
+    if (!row.reported.empty()) EXPECT_TRUE(json::JsonView::parse(outcome.reported_patch));
   }
 }
 

@@ -1,8 +1,8 @@
-#include "device/agent/json_view.h"
+#include "protocol/json/json_view.h"
 
 #include <gtest/gtest.h>
 
-namespace pavise::agent {
+namespace pavise::json {
 namespace {
 
 TEST(JsonView, AcceptsRfc8259AndNothingElse) {
@@ -52,6 +52,37 @@ TEST(JsonView, IntegersOnlyWhereTheyAreOnes) {
   for (const auto& row : rows) EXPECT_EQ(JsonView::parse(row.text)->integer(), row.expected);
 }
 
+TEST(JsonView, StringsAreReadWithTheirEscapes) {
+  const struct {
+    const char* text;
+    std::optional<std::string> expected;
+  } rows[] = {{R"("")", ""},
+              {R"("plain \"q\" \\ \/ \b\f\n\r\t")", "plain \"q\" \\ / \b\f\n\r\t"},
+              {R"("\u0041\u00e9\u20ac")", "A\xc3\xa9\xe2\x82\xac"},
+              {R"("\ud83d\ude00!")", "\xf0\x9f\x98\x80!"},
+              {R"("\u0000")", std::string(1, '\0')},
+              {R"("\ud83d")", {}},
+              {R"("\ud83dx")", {}},
+              {R"("\ud83d\u0041")", {}},
+              {R"("\ude00")", {}},
+              {"1", {}},
+              {"[\"a\"]", {}}};
+  for (const auto& row : rows) EXPECT_EQ(JsonView::parse(row.text)->string(), row.expected);
+}
+
+TEST(JsonView, WalksMembersAndElementsInOrder) {
+  const auto steps = [](const char* text) {
+    std::string out;
+    JsonWalk walk(*JsonView::parse(text));
+    while (const auto step = walk.next())
+      out.append(step->name).append("=").append(step->value.text()).append(";");
+    return out;
+  };
+  EXPECT_EQ(steps(R"( { "a" : 1 , "b\n":{"c":[]}, "a":"," } )"), R"(a=1;b\n={"c":[]};a=",";)");
+  EXPECT_EQ(steps(R"([1, [2,3] ,{"x":4},"]"])"), R"(=1;=[2,3];={"x":4};="]";)");
+  for (const char* text : {"{}", "[ ]", "1", "\"[1]\"", "null"}) EXPECT_EQ(steps(text), "") << text;
+}
+
 TEST(JsonView, LimitsHoldAtNAndNPlusOne) {
   const auto nested = [](int depth) {
     return std::string(static_cast<std::size_t>(depth), '[') +
@@ -81,4 +112,4 @@ TEST(JsonView, StringsComeOutReadable) {
 }
 
 }  // namespace
-}  // namespace pavise::agent
+}  // namespace pavise::json

@@ -1,10 +1,10 @@
-#include "device/agent/json_view.h"
+#include "protocol/json/json_view.h"
 
 #include <charconv>
 
 #include "protocol/mqtt/topic.h"
 
-namespace pavise::agent {
+namespace pavise::json {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r\n";
@@ -130,6 +130,60 @@ class Scanner {
   std::size_t at_;
 };
 
+void append_utf8(std::string& out, std::uint32_t point) {
+  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (point < 0x80) return put(point);
+  if (point < 0x800) {
+    put(0xc0U | point >> 6U);
+  } else {
+    if (point < 0x1'0000) {
+      put(0xe0U | point >> 12U);
+    } else {
+      put(0xf0U | point >> 18U);
+      put(0x80U | (point >> 12U & 0x3fU));
+    }
+    put(0x80U | (point >> 6U & 0x3fU));
+  }
+  put(0x80U | (point & 0x3fU));
+}
+
+// The code point of an escape whose backslash stands before `at`; `at` moves behind it.
+// Section 7: beyond the basic plane it is a pair of surrogates.
+std::optional<std::uint32_t> escaped_point(std::string_view text, std::size_t& at) {
+  constexpr std::string_view kShort = "\"\\/bfnrt";
+  constexpr std::string_view kMeant = "\"\\/\b\f\n\r\t";
+  const char kind = text[at++];
+  if (kind != 'u') return static_cast<unsigned char>(kMeant[kShort.find(kind)]);
+  const auto unit = [text, &at] {
+    std::uint32_t out = 0;
+    std::from_chars(text.data() + at, text.data() + at + 4, out, 16);
+    at += 4;
+    return out;
+  };
+  const std::uint32_t high = unit();
+  if (high < 0xd800 || high > 0xdfff) return high;
+  if (high > 0xdbff || !text.substr(at).starts_with("\\u")) return std::nullopt;
+  at += 2;
+  const std::uint32_t low = unit();
+  if (low < 0xdc00 || low > 0xdfff) return std::nullopt;
+  return 0x1'0000U + ((high - 0xd800U) << 10U) + (low - 0xdc00U);
+}
+
+std::optional<std::string> unescape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] != '\\') {
+      out.push_back(text[at++]);
+      continue;
+    }
+    const auto point = escaped_point(text, ++at);
+    if (!point) return std::nullopt;
+    append_utf8(out, *point);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<JsonView> JsonView::parse(std::string_view text) {
@@ -164,23 +218,48 @@ JsonView::Kind JsonView::kind() const {
   }
 }
 
-std::optional<JsonView> JsonView::member(std::string_view name) const {
-  if (kind() != Kind::object) return std::nullopt;
-  Scanner scanner(text_, 1);
-  do {
-    scanner.skip_blank();
+JsonWalk::JsonWalk(const JsonView& container)
+    : text_(container.text()), at_(1), named_(container.kind() == JsonView::Kind::object) {
+  if (!named_ && container.kind() != JsonView::Kind::array) return;
+  Scanner scanner(text_, at_);
+  scanner.skip_blank();
+  more_ = scanner.peek() != (named_ ? '}' : ']');
+}
+
+// The text was checked by parse(), so what stands here is what the grammar says.
+std::optional<JsonWalk::Step> JsonWalk::next() {
+  if (!more_) return std::nullopt;
+  Scanner scanner(text_, at_);
+  scanner.skip_blank();
+  std::string_view name;
+  if (named_) {
     const std::size_t name_at = scanner.at();
-    if (!scanner.string()) return std::nullopt;  // the empty object
-    const std::string_view key = text_.substr(name_at + 1, scanner.at() - name_at - 2);
+    scanner.string();
+    name = text_.substr(name_at + 1, scanner.at() - name_at - 2);
     scanner.skip_blank();
     scanner.take(':');
     scanner.skip_blank();
-    const std::size_t value_at = scanner.at();
-    scanner.value(kJsonDepthMax);
-    if (key == name) return JsonView(text_.substr(value_at, scanner.at() - value_at));
-    scanner.skip_blank();
-  } while (scanner.take(','));
+  }
+  const std::size_t value_at = scanner.at();
+  scanner.value(kJsonDepthMax);
+  const JsonView value(text_.substr(value_at, scanner.at() - value_at));
+  scanner.skip_blank();
+  more_ = scanner.take(',');
+  at_ = scanner.at();
+  return Step{name, value};
+}
+
+std::optional<JsonView> JsonView::member(std::string_view name) const {
+  if (kind() != Kind::object) return std::nullopt;
+  JsonWalk walk(*this);
+  while (const auto step = walk.next())
+    if (step->name == name) return step->value;
   return std::nullopt;
+}
+
+std::optional<std::string> JsonView::string() const {
+  if (kind() != Kind::string) return std::nullopt;
+  return unescape(text_.substr(1, text_.size() - 2));
 }
 
 std::optional<std::int64_t> JsonView::integer() const {
@@ -211,4 +290,4 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-}  // namespace pavise::agent
+}  // namespace pavise::json

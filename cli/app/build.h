@@ -1,0 +1,43 @@
+// From an app's folder to a signed package.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "cli/app/errors.h"
+#include "protocol/image/draft.h"
+
+namespace pavise::cli::app {
+
+inline constexpr std::string_view kManifestFile = "app_manifest.json";
+inline constexpr std::string_view kPackageEnding = ".pvimage";
+inline constexpr std::string_view kSbomEnding = ".cdx.json";
+inline constexpr std::size_t kSbomBytesMax = 64UL * 1024 * 1024;
+
+struct BuildRequest {
+  std::filesystem::path folder;  // app_manifest.json, and root/ unless `binary`
+  std::filesystem::path key;     // the owner's
+  TenantId tenant;
+  std::optional<std::filesystem::path> binary;  // the program, put at the entry point
+  std::optional<std::filesystem::path> sbom;    // else one is written
+  std::optional<std::filesystem::path> out;     // else FOLDER/NAME.pvimage
+};
+
+struct Built {
+  image::Header header;
+  manifest::Manifest manifest;
+  std::filesystem::path package, sbom;
+  bool same_signature =
+      false;  // the signature of the file that was there is good for this one, too
+};
+
+// Everything that a device would refuse is refused here, with the same code. Writes the package
+// and, unless one was given, its SBOM. Blocks. Errors: PV-APP, PV-MAN, PV-IMG, PV-ERF, PV-CRY.
+Result<Built> build_package(const BuildRequest& request);
+
+// A bill of materials for the files of an image: CycloneDX 1.5, one component of type file for
+// each, with its SHA-256; no time and no serial number, so that it is the same each time.
+Result<std::string> sbom_of(ByteView content, const manifest::Manifest& manifest);
+
+}  // namespace pavise::cli::app

@@ -1,0 +1,166 @@
+#include "cli/app/build.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <boost/json.hpp>
+
+#include "cli/app/files.h"
+#include "cli/app/owner_key.h"
+#include "cli/app/testing/elf_files.h"
+#include "protocol/erofs/testing/images.h"
+
+namespace pavise::cli::app {
+namespace {
+
+using erofs::testing::Folder;
+
+std::string manifest(const std::string& tenant = "home") {
+  return R"({"schema_version":1,"name":"blink","component_id":"6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01",)"
+         R"("version":"1.2.3","entry_point":"/app/blink","capabilities":{"device_authentication":")" +
+         tenant + R"("},"budgets":{"memory_kib":1024,"cpu_percent":10,"processes":2}})";
+}
+
+class Build : public ::testing::Test {
+ protected:
+  Build() {
+    EXPECT_TRUE(create_owner_key(folder / "owner.pem"));
+    folder.write("app/app_manifest.json", manifest());
+    folder.write("app/root/app/blink", testing::elf_file(), 0755);
+    folder.write("app/root/etc/settings.json", "{}");
+  }
+  BuildRequest request() const {
+    return {.folder = folder / "app",
+            .key = folder / "owner.pem",
+            .tenant = *TenantId::parse("home"),
+            .binary = {},
+            .sbom = {},
+            .out = {}};
+  }
+  std::string refusal(const BuildRequest& from) const {
+    const auto outcome = build_package(from);
+    return outcome ? "accepted"
+                   : std::string(outcome.error().code()) + " " + outcome.error().detail();
+  }
+  Bytes package() const { return *read_whole(folder / "app/blink.pvimage", 1U << 30U); }
+
+  Folder folder;
+};
+
+TEST_F(Build, MakesWhatADeviceAccepts) {
+  const auto built = build_package(request());
+  ASSERT_TRUE(built) << built.error().message();
+  EXPECT_EQ(built->package, folder / "app/blink.pvimage");
+  EXPECT_FALSE(built->same_signature);
+  const Bytes file = package();
+  const std::vector keys{*read_public_key(folder / "owner.pem.pub")};
+  const auto opened = image::Package::open(file, file.size(), keys);
+  ASSERT_TRUE(opened) << opened.error().message();
+  image::ContentVerifier verifier(opened->header());
+  EXPECT_TRUE(verifier.feed(ByteView(file).subspan(opened->header().tree_offset())));
+  EXPECT_TRUE(verifier.finish());
+  EXPECT_TRUE(image::inspect_content(ByteView(file).subspan(opened->header().content_offset()),
+                                     opened->manifest().entry_point));
+  EXPECT_EQ(opened->header().needs,
+            (std::vector<image::AbiNeed>{{"pavise-app", 1}, {"x86-64", 1}}));
+  const auto sbom = read_whole(folder / "app/blink.cdx.json", 1U << 20U);
+  ASSERT_TRUE(sbom);
+  EXPECT_EQ(opened->header().sbom_digest, crypto::sha256(*sbom));
+  const auto bom = boost::json::parse(std::string(as_text(*sbom)));
+  EXPECT_EQ(bom.at("components").as_array().size(), 2U);
+  EXPECT_EQ(bom.at("components").at(0).at("hashes").at(0).at("content").as_string(),
+            to_hex(crypto::sha256(as_bytes(testing::elf_file()))));
+}
+
+TEST_F(Build, TwiceTheSameGivesTheSameBytes) {
+  ASSERT_TRUE(build_package(request()));
+  const Bytes first = package();
+  // Neither times nor the umask reach the package.
+  std::filesystem::last_write_time(folder / "app/root/app/blink",
+                                   std::filesystem::file_time_type::clock::now());
+  ::chmod((folder / "app/root/app/blink").c_str(), 0700);
+  ::chmod((folder / "app/root/etc").c_str(), 0775);
+  ::chmod((folder / "app/root/etc/settings.json").c_str(), 0660);
+  const auto again = build_package(request());
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_TRUE(again->same_signature);
+  EXPECT_EQ(package(), first);
+  // Elsewhere only the signature differs.
+  BuildRequest elsewhere = request();
+  elsewhere.out = folder / "other.pvimage";
+  ASSERT_TRUE(build_package(elsewhere));
+  Bytes other = *read_whole(folder / "other.pvimage", 1U << 30U);
+  EXPECT_NE(other, first);
+  std::copy_n(first.begin() + image::kSignedBytes, 64, other.begin() + image::kSignedBytes);
+  EXPECT_EQ(other, first);
+  // A change is signed anew, and so is what another key signed before.
+  folder.write("app/root/etc/settings.json", "{ }");
+  EXPECT_FALSE(build_package(request())->same_signature);
+  ASSERT_TRUE(create_owner_key(folder / "second.pem"));
+  BuildRequest second = request();
+  second.key = folder / "second.pem";
+  EXPECT_FALSE(build_package(second)->same_signature);
+}
+
+TEST_F(Build, AProgramAloneIsEnough) {
+  std::filesystem::remove_all(folder / "app/root");
+  EXPECT_EQ(refusal(request()), "PV-APP-001 " + (folder / "app/root").string() + " is no folder");
+  folder.write("out/program", testing::elf_file(EM_AARCH64), 0700);
+  BuildRequest with_binary = request();
+  with_binary.binary = folder / "out/program";
+  const auto built = build_package(with_binary);
+  ASSERT_TRUE(built) << built.error().message();
+  EXPECT_EQ(built->header.needs[0].name, "aarch64");
+  folder.write("bom.json", "{}");
+  with_binary.sbom = folder / "bom.json";
+  EXPECT_EQ(build_package(with_binary)->header.sbom_digest, crypto::sha256(as_bytes("{}")));
+}
+
+TEST_F(Build, RefusesWhatADeviceWouldRefuse) {
+  folder.write("app/root/su", "x", 04755);
+  EXPECT_EQ(refusal(request()), "PV-IMG-021 /su");
+  std::filesystem::remove(folder / "app/root/su");
+  ASSERT_EQ(::mkfifo((folder / "app/root/pipe").c_str(), 0600), 0);
+  EXPECT_EQ(refusal(request()), "PV-IMG-020 /pipe");
+  std::filesystem::remove(folder / "app/root/pipe");
+  std::filesystem::create_symlink("/etc/passwd", folder / "app/root/link");
+  EXPECT_EQ(refusal(request()), "PV-IMG-022 /link");
+  std::filesystem::remove(folder / "app/root/link");
+  folder.write("app/app_manifest.json", manifest("globex"));
+  EXPECT_EQ(refusal(request()), "PV-IMG-008 globex");
+  folder.write("app/app_manifest.json", "{}");
+  EXPECT_EQ(refusal(request()), "PV-MAN-005 /schema_version: absent");
+  std::filesystem::remove(folder / "app/app_manifest.json");
+  EXPECT_TRUE(refusal(request()).starts_with("PV-APP-001"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "app/blink.pvimage"));
+}
+
+TEST_F(Build, RefusesProgramsThatCannotRun) {
+  folder.write("app/root/app/blink", "#!/bin/sh\n", 0755);
+  EXPECT_EQ(refusal(request()), "PV-APP-004 /app/blink: no ELF file");
+  folder.write("app/root/app/blink", testing::elf_file(EM_X86_64, "/lib64/ld.so"), 0755);
+  EXPECT_EQ(refusal(request()), "PV-APP-005 /lib64/ld.so");
+  folder.write("app/root/lib64/ld.so", "loader", 0755);
+  EXPECT_EQ(refusal(request()), "accepted");
+  folder.write("app/root/app/blink", testing::elf_file(), 0644);
+  EXPECT_EQ(refusal(request()), "PV-IMG-024 /app/blink");
+}
+
+TEST_F(Build, TheKeyIsOnesOwn) {
+  EXPECT_EQ(::chmod((folder / "owner.pem").c_str(), 0640), 0);
+  EXPECT_EQ(refusal(request()), "PV-APP-006 " + (folder / "owner.pem").string());
+  EXPECT_EQ(::chmod((folder / "owner.pem").c_str(), 0600), 0);
+  folder.write("bad.pem", "no key", 0600);
+  BuildRequest bad = request();
+  bad.key = folder / "bad.pem";
+  EXPECT_TRUE(refusal(bad).starts_with("PV-CRY-003"));
+  bad.key = folder / "absent.pem";
+  EXPECT_TRUE(refusal(bad).starts_with("PV-APP-002"));
+  EXPECT_EQ(create_owner_key(folder / "owner.pem").error().code(), kKeyExists.code);
+  struct stat info{};
+  ASSERT_EQ(::stat((folder / "owner.pem").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+}  // namespace
+}  // namespace pavise::cli::app

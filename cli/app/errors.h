@@ -1,0 +1,32 @@
+// Failures of `pavise app` beside those of the formats (PV-MAN, PV-IMG, PV-ERF).
+#pragma once
+
+#include "common/base/result.h"
+
+namespace pavise::cli::app {
+
+inline constexpr ErrorInfo kNoSource{
+    "PV-APP-001", Retry::never, "the folder is not that of an app",
+    "Put app_manifest.json and root/ into it, or name the program with --binary."};
+inline constexpr ErrorInfo kFileFailed{"PV-APP-002", Retry::never,
+                                       "a file cannot be read or written",
+                                       "Check its path, its permissions and the space left."};
+inline constexpr ErrorInfo kToolFailed{"PV-APP-003", Retry::never, "mkfs.erofs failed",
+                                       "Install erofs-utils, or see the detail."};
+inline constexpr ErrorInfo kNotProgram{
+    "PV-APP-004", Retry::never, "the entry point is no program that devices can run",
+    "Build it for Linux on x86-64, aarch64 or riscv64 (ELF, 64 bits)."};
+inline constexpr ErrorInfo kNoInterpreter{
+    "PV-APP-005", Retry::never, "the program needs a loader that the image does not have",
+    "Link it statically (-static), or put the loader and its libraries under root/."};
+inline constexpr ErrorInfo kKeyOpenToOthers{"PV-APP-006", Retry::never,
+                                            "others may read or change the key file",
+                                            "Make it yours alone: chmod 600 FILE."};
+inline constexpr ErrorInfo kKeyExists{"PV-APP-007", Retry::never,
+                                      "there is a file of this name already",
+                                      "Choose another name; a lost key cannot be made again."};
+inline constexpr ErrorInfo kNotAzureManifest{
+    "PV-APP-008", Retry::never, "the file is no manifest of Azure Sphere",
+    "Give the app_manifest.json of a high-level app, with SchemaVersion 1."};
+
+}  // namespace pavise::cli::app

@@ -1,0 +1,116 @@
+// app build, app key create
+#include <boost/json.hpp>
+
+#include "cli/app/build.h"
+#include "cli/app/owner_key.h"
+#include "cli/program/app_verb.h"
+#include "cli/view/text.h"
+
+namespace pavise::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct BuildArguments {
+  std::string folder = ".";
+  std::string key, tenant, binary, sbom, out;
+};
+struct KeyArguments {
+  std::string path;
+};
+
+std::optional<std::filesystem::path> path_of(const std::string& given) {
+  if (given.empty()) return std::nullopt;
+  return given;
+}
+
+Exit build(Session& session, const BuildArguments& a) {
+  const auto tenant = TenantId::parse(a.tenant);
+  if (!tenant) return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
+  const auto built = app::build_package({.folder = a.folder,
+                                         .key = a.key,
+                                         .tenant = *tenant,
+                                         .binary = path_of(a.binary),
+                                         .sbom = path_of(a.sbom),
+                                         .out = path_of(a.out)});
+  if (!built) return session.fail(built.error());
+  const image::Header& header = built->header;
+  const std::string digest = to_hex(crypto::sha256(header.signed_bytes()));
+  if (session.json()) {
+    session.print(json::serialize(json::object{{"package", built->package.string()},
+                                               {"sbom", built->sbom.string()},
+                                               {"bytes", header.package_bytes()},
+                                               {"name", built->manifest.name},
+                                               {"component_id", header.component_id.text()},
+                                               {"version", header.version.text()},
+                                               {"security_epoch", header.security_epoch},
+                                               {"tenant", header.tenant.text()},
+                                               {"owner_key", to_hex(header.owner_key_id)},
+                                               {"signed_digest", digest},
+                                               {"same_signature", built->same_signature}}) +
+                  "\n");
+    return Exit::ok;
+  }
+  Facts facts;
+  facts.add("package", built->package.string());
+  facts.add("app", built->manifest.name + " " + header.version.text());
+  facts.add("size", std::to_string(header.package_bytes()) + " bytes");
+  facts.add("bill of materials", built->sbom.string());
+  facts.add("signed digest", digest);
+  facts.add("signature", built->same_signature ? "kept: nothing has changed" : "new");
+  session.print(facts.text(session.colour()));
+  return Exit::ok;
+}
+
+Exit create_key(Session& session, const KeyArguments& a) {
+  const auto key = app::create_owner_key(a.path);
+  if (!key) return session.fail(key.error());
+  const std::string id = to_hex(image::key_id(*key));
+  if (session.json()) {
+    session.print(json::serialize(
+                      json::object{{"key", a.path}, {"public_key", a.path + ".pub"}, {"id", id}}) +
+                  "\n");
+    return Exit::ok;
+  }
+  Facts facts;
+  facts.add("key", a.path);
+  facts.add("public key", a.path + ".pub");
+  facts.add("id", id);
+  session.print(facts.text(session.colour()));
+  session.note("Keep a copy of the key where nobody else reaches it: devices trust it alone.\n");
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_app_build_verb(CLI::App& app, Action& run) {
+  auto a = std::make_shared<BuildArguments>();
+  CLI::App* verb = add_verb(
+      app, "build", "pack an app and sign it",
+      "  pavise app build blink --key owner.pem --tenant home\n"
+      "  pavise app build . --binary build/blink --key owner.pem --tenant home --out "
+      "blink.pvimage\n"
+      "\n"
+      "DIR holds app_manifest.json and root/, the files of the image; with --binary the program "
+      "is\n"
+      "put at the manifest's entry point, and root/ may be absent. The package and its bill of\n"
+      "materials (CycloneDX) go beside the manifest. Twice the same gives the same bytes.");
+  verb->add_option("DIR", a->folder, "the app's folder; the current one if absent");
+  verb->add_option("--key", a->key, "the owner's key (pavise app key create)")->required();
+  verb->add_option("--tenant", a->tenant, "the owner's tenant on the service")->required();
+  verb->add_option("--binary", a->binary, "the program, put at the entry point");
+  verb->add_option("--sbom", a->sbom, "bill of materials to refer to, instead of a new one");
+  verb->add_option("--out", a->out, "file to write; DIR/NAME.pvimage if absent");
+  on_verb(verb, run, a, &build);
+}
+
+void add_app_key_verbs(CLI::App& app, Action& run) {
+  CLI::App* key = add_noun(app, "key", "the owner's key, which signs apps");
+  auto a = std::make_shared<KeyArguments>();
+  CLI::App* verb = add_verb(*key, "create", "make a key: FILE for you alone, FILE.pub for devices",
+                            "  pavise app key create owner.pem");
+  verb->add_option("FILE", a->path, "file to write; never over another")->required();
+  on_verb(verb, run, a, &create_key);
+}
+
+}  // namespace pavise::cli

@@ -1,0 +1,14 @@
+// The verbs of `pavise app`, one per file. Internal to this folder.
+#pragma once
+
+#include "cli/program/verb.h"
+
+namespace pavise::cli {
+
+void add_app_check_verb(CLI::App& app, Action& run);
+void add_app_convert_verb(CLI::App& app, Action& run);
+void add_app_build_verb(CLI::App& app, Action& run);
+void add_app_show_verb(CLI::App& app, Action& run);
+void add_app_key_verbs(CLI::App& app, Action& run);
+
+}  // namespace pavise::cli

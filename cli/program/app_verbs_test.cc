@@ -1,0 +1,187 @@
+// Whole command lines of `pavise app`; no server is asked.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/app/testing/elf_files.h"
+#include "cli/program/program.h"
+
+namespace pavise::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kSmallest = "protocol/manifest/testdata/good/smallest.json";
+constexpr const char* kEverything = "protocol/manifest/testdata/good/everything.json";
+
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class AppVerbs : public ::testing::Test {
+ protected:
+  AppVerbs() {
+    std::string pattern = ::testing::TempDir() + "pavise-cli-app-XXXXXX";
+    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
+    folder = pattern;
+  }
+  ~AppVerbs() override { std::filesystem::remove_all(folder); }
+
+  static Outcome run(const std::vector<std::string>& arguments) {
+    Outcome outcome{};
+    Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
+                    .err = [&](std::string_view text) { outcome.err += text; }};
+    std::vector<const char*> raw;
+    for (const std::string& argument : arguments) raw.push_back(argument.c_str());
+    outcome.code = run_program(raw, streams);
+    return outcome;
+  }
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(folder / name) << text;
+    return folder / name;
+  }
+
+  std::filesystem::path folder;
+};
+
+TEST_F(AppVerbs, CheckSaysInWordsWhatIsGranted) {
+  const Outcome all = run({"app", "check", kEverything});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_TRUE(all.out.starts_with(
+      "fridge-monitor 1.20.9999, component 6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e02\nIt may:\n"
+      "  connect by TCP to hub.example.com, port 8883\n"))
+      << all.out;
+  EXPECT_NE(all.out.find("Everything else is denied.\n"), std::string::npos);
+  const Outcome nothing = run({"app", "check", kSmallest});
+  EXPECT_NE(nothing.out.find("It may do nothing outside of its own memory.\n"), std::string::npos);
+}
+
+TEST_F(AppVerbs, CheckRefusesWithPlaceAndNextStep) {
+  const std::string bad = file("bad.json", R"({"schema_version":1,"policy":{}})");
+  const Outcome outcome = run({"app", "check", bad});
+  EXPECT_EQ(outcome.code, 6);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err, bad +
+                             ": PV-MAN-005: the manifest lacks a member (/component_id: absent)\n"
+                             "next:  Add it.\n");
+  const Outcome as_json = run({"app", "check", bad, "-o", "json"});
+  EXPECT_EQ(as_json.code, 6);
+  const json::value answer = json::parse(as_json.out);
+  EXPECT_EQ(answer.at("valid"), json::value(false));
+  EXPECT_EQ(answer.at("manifests").at(0).at("error").at("pointer").as_string(), "/component_id");
+  EXPECT_EQ(run({"app", "check", folder / "absent.json"}).code, 1);
+  EXPECT_EQ(run({"app", "check"}).code, 2);
+}
+
+TEST_F(AppVerbs, CheckSaysWhichAppsCannotLiveTogether) {
+  EXPECT_EQ(run({"app", "check", kSmallest, kEverything}).code, 0);
+  const Outcome twice = run({"app", "check", kSmallest, kSmallest});
+  EXPECT_EQ(twice.code, 6);
+  EXPECT_NE(twice.err.find("together: PV-MAN-020: two apps have one component id or one name "
+                           "(a and a: component id"),
+            std::string::npos)
+      << twice.err;
+  EXPECT_EQ(run({"app", "check", kSmallest, kSmallest, "--apart"}).code, 0);
+  const json::value answer =
+      json::parse(run({"app", "check", kSmallest, kSmallest, "-o", "json"}).out);
+  EXPECT_EQ(answer.at("conflicts").at(0).at("code").as_string(), "PV-MAN-020");
+}
+
+TEST_F(AppVerbs, ConvertPrintsAManifestAndSaysWhatBecameOfTheRest) {
+  const std::string from = "cli/app/testdata/corpus/convert_fuzz/everything.json";
+  const Outcome printed = run({"app", "convert", from, "--tenant", "home"});
+  ASSERT_EQ(printed.code, 0) << printed.err;
+  EXPECT_TRUE(printed.out.starts_with("{\n  \"schema_version\": 1,\n"));
+  EXPECT_TRUE(printed.err.starts_with("For you to decide:\n")) << printed.err;
+  EXPECT_NE(printed.err.find("Without an equivalent:\n"), std::string::npos);
+  EXPECT_NE(printed.err.find("Better now:\n"), std::string::npos);
+  const std::string out = folder / "app_manifest.json";
+  const Outcome written = run({"app", "convert", from, "--tenant", "home", "--out", out});
+  EXPECT_EQ(written.out, "");
+  EXPECT_EQ(run({"app", "check", out}).code, 0);
+  EXPECT_EQ(run({"app", "convert", kSmallest}).code, 1);
+  EXPECT_EQ(run({"app", "convert", from, "--app-version", "one"}).code, 2);
+}
+
+class AppPackages : public AppVerbs {
+ protected:
+  AppPackages() {
+    std::filesystem::create_directories(folder / "blink/root/app");
+    file(
+        "blink/app_manifest.json",
+        R"({"schema_version":1,"name":"blink","component_id":"6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01",)"
+        R"("version":"1.2.3","entry_point":"/app/blink","capabilities":{"gpio":["LED"]},)"
+        R"("budgets":{"memory_kib":1024,"cpu_percent":10,"processes":2}})");
+    const std::string program = file("blink/root/app/blink", app::testing::elf_file());
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  }
+  std::string path(const std::string& name) const { return folder / name; }
+  Outcome build() const {
+    return run({"app", "build", path("blink"), "--key", path("owner.pem"), "--tenant", "home"});
+  }
+};
+
+TEST_F(AppPackages, AreBuiltFromAFolderAndShown) {
+  const Outcome key = run({"app", "key", "create", path("owner.pem")});
+  EXPECT_EQ(key.code, 0) << key.err;
+  EXPECT_NE(key.err.find("Keep a copy of the key"), std::string::npos);
+  EXPECT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 1);
+  const Outcome built = build();
+  ASSERT_EQ(built.code, 0) << built.err;
+  EXPECT_NE(built.out.find("signature          new\n"), std::string::npos) << built.out;
+  EXPECT_NE(build().out.find("signature          kept: nothing has changed\n"), std::string::npos);
+
+  const std::string package = path("blink/blink.pvimage");
+  const Outcome shown = run({"app", "show", package, "--owner-key", path("owner.pem.pub")});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  EXPECT_NE(shown.out.find("signature          good, by that key\n"), std::string::npos)
+      << shown.out;
+  EXPECT_NE(shown.out.find("It may:\n  read and drive the pin LED\n"), std::string::npos);
+  EXPECT_NE(shown.out.find("0755  64         /app/blink\n"), std::string::npos);
+  EXPECT_NE(run({"app", "show", package}).out.find("not checked"), std::string::npos);
+  const json::value facts = json::parse(run({"app", "show", package, "-o", "json"}).out);
+  EXPECT_EQ(facts.at("signature_checked"), json::value(false));
+  EXPECT_EQ(facts.at("needs").at(0).at("name").as_string(), "pavise-app");
+}
+
+TEST_F(AppPackages, AreRefusedWhenTheyAreNotWhatTheOwnerSigned) {
+  ASSERT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 0);
+  ASSERT_EQ(run({"app", "key", "create", path("other.pem")}).code, 0);
+  ASSERT_EQ(build().code, 0);
+  const std::string package = path("blink/blink.pvimage");
+  const Outcome other = run({"app", "show", package, "--owner-key", path("other.pem.pub")});
+  EXPECT_EQ(other.code, 6);
+  EXPECT_NE(other.err.find("PV-IMG-005"), std::string::npos);
+  {
+    std::fstream content(package, std::ios::in | std::ios::out | std::ios::binary);
+    content.seekp(-1, std::ios::end);
+    content.put('x');
+  }
+  const Outcome damaged = run({"app", "show", package});
+  EXPECT_EQ(damaged.code, 6);
+  EXPECT_NE(damaged.err.find("PV-IMG-009"), std::string::npos) << damaged.err;
+  EXPECT_EQ(run({"app", "show", path("absent")}).code, 1);
+}
+
+TEST_F(AppPackages, ABuildThatCannotBeSaysWhy) {
+  EXPECT_EQ(run({"app", "build", path("blink")}).code, 2);
+  ASSERT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 0);
+  const Outcome tenant =
+      run({"app", "build", path("blink"), "--key", path("owner.pem"), "--tenant", "Home"});
+  EXPECT_EQ(tenant.code, 2);
+  std::filesystem::create_symlink("/etc/passwd", folder / "blink/root/link");
+  const Outcome link = build();
+  EXPECT_EQ(link.code, 6);
+  EXPECT_EQ(link.err,
+            "error: PV-IMG-022: a symbolic link of the image is absolute or leaves the image "
+            "(/link)\nnext:  Point it at a file below, or with leading ../ only within the "
+            "image.\n");
+}
+
+}  // namespace
+}  // namespace pavise::cli
