@@ -24,6 +24,7 @@
 #include "device/apps/compartment/app_filter.h"
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/egress/testing/network_text.h"
 
 namespace pavise::device {
 namespace {
@@ -232,8 +233,8 @@ void bench_egress(const Workshop& workshop, int count) {
   {
     auto guard = EgressGuard::attach(group.folder());
     if (!guard) give_up(guard.error().message());
-    const AddressBytes loopback = Network::parse("127.0.0.1").value().address;
-    if (!guard->pin(loopback, kPort, std::nullopt)) give_up("pin");
+    const AddressBytes loopback = network_of("127.0.0.1").address;
+    if (!guard->pin(loopback, SOCK_DGRAM, kPort, std::nullopt)) give_up("pin");
     double open = 1e9;
     double guarded = 1e9;
     for (int turn = 0; turn < 5; ++turn) {

@@ -22,6 +22,7 @@
 #include "common/sandbox/sandbox.h"
 #include "device/apps/compartment/app_filter.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/egress/testing/network_text.h"
 
 namespace pavise::device {
 namespace {
@@ -252,7 +253,7 @@ TEST_F(CompartmentTest, WithNetworkTheGuardDecides) {
 
   EXPECT_EQ(run_spec(with_network({"connect", "127.0.0.1", port})), error(EPERM));
   ASSERT_TRUE(
-      guard->pin(Network::parse("127.0.0.1").value().address, ntohs(at.sin_port), std::nullopt));
+      guard->pin(network_of("127.0.0.1").address, SOCK_STREAM, ntohs(at.sin_port), std::nullopt));
   EXPECT_EQ(run_spec(with_network({"connect", "127.0.0.1", port})), "0\n");
   EXPECT_EQ(run_spec(with_network({"listen", "0"})), error(EPERM));
   for (const char* family : {"unix", "netlink", "packet"})

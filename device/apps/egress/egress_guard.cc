@@ -2,16 +2,11 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <ctime>
-#include <string>
 
 namespace pavise::device {
 namespace {
-
-constexpr std::size_t kMappedPrefixBytes = 12;
 
 template <class T>
 ByteView bytes_of(const T& value) {
@@ -29,50 +24,11 @@ std::uint64_t now_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-PeerKey peer_key(const AddressBytes& address, std::uint16_t port) {
-  return {htons(port), address};
-}
-
-bool has_bits_behind(const AddressBytes& address, std::uint32_t prefix_bits) {
-  for (std::uint32_t bit = prefix_bits; bit < 128; ++bit)
-    if (((address.at(bit / 8) >> (7 - bit % 8)) & 1U) != 0) return true;
-  return false;
-}
-
-// Bits of the mapped form that the address itself does not have; nothing: not an address.
-std::optional<std::uint32_t> read_address(const std::string& text, AddressBytes& out) {
-  in_addr v4{};
-  if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) {
-    out = {};
-    out[10] = out[11] = 0xff;
-    const auto raw = std::as_bytes(std::span(&v4, 1));
-    for (std::size_t i = 0; i < raw.size(); ++i)
-      out.at(kMappedPrefixBytes + i) = std::to_integer<std::uint8_t>(raw[i]);
-    return kMappedPrefixBytes * 8;
-  }
-  if (::inet_pton(AF_INET6, text.c_str(), out.data()) == 1) return 0;
-  return std::nullopt;
+PeerKey peer_key(const AddressBytes& address, int socket_type, std::uint16_t port) {
+  return {htons(port), static_cast<std::uint16_t>(socket_type), address};
 }
 
 }  // namespace
-
-Result<Network> Network::parse(std::string_view text) {
-  const auto slash = text.find('/');
-  Network out;
-  const auto unused = read_address(std::string(text.substr(0, slash)), out.address);
-  if (!unused) return Error(kBadAddress, std::string(text.substr(0, 64)));
-  if (slash != std::string_view::npos) {
-    const auto digits = text.substr(slash + 1);
-    std::uint32_t bits = 0;
-    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), bits);
-    if (error != std::errc() || end != digits.end() || bits > 128 - *unused)
-      return Error(kBadAddress, std::string(text.substr(0, 64)));
-    out.prefix_bits = *unused + bits;
-  }
-  if (has_bits_behind(out.address, out.prefix_bits))
-    return Error(kBadAddress, std::string(text.substr(0, 64)));
-  return out;
-}
 
 EgressGuard::EgressGuard(UniqueFd pinned, UniqueFd networks, UniqueFd ports, UniqueFd refused)
     : pinned_(std::move(pinned)),
@@ -122,7 +78,7 @@ Result<EgressGuard> EgressGuard::attach(int cgroup) {
 Status EgressGuard::allow(const Peers& peers) {
   PAVISE_CHECK(peers.network.prefix_bits <= 128);
   const NetworkKey key{kPortBits + peers.network.prefix_bits,
-                       peer_key(peers.network.address, peers.port)};
+                       peer_key(peers.network.address, peers.socket_type, peers.port)};
   return put_in_map(networks_.get(), bytes_of(key), bytes_of(std::uint32_t{1}));
 }
 
@@ -132,19 +88,19 @@ Status EgressGuard::allow(ListeningPort port) {
                     bytes_of(std::uint32_t{1}));
 }
 
-Status EgressGuard::pin(const AddressBytes& address, std::uint16_t port,
+Status EgressGuard::pin(const AddressBytes& address, int socket_type, std::uint16_t port,
                         std::optional<std::chrono::nanoseconds> lifetime) {
   const std::uint64_t now = now_ns();
   const std::uint64_t end = lifetime ? now + static_cast<std::uint64_t>(lifetime->count()) : 0;
-  const PeerKey key = peer_key(address, port);
+  const PeerKey key = peer_key(address, socket_type, port);
   Status put = put_in_map(pinned_.get(), bytes_of(key), bytes_of(end));
   if (put || !put.error().is(kGuardTableFull)) return put;
   drop_expired(now);
   return put_in_map(pinned_.get(), bytes_of(key), bytes_of(end));
 }
 
-Status EgressGuard::unpin(const AddressBytes& address, std::uint16_t port) {
-  return erase_from_map(pinned_.get(), bytes_of(peer_key(address, port)));
+Status EgressGuard::unpin(const AddressBytes& address, int socket_type, std::uint16_t port) {
+  return erase_from_map(pinned_.get(), bytes_of(peer_key(address, socket_type, port)));
 }
 
 void EgressGuard::drop_expired(std::uint64_t now_ns) {
@@ -174,7 +130,7 @@ std::vector<RefusedPeer> EgressGuard::take_refused() {
     std::uint64_t attempts = 0;
     (void)look_up_in_map(refused_.get(), bytes_of(key), writable_bytes_of(attempts));
     (void)erase_from_map(refused_.get(), bytes_of(key)).has_value();
-    out.push_back({key.address, ntohs(static_cast<std::uint16_t>(key.port)), attempts});
+    out.push_back({key.address, key.socket_type, ntohs(key.port), attempts});
   }
   return out;
 }

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -15,13 +14,8 @@
 
 namespace pavise::device {
 
-inline constexpr ErrorInfo kBadAddress{"PV-EGR-003", Retry::never,
-                                       "this is no IP address or network",
-                                       "Write 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or "
-                                       "2001:db8::/32, without host bits behind the prefix."};
-
 inline constexpr std::uint32_t kPinnedPeersMax = 256;
-inline constexpr std::uint32_t kNetworksMax = 64;
+inline constexpr std::uint32_t kNetworksMax = 128;
 inline constexpr std::uint32_t kPortsMax = 32;
 inline constexpr std::uint32_t kRefusedPeersMax = 64;  // the latest
 
@@ -30,21 +24,27 @@ struct Network {
   AddressBytes address{};
   std::uint32_t prefix_bits = 128;  // of the mapped form: an IPv4 /24 has 120
 
-  static Result<Network> parse(std::string_view text);  // kBadAddress
+  bool operator==(const Network&) const = default;
 };
 
 struct Peers {
   Network network;
+  int socket_type = 0;     // SOCK_STREAM, SOCK_DGRAM
   std::uint16_t port = 0;  // 0: every port
+
+  bool operator==(const Peers&) const = default;
 };
 
 struct ListeningPort {
   int socket_type;  // SOCK_STREAM, SOCK_DGRAM
   std::uint16_t port;
+
+  bool operator==(const ListeningPort&) const = default;
 };
 
 struct RefusedPeer {
   AddressBytes address;
+  int socket_type;
   std::uint16_t port;
   std::uint64_t attempts;
 };
@@ -63,9 +63,9 @@ class EgressGuard {
   // One address for a time: an answer of the resolver, or the resolver itself, which may be on the
   // loopback. Without `lifetime` for ever. A pin that is there already is replaced. When the table
   // is full, what has expired goes first. kGuardTableFull, kGuardRefused.
-  Status pin(const AddressBytes& address, std::uint16_t port,
+  Status pin(const AddressBytes& address, int socket_type, std::uint16_t port,
              std::optional<std::chrono::nanoseconds> lifetime);
-  Status unpin(const AddressBytes& address, std::uint16_t port);
+  Status unpin(const AddressBytes& address, int socket_type, std::uint16_t port);
 
   // Peers that were refused since the last call.
   std::vector<RefusedPeer> take_refused();

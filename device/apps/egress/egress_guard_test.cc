@@ -22,12 +22,13 @@
 #include <fstream>
 #include <functional>
 
+#include "device/apps/egress/testing/network_text.h"
+
 namespace pavise::device {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::nanoseconds;
-using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -36,7 +37,7 @@ constexpr const char* kFar = "198.51.100.1";  // another one
 constexpr const char* kSix = "2001:db8::1";   // and one of IPv6
 
 AddressBytes address(const char* text) {
-  return Network::parse(text).value().address;
+  return network_of(text).address;
 }
 
 void add_ipv4(int control, const char* interface, const char* text) {
@@ -169,7 +170,7 @@ class EgressGuardTest : public testing::Test {
     return inside([&] { return connect_to(text, port, type); });
   }
   void allow(const char* network, std::uint16_t port = 0) {
-    const Status done = guard_->allow(Peers{Network::parse(network).value(), port});
+    const Status done = guard_->allow(Peers{network_of(network), SOCK_STREAM, port});
     ASSERT_TRUE(done) << done.error().message();
   }
 
@@ -210,6 +211,15 @@ TEST_F(EgressGuardTest, AnAddressIsReachedOnItsPortOnly) {
   EXPECT_EQ(inside_connect(kNear, static_cast<std::uint16_t>(port_ + 1)), EPERM);
 }
 
+TEST_F(EgressGuardTest, WhatIsListedForTcpIsNotForUdp) {
+  allow(kNear);
+  EXPECT_EQ(inside_connect(kNear, port_), 0);
+  EXPECT_EQ(inside_connect(kNear, port_, SOCK_DGRAM), EPERM);
+  ASSERT_TRUE(guard_->allow(Peers{network_of(kFar), SOCK_DGRAM}));
+  EXPECT_EQ(inside_connect(kFar, 53, SOCK_DGRAM), 0);
+  EXPECT_EQ(inside_connect(kFar, port_), EPERM);
+}
+
 TEST_F(EgressGuardTest, SixIsReachedBySix) {
   const UniqueFd server = bound({kSix, 0}, SOCK_STREAM);
   ASSERT_EQ(::listen(server.get(), 8), 0);
@@ -231,24 +241,24 @@ TEST_F(EgressGuardTest, TheWholeInternetDoesNotHaveTheLoopback) {
   EXPECT_EQ(inside_connect("::1", port_of(local6)), EPERM);
   EXPECT_EQ(inside_connect("::", port_of(local6)), EPERM);
   EXPECT_EQ(inside_connect("::ffff:127.0.0.1", port_of(local)), EPERM);
-  ASSERT_TRUE(guard_->pin(address("127.0.0.1"), port_of(local), std::nullopt));
+  ASSERT_TRUE(guard_->pin(address("127.0.0.1"), SOCK_STREAM, port_of(local), std::nullopt));
   EXPECT_EQ(inside_connect("127.0.0.1", port_of(local)), 0);
 }
 
 TEST_F(EgressGuardTest, APinEnds) {
-  ASSERT_TRUE(guard_->pin(address(kNear), 0, hours(1)));
+  ASSERT_TRUE(guard_->pin(address(kNear), SOCK_STREAM, 0, hours(1)));
   EXPECT_EQ(inside_connect(kNear, port_), 0);
-  ASSERT_TRUE(guard_->pin(address(kNear), 0, nanoseconds(0)));
+  ASSERT_TRUE(guard_->pin(address(kNear), SOCK_STREAM, 0, nanoseconds(0)));
   EXPECT_EQ(inside_connect(kNear, port_), EPERM);
-  ASSERT_TRUE(guard_->pin(address(kNear), port_, hours(1)));
+  ASSERT_TRUE(guard_->pin(address(kNear), SOCK_STREAM, port_, hours(1)));
   EXPECT_EQ(inside_connect(kNear, port_), 0);
-  ASSERT_TRUE(guard_->unpin(address(kNear), port_));
+  ASSERT_TRUE(guard_->unpin(address(kNear), SOCK_STREAM, port_));
   EXPECT_EQ(inside_connect(kNear, port_), EPERM);
 }
 
 TEST_F(EgressGuardTest, AnExpiredPinDoesNotCloseItsNetwork) {
   allow("192.0.2.0/24");
-  ASSERT_TRUE(guard_->pin(address(kNear), 0, nanoseconds(0)));
+  ASSERT_TRUE(guard_->pin(address(kNear), SOCK_STREAM, 0, nanoseconds(0)));
   EXPECT_EQ(inside_connect(kNear, port_), 0);
 }
 
@@ -260,15 +270,18 @@ TEST_F(EgressGuardTest, PinsHaveTheirNumberAndExpiredOnesMakeRoom) {
     return one;
   };
   for (unsigned i = 0; i < kPinnedPeersMax; ++i)
-    ASSERT_TRUE(guard_->pin(number(i), 443, i == 7 ? nanoseconds(0) : nanoseconds(hours(1)))) << i;
-  EXPECT_TRUE(guard_->pin(number(kPinnedPeersMax), 443, hours(1)));  // in the place of number 7
-  const Status full = guard_->pin(number(kPinnedPeersMax + 1), 443, hours(1));
+    ASSERT_TRUE(
+        guard_->pin(number(i), SOCK_STREAM, 443, i == 7 ? nanoseconds(0) : nanoseconds(hours(1))))
+        << i;
+  EXPECT_TRUE(guard_->pin(number(kPinnedPeersMax), SOCK_STREAM, 443,
+                          hours(1)));  // in the place of number 7
+  const Status full = guard_->pin(number(kPinnedPeersMax + 1), SOCK_STREAM, 443, hours(1));
   ASSERT_FALSE(full);
   EXPECT_TRUE(full.error().is(kGuardTableFull)) << full.error().message();
 }
 
 TEST_F(EgressGuardTest, NetworksAndPortsHaveTheirNumber) {
-  Peers peers{Network::parse(kNear).value()};
+  Peers peers{network_of(kNear), SOCK_STREAM};
   for (std::uint32_t i = 0; i < kNetworksMax; ++i) {
     peers.port = static_cast<std::uint16_t>(i + 1);
     ASSERT_TRUE(guard_->allow(peers));
@@ -393,7 +406,7 @@ TEST_F(EgressGuardTest, DatagramsOfStrangersDoNotArrive) {
   const Listener client(group_, SOCK_DGRAM, 0);
   const UniqueFd stranger = bound({kFar, 0}, SOCK_DGRAM);
   const UniqueFd peer = bound({kNear, 0}, SOCK_DGRAM);
-  ASSERT_TRUE(guard_->pin(address(kNear), port_of(peer), hours(1)));
+  ASSERT_TRUE(guard_->pin(address(kNear), SOCK_DGRAM, port_of(peer), hours(1)));
   const Place place(kNear, client.port());
   EXPECT_EQ(::sendto(stranger.get(), "s", 1, 0, place.get(), place.size), 1);
   EXPECT_EQ(::sendto(peer.get(), "p", 1, 0, place.get(), place.size), 1);
@@ -422,6 +435,7 @@ TEST_F(EgressGuardTest, TellsWhatWasRefused) {
   ASSERT_THAT(refused, SizeIs(1));
   EXPECT_EQ(refused[0].address, address("198.51.100.7"));
   EXPECT_EQ(refused[0].port, 443);
+  EXPECT_EQ(refused[0].socket_type, SOCK_STREAM);
   EXPECT_EQ(refused[0].attempts, 2U);
   EXPECT_THAT(guard_->take_refused(), IsEmpty());
 }
@@ -441,23 +455,6 @@ TEST_F(EgressGuardTest, StandsWithoutItsMaker) {
   guard_.reset();
   EXPECT_EQ(inside_connect(kNear, port_), 0);
   EXPECT_EQ(inside_connect(kFar, port_), EPERM);
-}
-
-TEST(Network, IsRead) {
-  EXPECT_EQ(Network::parse("192.0.2.0/24").value().prefix_bits, 120U);
-  EXPECT_EQ(Network::parse("192.0.2.7").value().prefix_bits, 128U);
-  EXPECT_EQ(Network::parse("0.0.0.0/0").value().prefix_bits, 96U);
-  EXPECT_EQ(Network::parse("2001:db8::/32").value().prefix_bits, 32U);
-  EXPECT_EQ(Network::parse("::/0").value().prefix_bits, 0U);
-  const AddressBytes mapped = Network::parse("192.0.2.7").value().address;
-  EXPECT_THAT(std::span(mapped).last(6), ElementsAre(0xff, 0xff, 192, 0, 2, 7));
-}
-
-TEST(Network, OthersAreRefused) {
-  for (const char* text :
-       {"", "/", "192.0.2.1/24", "192.0.2.0/33", "2001:db8::/129", "192.0.2/24", "192.0.2.0/",
-        "192.0.2.0/+4", "192.0.2.0/24 ", "example.com", "::1/64", "192.0.2.0/24/8"})
-    EXPECT_FALSE(Network::parse(text)) << text;
 }
 
 }  // namespace

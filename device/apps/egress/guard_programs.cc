@@ -75,18 +75,19 @@ void refuse_loopback(BpfProgram& p) {
   p.label("networks");
 }
 
-// Judges the peer whose port is in r7 and whose address is on the stack. Ends in the labels "pass"
-// and "refuse", which the caller sets; at "refuse" the key on the stack has the port again.
+// Judges the peer whose port and type are in r7 (as a PeerKey has them), whose type alone is in r9
+// (alike), and whose address is on the stack. Ends in the labels "pass" and "refuse", which the
+// caller sets; at "refuse" the key on the stack has the port again.
 void judge_peer(BpfProgram& p, const GuardTables& tables) {
   p.store(word, frame, kPort, r7);
   pass_if_pinned(p, tables, "not pinned with its port");
-  p.store_value(word, frame, kPort, 0);
+  p.store(word, frame, kPort, r9);
   pass_if_pinned(p, tables, "not pinned");
   p.store(word, frame, kPort, r7);
   refuse_loopback(p);
   p.store_value(word, frame, kNetworkKey, static_cast<std::int32_t>(kPortBits + 128));
   pass_if_in_network(p, tables);
-  p.store_value(word, frame, kPort, 0);
+  p.store(word, frame, kPort, r9);
   pass_if_in_network(p, tables);
   p.store(word, frame, kPort, r7);
   p.jump("refuse");
@@ -117,6 +118,14 @@ void end_of_peer_program(BpfProgram& p, const GuardTables& tables) {
   count_refusal(p, tables);
   p.label("pass");
   answer(p, 1);
+}
+
+// r7 and r9 for judge_peer(), from the context in r1.
+void load_port_and_type(BpfProgram& p) {
+  p.load(word, r7, r1, field(offsetof(bpf_sock_addr, user_port)));
+  p.load(word, r9, r1, field(offsetof(bpf_sock_addr, type)));
+  p.shift_left(r9, 16);
+  p.bit_or(r7, r9);
 }
 
 void store_mapped_prefix(BpfProgram& p) {
@@ -179,7 +188,7 @@ void read_ip_header(BpfProgram& p) {
 
 BpfProgram peer_program_ipv4(const GuardTables& tables) {
   BpfProgram p;
-  p.load(word, r7, r1, field(offsetof(bpf_sock_addr, user_port)));
+  load_port_and_type(p);
   p.load(word, r2, r1, field(offsetof(bpf_sock_addr, user_ip4)));
   store_mapped_prefix(p);
   p.store(word, frame, kAddress + 12, r2);
@@ -189,7 +198,7 @@ BpfProgram peer_program_ipv4(const GuardTables& tables) {
 
 BpfProgram peer_program_ipv6(const GuardTables& tables) {
   BpfProgram p;
-  p.load(word, r7, r1, field(offsetof(bpf_sock_addr, user_port)));
+  load_port_and_type(p);
   for (std::int16_t i = 0; i < 16; i = static_cast<std::int16_t>(i + 4)) {
     p.load(word, r2, r1, static_cast<std::int16_t>(field(offsetof(bpf_sock_addr, user_ip6)) + i));
     p.store(word, frame, static_cast<std::int16_t>(kAddress + i), r2);
@@ -254,6 +263,8 @@ BpfProgram arrival_program(const GuardTables& tables) {
   refuse_undeclared_port(p, tables, SOCK_DGRAM);
   p.label("not declared");
   p.load(half, r7, frame, kBytes);
+  p.set(r9, SOCK_DGRAM << 16);
+  p.bit_or(r7, r9);
   judge_peer(p, tables);
   p.label("refuse");
   answer(p, 0);

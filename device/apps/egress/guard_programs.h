@@ -15,18 +15,19 @@ using AddressBytes = std::array<std::uint8_t, 16>;
 
 // Key of `pinned` and `refused`: one peer. Port 0 in `pinned` is every port.
 struct PeerKey {
-  std::uint32_t port;  // network order in the lower half, as the kernel's contexts have it
+  std::uint16_t port;         // network order
+  std::uint16_t socket_type;  // SOCK_STREAM: TCP, SOCK_DGRAM: UDP
   AddressBytes address;
 };
 static_assert(sizeof(PeerKey) == 20);
 
-// Key of `networks`, a trie by prefix: port and address are one string of bits for it.
+// Key of `networks`, a trie by prefix: port, type and address are one string of bits for it.
 struct NetworkKey {
   std::uint32_t prefix_bits;  // kPortBits and those of the address
   PeerKey peer;
 };
 static_assert(sizeof(NetworkKey) == 24);
-inline constexpr std::uint32_t kPortBits = 32;
+inline constexpr std::uint32_t kPortBits = 32;  // port and type
 
 // Key of `ports`, those on which the app may be reached.
 constexpr std::uint32_t port_key(int socket_type, std::uint16_t port) {

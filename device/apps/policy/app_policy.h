@@ -1,0 +1,59 @@
+// What a manifest means on this device.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "device/apps/compartment/app_group.h"
+#include "device/apps/compartment/app_root.h"
+#include "device/apps/egress/egress_guard.h"
+#include "device/apps/lifecycle/app_life.h"
+#include "protocol/manifest/manifest.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kNoSuchHardware{
+    "PV-APL-001", Retry::never, "the device has no hardware of this name and kind",
+    "Name what the hardware definition of the device lists."};
+
+inline constexpr std::uint64_t kTemporaryBytes = 1U << 20U;  // of /tmp, for every app
+inline constexpr std::uint32_t kOpenFilesMax = 64;
+
+// The names that apps may use, and the node behind each.
+using HardwareDefinition = std::array<std::map<std::string, std::string>, manifest::kHardwareKinds>;
+
+// A destination that has to be resolved before it is an address.
+struct NamedPeer {
+  std::string name;
+  bool below = false;      // every name that ends with it
+  int socket_type = 0;     // SOCK_STREAM, SOCK_DGRAM
+  std::uint16_t port = 0;  // 0: every port
+
+  bool operator==(const NamedPeer&) const = default;
+};
+
+struct AppPolicy {
+  std::vector<std::string> arguments;  // the first is the program
+  AppBudget budget;
+  std::uint64_t storage_bytes = 0;  // 0: none
+  std::vector<DeviceNode> devices;
+  bool network = false;
+  std::vector<Peers> peers;
+  std::vector<NamedPeer> named_peers;
+  std::vector<ListeningPort> ports;
+  std::vector<sock_filter> filter;
+  LifePolicy life;
+  // SHA-256 over the manifest's digest and everything above.
+  Digest256 digest{};
+};
+
+// kNoSuchHardware, kFilterNotMade.
+Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
+                                  const HardwareDefinition& hardware);
+
+}  // namespace pavise::device
