@@ -30,7 +30,8 @@ DmTable verity_table(const VerityTarget& target) {
       "1 " + target.data_device + ' ' + target.hash_device + ' ' + block + ' ' + block + ' ' +
       std::to_string(target.data_blocks) + ' ' + std::to_string(target.hash_start_block) +
       " sha256 " + to_hex(target.root_hash) + ' ' +
-      (target.salt.empty() ? std::string("-") : to_hex(target.salt)) + " 1 panic_on_corruption";
+      (target.salt.empty() ? std::string("-") : to_hex(target.salt)) +
+      (target.on_corruption == OnCorruption::stop_kernel ? " 1 panic_on_corruption" : "");
   return {target.data_blocks * (target.block_bytes / kSectorBytes), "verity",
           SecretBytes::copy_of(as_bytes(line))};
 }

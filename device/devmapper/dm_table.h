@@ -19,6 +19,12 @@ struct DmTable {
   SecretBytes parameters;  // text without terminating NUL; secret because crypt's holds the key
 };
 
+// What a block that does not verify does.
+enum class OnCorruption {
+  stop_kernel,  // a program must never see, and never survive, a byte that is not covered
+  read_error,   // the reader gets EIO: for content without which the device goes on
+};
+
 struct VerityTarget {
   std::string data_device;
   std::string hash_device;
@@ -27,10 +33,10 @@ struct VerityTarget {
   std::uint64_t hash_start_block = 0;
   Digest256 root_hash{};
   Bytes salt;
+  OnCorruption on_corruption = OnCorruption::stop_kernel;
 };
 
-// SHA-256, on-disk format 1. A block that does not verify stops the kernel (panic_on_corruption):
-// a program must never see, and never survive, a byte that the signed root hash does not cover.
+// SHA-256, on-disk format 1.
 DmTable verity_table(const VerityTarget& target);
 
 // aes-xts-plain64 over `sectors` sectors of `device` from `offset_sectors` on, 4096-byte units.

@@ -33,6 +33,12 @@ TEST(DmTable, VerityLineNamesEverythingAndPanicsOnCorruption) {
             "1 /dev/vda2 /dev/vda3 4096 4096 100 1 sha256 " + hash + " 0102 1 panic_on_corruption");
 }
 
+TEST(DmTable, VerityOfAppsMakesReadErrors) {
+  VerityTarget target = sample();
+  target.on_corruption = OnCorruption::read_error;
+  EXPECT_TRUE(text(verity_table(target)).ends_with(" 0102"));
+}
+
 TEST(DmTable, VerityWithoutSaltUsesDash) {
   VerityTarget target = sample();
   target.salt.clear();
