@@ -21,7 +21,7 @@ PARTS = {
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],
     "First process and its launcher": ["device/init", "device/boot", "device/devmapper"],
 }
-COMMENT = re.compile(r"//.*$|/\*.*?\*/", re.M | re.S)
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 
 
 def counts(path):
