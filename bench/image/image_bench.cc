@@ -34,7 +34,7 @@ void BM_Sha256Floor(benchmark::State& state) {
   const auto mib = static_cast<std::size_t>(state.range(0));
   (void)header_over(mib, bytes);
   for (auto _ : state) benchmark::DoNotOptimize(crypto::sha256(bytes));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes.size()));
 }
 BENCHMARK(BM_Sha256Floor)->Arg(1)->Arg(16)->Unit(benchmark::kMicrosecond);
 
@@ -52,7 +52,7 @@ void BM_VerifyContent(benchmark::State& state) {
     }
     if (!good || !verifier.finish()) state.SkipWithError("refused");
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes.size()));
 }
 BENCHMARK(BM_VerifyContent)->Arg(1)->Arg(16)->Unit(benchmark::kMicrosecond);
 

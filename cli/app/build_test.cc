@@ -116,6 +116,25 @@ TEST_F(Build, AProgramAloneIsEnough) {
   EXPECT_EQ(build_package(with_binary)->header.sbom_digest, crypto::sha256(as_bytes("{}")));
 }
 
+// Somebody else's folder may be built; it must not be able to write beside itself.
+TEST_F(Build, LinksInTheFolderLeadNowhere) {
+  folder.write("program", testing::elf_file(), 0755);
+  folder.write("elsewhere/blink", "mine");
+  std::filesystem::remove_all(folder / "app/root/app");
+  std::filesystem::create_symlink(folder / "elsewhere", folder / "app/root/app");
+  BuildRequest with_binary = request();
+  with_binary.binary = folder / "program";
+  EXPECT_EQ(refusal(with_binary), "PV-IMG-024 /app is no folder, so nothing can be put below it");
+  EXPECT_EQ(as_text(*read_whole(folder / "elsewhere/blink", 100)), "mine");
+
+  std::filesystem::remove(folder / "app/root/app");
+  for (const char* name : {"app/blink.pvimage", "app/blink.pvimage.partial", "app/blink.cdx.json"})
+    std::filesystem::create_symlink(folder / "elsewhere/blink", folder / name);
+  ASSERT_TRUE(build_package(with_binary));
+  EXPECT_EQ(as_text(*read_whole(folder / "elsewhere/blink", 100)), "mine");
+  EXPECT_FALSE(std::filesystem::is_symlink(folder / "app/blink.pvimage"));
+}
+
 TEST_F(Build, RefusesWhatADeviceWouldRefuse) {
   folder.write("app/root/su", "x", 04755);
   EXPECT_EQ(refusal(request()), "PV-IMG-021 /su");

@@ -52,9 +52,11 @@ Result<Bytes> read_whole(const fs::path& path, std::size_t bytes_max) {
 
 Status write_whole(const fs::path& path, ByteView bytes, unsigned mode) {
   const fs::path partial = path.string() + ".partial";
+  // What a crash left, or what somebody put there to be followed.
+  (void)::unlink(partial.c_str());
   {
     const UniqueFd file(
-        ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t{mode}));
+        ::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t{mode}));
     if (!file) return file_error(partial);
     PAVISE_TRY(write_all(file.get(), bytes, partial));
   }

@@ -43,15 +43,26 @@ class Stage {
     return {};
   }
 
-  // A program at a path of the image, with the folders above it.
+  // A program at a path of the image, with the folders above it. A link among those would lead the
+  // copy out of the stage, to wherever the folder's author likes.
   Status add_program(const fs::path& from, const std::string& entry_point) {
-    const fs::path to = to_ / fs::path(entry_point).relative_path();
+    const fs::path name = fs::path(entry_point).relative_path();
+    fs::path to = to_;
+    for (const fs::path& part : name.parent_path()) {
+      to /= part;
+      std::error_code failed;
+      const fs::file_status status = fs::symlink_status(to, failed);
+      if (fs::exists(status) && !fs::is_directory(status))
+        return Error(image::kNoEntryPoint, "/" + to.lexically_relative(to_).string() +
+                                               " is no folder, so nothing can be put below it");
+      fs::create_directory(to, failed);
+      if (failed) return file_error(to, failed);
+      if (::chmod(to.c_str(), 0755) != 0) return last_error(to);
+    }
+    to /= name.filename();
     std::error_code failed;
-    fs::create_directories(to.parent_path(), failed);
-    if (failed) return file_error(to, failed);
-    for (fs::path above = to.parent_path(); above != to_; above = above.parent_path())
-      if (::chmod(above.c_str(), 0755) != 0) return last_error(above);
     fs::remove(to, failed);
+    if (failed) return file_error(to, failed);
     PAVISE_TRY(copy_file(from, to));
     if (::chmod(to.c_str(), 0755) != 0) return last_error(to);
     return {};

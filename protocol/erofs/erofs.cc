@@ -25,6 +25,7 @@ struct Super {
 
 struct Inode {
   std::uint16_t mode = 0;
+  Kind kind = Kind::file;
   std::uint32_t uid = 0, gid = 0;
   std::uint64_t size_bytes = 0;
   ByteView head, tail;
@@ -46,29 +47,46 @@ bool all_zero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{}; });
 }
 
+// Fields of a place that is known to be inside; past its end they are zero.
+class Fields {
+ public:
+  explicit Fields(ByteView bytes) : in_(bytes) {}
+
+  template <std::unsigned_integral T>
+  T le() {
+    return in_.le<T>().value_or(T{0});
+  }
+  void skip(std::size_t size) { (void)in_.take(size); }
+  ByteView rest() const { return in_.rest(); }
+  bool ok() const { return in_.ok(); }
+
+ private:
+  ByteReader in_;
+};
+
 Result<Super> read_super(ByteView image) {
-  ByteReader in(image.subspan(kSuperOffset, kSuperBytes));
+  Fields in(image.subspan(kSuperOffset, kSuperBytes));
   const auto magic = in.le<std::uint32_t>();
   const auto checksum = in.le<std::uint32_t>();
   const auto compat = in.le<std::uint32_t>();
   const auto block_bits = in.le<std::uint8_t>();
   const auto extra_slots = in.le<std::uint8_t>();
   Super out;
-  out.root = *in.le<std::uint16_t>();
-  in.take(8 + 8 + 4);  // number of inodes, build time
-  out.blocks = *in.le<std::uint32_t>();
-  out.meta_block = *in.le<std::uint32_t>();
+  out.root = in.le<std::uint16_t>();
+  in.skip(8 + 8 + 4);  // number of inodes, build time
+  out.blocks = in.le<std::uint32_t>();
+  out.meta_block = in.le<std::uint32_t>();
   const auto shared_attributes = in.le<std::uint32_t>();
-  in.take(16 + 16);  // UUID, volume name
+  in.skip(16 + 16);  // UUID, volume name
   const auto incompat = in.le<std::uint32_t>();
   const auto rest = in.rest();  // compression, devices, what newer formats have
 
-  if (*magic != kMagic) return Error(kNotErofs, "magic");
-  if (*block_bits != kBlockBits || *extra_slots != 0) return Error(kNotErofs, "block size");
-  if ((*compat & ~(kCompatChecksum | kCompatMtime)) != 0 || *incompat != 0 || !all_zero(rest))
+  if (magic != kMagic) return Error(kNotErofs, "magic");
+  if (block_bits != kBlockBits || extra_slots != 0) return Error(kNotErofs, "block size");
+  if ((compat & ~(kCompatChecksum | kCompatMtime)) != 0 || incompat != 0 || !all_zero(rest))
     return Error(kNotErofs, "a feature");
-  if (*shared_attributes != 0) return Error(kHasAttributes, "superblock");
-  if ((*compat & kCompatChecksum) == 0 || *checksum != super_checksum(image))
+  if (shared_attributes != 0) return Error(kHasAttributes, "superblock");
+  if ((compat & kCompatChecksum) == 0 || checksum != super_checksum(image))
     return Error(kDamaged, "checksum of the superblock");
   if (std::max<std::size_t>(out.blocks, kBlocksMin) * kBlockBytes != image.size())
     return Error(kDamaged, "number of blocks");
@@ -113,7 +131,7 @@ class Walker {
   Status run() {
     path_ = "/";
     PAVISE_TRY_ASSIGN(const Inode root, read_inode(super_.root));
-    if (kind_of(root.mode) != Kind::directory) return damaged("no directory");
+    if (root.kind != Kind::directory) return damaged("no directory");
     PAVISE_TRY(visit_({.path = path_,
                        .kind = Kind::directory,
                        .permissions = permissions(root),
@@ -145,30 +163,30 @@ class Walker {
     const std::uint64_t at =
         std::uint64_t{super_.meta_block} * kBlockBytes + number * kInodeSlotBytes;
     if (at > image_.size()) return damaged("inode outside");
-    ByteReader in(image_.subspan(at));
-    const auto format = in.le<std::uint16_t>().value_or(0);
-    const auto attributes = in.le<std::uint16_t>().value_or(0);
+    Fields in(image_.subspan(at));
+    const auto format = in.le<std::uint16_t>();
+    const auto attributes = in.le<std::uint16_t>();
     Inode out;
-    out.mode = in.le<std::uint16_t>().value_or(0);
+    out.mode = in.le<std::uint16_t>();
     const bool extended = (format & 1U) != 0;
     std::uint32_t data_block = 0;
     if (extended) {
-      in.take(2);
-      out.size_bytes = in.le<std::uint64_t>().value_or(0);
-      data_block = in.le<std::uint32_t>().value_or(0);
-      in.take(4);
-      out.uid = in.le<std::uint32_t>().value_or(0);
-      out.gid = in.le<std::uint32_t>().value_or(0);
-      in.take(kInodeExtendedBytes - 32);
+      in.skip(2);
+      out.size_bytes = in.le<std::uint64_t>();
+      data_block = in.le<std::uint32_t>();
+      in.skip(4);
+      out.uid = in.le<std::uint32_t>();
+      out.gid = in.le<std::uint32_t>();
+      in.skip(kInodeExtendedBytes - 32);
     } else {
-      in.take(2);
-      out.size_bytes = in.le<std::uint32_t>().value_or(0);
-      in.take(4);
-      data_block = in.le<std::uint32_t>().value_or(0);
-      in.take(4);
-      out.uid = in.le<std::uint16_t>().value_or(0);
-      out.gid = in.le<std::uint16_t>().value_or(0);
-      in.take(4);
+      in.skip(2);
+      out.size_bytes = in.le<std::uint32_t>();
+      in.skip(4);
+      data_block = in.le<std::uint32_t>();
+      in.skip(4);
+      out.uid = in.le<std::uint16_t>();
+      out.gid = in.le<std::uint16_t>();
+      in.skip(4);
     }
     if (!in.ok()) return damaged("inode outside");
     if (attributes != 0) return Error(kHasAttributes, path_);
@@ -177,6 +195,7 @@ class Walker {
       return Error(kNotErofs, path_ + ": layout of its data");
     const auto kind = kind_of(out.mode);
     if (!kind) return damaged("kind");
+    out.kind = *kind;
     if (has_data(*kind))
       PAVISE_TRY(find_data(out, layout, data_block,
                            at + (extended ? kInodeExtendedBytes : kInodeCompactBytes)));
@@ -220,8 +239,8 @@ class Walker {
 
   Status walk_block(ByteView block, Directory& directory) {
     const auto name_at = [block](std::size_t index) {
-      ByteReader in(block.subspan(index * kDirentBytes + 8));
-      return std::size_t{in.le<std::uint16_t>().value_or(0)};
+      Fields in(block.subspan(index * kDirentBytes + 8));
+      return std::size_t{in.le<std::uint16_t>()};
     };
     if (block.size() < kDirentBytes) return damaged("directory block");
     const std::size_t first = name_at(0);
@@ -235,10 +254,10 @@ class Walker {
       std::string_view name = as_text(block.subspan(begin, end - begin));
       // Only the last name of a block may be followed by zeros.
       if (i + 1 == count) name = name.substr(0, name.find('\0'));
-      ByteReader in(block.subspan(i * kDirentBytes));
-      const std::uint64_t number = *in.le<std::uint64_t>();
-      in.take(2);
-      PAVISE_TRY(take_name(name, number, *in.le<std::uint8_t>(), directory));
+      Fields in(block.subspan(i * kDirentBytes));
+      const std::uint64_t number = in.le<std::uint64_t>();
+      in.skip(2);
+      PAVISE_TRY(take_name(name, number, in.le<std::uint8_t>(), directory));
     }
     return {};
   }
@@ -269,7 +288,7 @@ class Walker {
 
   Status take_entry(std::uint64_t number, std::uint8_t type, const Directory& directory) {
     PAVISE_TRY_ASSIGN(const Inode inode, read_inode(number));
-    const Kind kind = *kind_of(inode.mode);
+    const Kind kind = inode.kind;
     if (!is_type_of(type, kind)) return damaged("kind");
     if (kind == Kind::symlink && (inode.size_bytes == 0 || inode.size_bytes > kTargetBytesMax))
       return Error(kOverLimit, path_ + ": length of the link");
@@ -308,10 +327,10 @@ std::string_view to_string(Kind kind) {
 
 std::uint32_t blocks_of(ByteView image) {
   if (image.size() < kSuperOffset + kSuperBytes) return 0;
-  ByteReader in(image.subspan(kSuperOffset, kSuperBytes));
+  Fields in(image.subspan(kSuperOffset, kSuperBytes));
   if (in.le<std::uint32_t>() != kMagic) return 0;
-  in.take(4 + 4 + 1 + 1 + 2 + 8 + 8 + 4);
-  return *in.le<std::uint32_t>();
+  in.skip(4 + 4 + 1 + 1 + 2 + 8 + 8 + 4);
+  return in.le<std::uint32_t>();
 }
 
 Status walk(ByteView image, const Visit& visit) {

@@ -36,18 +36,33 @@ void put_padded(ByteWriter& out, std::string_view text, std::size_t size) {
   for (std::size_t i = text.size(); i < size; ++i) out.be(std::uint8_t{0});
 }
 
-Digest256 take_digest(ByteReader& in) {
-  Digest256 out{};
-  std::ranges::copy(*in.take(out.size()), out.begin());
-  return out;
-}
+// The fields of a header whose length was checked: reading never fails, and parse() asks once, at
+// the end, whether it took exactly all bytes.
+class Fields {
+ public:
+  explicit Fields(ByteView bytes) : in_(bytes) {}
 
-Status read_needs(ByteReader& in, std::vector<AbiNeed>& out) {
-  const auto count = *in.be<std::uint8_t>();
-  if (!all_zero(*in.take(3)) || count > kNeedsMax) return Error(kBadHeader, "number of needs");
+  template <std::unsigned_integral T>
+  T be() {
+    return in_.be<T>().value_or(T{0});
+  }
+  ByteView take(std::size_t size) { return in_.take(size).value_or(ByteView()); }
+  template <std::size_t kSize>
+  void take(std::array<std::byte, kSize>& out) {
+    std::ranges::copy(take(kSize), out.begin());
+  }
+  bool at_end() const { return in_.at_end(); }
+
+ private:
+  ByteReader in_;
+};
+
+Status read_needs(Fields& in, std::vector<AbiNeed>& out) {
+  const auto count = in.be<std::uint8_t>();
+  if (!all_zero(in.take(3)) || count > kNeedsMax) return Error(kBadHeader, "number of needs");
   for (std::size_t i = 0; i < kNeedsMax; ++i) {
-    const auto name = padded_text(*in.take(kNeedNameMax));
-    const auto version = *in.be<std::uint32_t>();
+    const auto name = padded_text(in.take(kNeedNameMax));
+    const auto version = in.be<std::uint32_t>();
     if (i >= count) {
       if (!name || !name->empty() || version != 0) return Error(kBadHeader, "an unused need");
       continue;
@@ -64,29 +79,29 @@ Status read_needs(ByteReader& in, std::vector<AbiNeed>& out) {
 
 Result<Header> Header::parse(ByteView bytes) {
   if (bytes.size() != kHeaderBytes) return Error(kNotPackage, "shorter than a header");
-  ByteReader in(bytes);
-  if (!equal(*in.take(kMagic.size()), as_bytes(kMagic))) return Error(kNotPackage, "magic");
-  if (const auto format = *in.be<std::uint16_t>(); format != kFormatVersion)
+  Fields in(bytes);
+  if (!equal(in.take(kMagic.size()), as_bytes(kMagic))) return Error(kNotPackage, "magic");
+  if (const auto format = in.be<std::uint16_t>(); format != kFormatVersion)
     return Error(kOtherFormat, std::to_string(format));
-  if (*in.be<std::uint16_t>() != kHeaderBytes) return Error(kBadHeader, "size of the header");
-  const auto manifest_bytes = *in.be<std::uint32_t>();
+  if (in.be<std::uint16_t>() != kHeaderBytes) return Error(kBadHeader, "size of the header");
+  const auto manifest_bytes = in.be<std::uint32_t>();
   if (manifest_bytes == 0 || manifest_bytes > manifest::kManifestBytesMax)
     return Error(kBadHeader, "size of the manifest");
-  const auto id = manifest::ComponentId::from_bytes(*in.take(manifest::ComponentId::kBytes));
+  const auto id = manifest::ComponentId::from_bytes(in.take(manifest::ComponentId::kBytes));
   if (!id) return Error(kBadHeader, "component id");
   manifest::Version version;
   for (std::uint16_t* part : {&version.major, &version.minor, &version.patch}) {
-    *part = *in.be<std::uint16_t>();
+    *part = in.be<std::uint16_t>();
     if (*part > manifest::kVersionPartMax) return Error(kBadHeader, "version");
   }
-  if (*in.be<std::uint16_t>() != 0) return Error(kBadHeader, "after the version");
-  const auto epoch = *in.be<std::uint32_t>();
+  if (in.be<std::uint16_t>() != 0) return Error(kBadHeader, "after the version");
+  const auto epoch = in.be<std::uint32_t>();
   if (epoch > manifest::kSecurityEpochMax) return Error(kBadHeader, "security epoch");
-  const auto content_blocks = *in.be<std::uint32_t>();
+  const auto content_blocks = in.be<std::uint32_t>();
   if (content_blocks < kContentBlocksMin || content_blocks > kContentBlocksMax)
     return Error(kBadHeader, "blocks of the content");
-  const auto tenant_length = *in.be<std::uint8_t>();
-  const auto tenant_text = padded_text(*in.take(kTenantFieldBytes));
+  const auto tenant_length = in.be<std::uint8_t>();
+  const auto tenant_text = padded_text(in.take(kTenantFieldBytes));
   const auto tenant = TenantId::parse(tenant_text.value_or(""sv));
   if (!tenant || tenant->text().size() != tenant_length) return Error(kBadHeader, "tenant");
 
@@ -97,10 +112,10 @@ Result<Header> Header::parse(ByteView bytes) {
   out.content_blocks = content_blocks;
   for (Digest256* digest :
        {&out.manifest_digest, &out.sbom_digest, &out.root_hash, &out.salt, &out.owner_key_id})
-    *digest = take_digest(in);
+    in.take(*digest);
   PAVISE_TRY(read_needs(in, out.needs));
-  if (!all_zero(*in.take(kReservedBytes))) return Error(kBadHeader, "reserved bytes");
-  std::ranges::copy(*in.take(out.signature.size()), out.signature.begin());
+  if (!all_zero(in.take(kReservedBytes))) return Error(kBadHeader, "reserved bytes");
+  in.take(out.signature);
   PAVISE_CHECK(in.at_end());
   return out;
 }
