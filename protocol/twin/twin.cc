@@ -6,7 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time_text.h"
-#include "protocol/twin/exact_json.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::twin {
 namespace {

@@ -1,6 +1,5 @@
 // Automatic device management: configurations, and content that is written to one device.
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <future>
@@ -9,6 +8,7 @@
 #include "cloud/hub/rest/configuration_json.h"
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::rest {
 
@@ -35,9 +35,9 @@ Response no_content() {
 
 bool same_json(const std::string& a, const std::string& b) {
   boost::system::error_code failed;
-  const json::value left = json::parse(a, failed);
+  const json::value left = parse_exactly(a, failed);
   if (failed) return false;
-  const json::value right = json::parse(b, failed);
+  const json::value right = parse_exactly(b, failed);
   return !failed && left == right;
 }
 

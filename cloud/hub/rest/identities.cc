@@ -1,6 +1,5 @@
 // The registry: devices and modules, one by one and in bulk, and their numbers.
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <future>
@@ -10,6 +9,7 @@
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/close_reasons.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::rest {
 
@@ -196,7 +196,7 @@ Result<Response> list_modules(Call& call) {
 // before the first is waited for, so that they share commits.
 Result<Response> bulk_devices(Call& call) {
   boost::system::error_code ec;
-  const json::value body = json::parse(call.request.body, ec);
+  const json::value body = parse_exactly(call.request.body, ec);
   if (ec || !body.is_array()) return Error(kBadBody, "not a JSON array");
   if (body.get_array().size() > kBulkMax) return Error(kBadBody, "more than 100 entries");
   std::vector<BulkItem> items;

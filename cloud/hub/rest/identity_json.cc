@@ -1,10 +1,10 @@
 #include "cloud/hub/rest/identity_json.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "cloud/hub/rest/rest_api.h"
+#include "common/json/exact_json.h"
 #include "protocol/iothub/hub_error.h"
 
 namespace pavise::hub::rest {
@@ -104,9 +104,9 @@ Result<std::string> text_member(const json::object& object, std::string_view nam
 
 Result<json::object> object_of(std::string_view text) {
   boost::system::error_code ec;
-  json::parse_options options;
-  options.max_depth = kDepthMax;
-  json::value value = json::parse(text, ec, {}, options);
+  json::value value = parse_finite(text, kDepthMax, ec);
+  if (ec == json::error::exponent_overflow)
+    return Error(kBadBody, "a number beyond the range of double");
   if (ec) return Error(kBadBody, "not JSON");
   if (!value.is_object()) return Error(kBadBody, "not a JSON object");
   return std::move(value.get_object());

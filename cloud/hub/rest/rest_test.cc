@@ -369,6 +369,22 @@ TEST_F(RestTest, Methods) {
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).error(), "DeviceNotOnline");
   method_result_ = kMethodTimedOut;
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).status, 504);
+  // No JSON could be written of it again.
+  for (const char* beyond : {"1e400", R"({"a":[-1e309]})"}) {
+    method_result_ = MethodReply{200, beyond};
+    const Answer refused = call("POST", "/twins/dev/methods", R"({"methodName":"m"})");
+    EXPECT_EQ(refused.status, 502) << beyond;
+    EXPECT_EQ(refused.error(), "GenericBadGateway") << beyond;
+    EXPECT_EQ(call("POST", "/twins/dev/methods",
+                   R"({"methodName":"m","payload":)" + std::string(beyond) + "}")
+                  .error(),
+              "IotHubFormatError");
+  }
+  method_result_ = MethodReply{200, "[11.326381400047001,1e-400]"};
+  EXPECT_EQ(
+      call("POST", "/twins/dev/methods", R"({"methodName":"m","payload":80.103318000832999})").text,
+      R"({"status":200,"payload":[1.1326381400047001E1,0E0]})");
+  EXPECT_EQ(invoked_.back().payload_json, "8.0103318000833E1");
   method_result_ = MethodReply{200, "no JSON"};
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).status, 502);
   EXPECT_EQ(call("POST", "/twins/gone/methods", body).error(), "DeviceNotFound");
