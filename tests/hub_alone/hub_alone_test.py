@@ -349,6 +349,16 @@ class StartAndStopTest(unittest.TestCase):
         self.assertIn(f"pavise_routing_delivered_total{labels} 0", page)
         self.assertNotIn(f"pavise_routing_failures_total{labels} 0", page)
 
+    def test_acts_stand_in_the_audit_of_the_hub(self):
+        self.hub("device-identity", "create", "-d", "audited")
+        self.hub("device-identity", "update", "-d", "audited", "--status", "disabled")
+        self.hub("device-identity", "delete", "-d", "audited")
+        entries = json.loads(self.house.cli("audit", "--hub", self.house.facts["hub"], "-o", "json"))["entries"]
+        told = [(each["action"], each["detail"], each["actor"]) for each in entries if each["subject"] == "audited"]
+        self.assertEqual(told, [("device.delete", "", "policy iothubowner"),
+                                ("device.update", "disabled, sas", "policy iothubowner"),
+                                ("device.create", "enabled, sas", "policy iothubowner")])
+
     def test_a_port_in_use_is_named(self):
         # Entered first, so that the hub stops before its folder goes.
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))

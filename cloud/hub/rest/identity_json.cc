@@ -102,6 +102,13 @@ Result<std::string> text_member(const json::object& object, std::string_view nam
   return std::string(value->get_string());
 }
 
+std::string described(const store::IdentityFields& fields) {
+  std::string out = fields.enabled ? "enabled, " : "disabled, ";
+  out += fields.auth.kind == AuthKind::attested ? "attested" : type_text(fields.auth.kind);
+  if (fields.iot_edge) out += ", edge";
+  return out;
+}
+
 Result<json::object> object_of(std::string_view text) {
   boost::system::error_code ec;
   json::value value = parse_finite(text, kDepthMax, ec);

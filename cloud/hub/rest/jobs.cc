@@ -127,12 +127,13 @@ Result<Response> put_job(Call& call) {
       call.services.queue.call<JobRecord>([&](HubTransaction& transaction) -> Result<JobRecord> {
         PAVISE_TRY_ASSIGN(const std::uint64_t active, transaction.count_active_jobs(call.hub()));
         if (active >= kActiveJobsMax) return kTooManyJobs;
+        PAVISE_TRY(note_act(transaction, call, "job.create", job.id, job_type_text(job.type)));
         return transaction.create_job(call.hub(), job);
       }));
   if (call.services.jobs_changed) call.services.jobs_changed();
-  return shown(made);
   // What is made answers "queued" whatever its time; Azure's own suite for Node asks for it.
   made.status = JobStatus::queued;
+  return shown(made);
 }
 
 Result<Response> get_job(Call& call) {
@@ -157,6 +158,7 @@ Result<Response> cancel_job(Call& call) {
         if (job.type != JobType::schedule_device_method &&
             job.type != JobType::schedule_update_twin)
           return Error(kBadArgument, "not a scheduled job");
+        PAVISE_TRY(note_act(transaction, call, "job.cancel", job.id));
         job.status = JobStatus::cancelled;
         job.end_ms = call.services.clock.now_ms();
         PAVISE_TRY(transaction.update_job(call.hub(), job));

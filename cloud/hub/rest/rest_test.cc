@@ -77,7 +77,7 @@ TEST_F(RestTest, AHeadIsRefusedAsItsCallWouldBe) {
     strangers_.clear();
     EXPECT_FALSE(judged(method, path, token, false)) << "what has no body waits for its turn";
   }
-  EXPECT_EQ(judged("PUT", "/devices/x", "write")->owner, "plant-1?");
+  EXPECT_EQ(judged("PUT", "/devices/x", "write")->owner, "plant-1?write");
   EXPECT_EQ(judged("POST", events, "dev")->owner, "plant-1/dev");
   EXPECT_EQ(judged("POST", "/devices/dev/modules/m/messages/events", "dev/m")->owner, "plant-1/dev")
       << "modules share with their device";
