@@ -47,6 +47,7 @@ class Board {
   std::vector<Health> all() const {
     std::vector<Health> out;
     const std::lock_guard lock(mutex_);
+    out.reserve(all_.size());
     for (const auto& [number, health] : all_) out.push_back(health);
     return out;
   }

@@ -157,7 +157,7 @@ void store(Exposition& out, const hub::store::StoreQueue& queue) {
   out.sample({}, counters.commit_us.counts(), kMicroseconds);
 }
 
-void message_routes(Exposition& out, const HubHouse& house) {
+void message_routes(Exposition& out, HubHouse& house) {
   using hub::routing::Health;
   const std::vector<Health> all = house.endpoints().all();
   const auto by_endpoint = [&](auto value) {
