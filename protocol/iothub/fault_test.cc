@@ -54,7 +54,8 @@ TEST(Fault, TimesAreBounded) {
   for (const char* name : {"DelayInSecs", "DurationInSecs"}) {
     EXPECT_TRUE(with(name, "0")) << name;
     EXPECT_TRUE(with(name, "300")) << name;
-    for (const char* wrong : {"301", "-1", "", "1.5", "x", "99999999999999999999"})
+    EXPECT_EQ(with(name, "")->value().delay_ms, 0) << name << " without a value is none";
+    for (const char* wrong : {"301", "-1", "1.5", "x", "99999999999999999999"})
       EXPECT_TRUE(with(name, wrong).error().is(kBadFaultTime)) << name << wrong;
   }
 }

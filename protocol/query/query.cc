@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/json/exact_json.h"
 #include "protocol/query/internal.h"
 
 namespace pavise::query {
@@ -57,10 +58,8 @@ std::vector<std::string> members_of(const Select& select) {
 }  // namespace
 
 Result<Document> Document::parse(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kDocumentDepthMax;
   boost::system::error_code failed;
-  json::value root = json::parse(text, failed, {}, options);
+  json::value root = parse_exactly(text, kDocumentDepthMax, failed);
   if (failed) return Error(kBadDocument, failed.message());
   auto impl = std::make_shared<Impl>();
   impl->root = std::move(root);

@@ -204,6 +204,20 @@ TEST(QueryRow, Projections) {
   EXPECT_TRUE(all.starts_with(R"({"deviceId":"myDeviceId","etag":"AAAAAAAAAAc=")")) << all;
 }
 
+// Boost.JSON 1.81 alone reads these a last digit off.
+TEST(QueryRow, LongNumbersAreThoseThatWereWritten) {
+  for (const std::string number : {"1.1326381400047001E1", "8.0103318000833E1",
+                                   "1.0012310742990063E2", "-4.9184864300470004E1"}) {
+    const Document twin = document(R"({"tags":{"n":)" + number + "}}");
+    const auto condition = Condition::parse("tags.n = " + number);
+    ASSERT_TRUE(condition) << number;
+    EXPECT_TRUE(condition->matches(twin)) << number;
+    const auto query = Query::parse("SELECT tags.n AS n FROM devices WHERE tags.n >= " + number);
+    ASSERT_TRUE(query) << number;
+    EXPECT_EQ(query->row(twin), R"({"n":)" + number + "}");
+  }
+}
+
 TEST(QueryRow, TheNameOfTheCollectionMayStandInFront) {
   const Document job = document(R"({"deviceId":"d","jobId":"j","createdTimeUtc":"2016-09-29"})");
   EXPECT_TRUE(Query::parse("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'j' AND "

@@ -6,7 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time_text.h"
-#include "protocol/twin/exact_json.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::twin {
 namespace {
@@ -271,6 +271,15 @@ Result<json::object*> part_of(json::object& parent, std::string_view name) {
   return &part;
 }
 
+// Names each member of what a merge clears as a whole. False: it does not.
+bool spell_out(json::object* parent, std::string_view name, const json::object& current) {
+  json::value* const found = parent == nullptr ? nullptr : parent->if_contains(name);
+  if (found == nullptr || !found->is_null()) return false;
+  json::object& members = found->emplace_object();
+  for (const auto& member : current) members[member.key()] = nullptr;
+  return true;
+}
+
 std::string notification(json::object patch, std::uint64_t version) {
   patch[kVersionKey] = version;
   return json::serialize(patch);
@@ -346,20 +355,25 @@ Result<Change> Twin::change(std::string_view body_json, ChangeKind kind, UnixMil
   if (body_json.size() > kChangeTextMax) return kPatchTooLarge;
   // Deep enough for $metadata, which clients send back.
   PAVISE_TRY_ASSIGN(json::object body, parse_object(body_json, kStoreDepthMax));
+  bool spelled = false;
+  const bool merges = kind == ChangeKind::merge;
+  if (merges) spelled = spell_out(&body, "tags", state_->tags);
   PAVISE_TRY_ASSIGN(json::object* const tags, part_of(body, "tags"));
   PAVISE_TRY_ASSIGN(json::object* const properties, part_of(body, "properties"));
+  if (merges) spelled |= spell_out(properties, "desired", state_->desired.properties);
   json::object* desired = nullptr;
   if (properties != nullptr) {
     PAVISE_TRY_ASSIGN(desired, part_of(*properties, "desired"));
   }
 
-  json::object next_tags = kind == ChangeKind::merge ? state_->tags : json::object();
+  json::object next_tags = merges ? state_->tags : json::object();
   if (tags != nullptr) {
     PAVISE_TRY(check_object(*tags, 1));
     merge_into(next_tags, *tags);
     if (!fits(next_tags, kTagsSizeMax, kTagsTextMax)) return kTagsTooLarge;
   }
   Change out{tags != nullptr, desired != nullptr};
+  if (spelled) out.spelled_out = json::serialize(body);
   if (desired != nullptr) {
     PAVISE_TRY(check_object(*desired, 1));
     PAVISE_TRY(state_->desired.write(*desired, kind, now_ms));

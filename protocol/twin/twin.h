@@ -80,6 +80,8 @@ struct Change {
   bool desired = false;  // the desired properties were written
   // For the device, with $version; empty without `desired`.
   std::string desired_notification{};
+  // The same change by its members, if it named a part as a whole by null; else empty.
+  std::string spelled_out{};
 };
 
 class Twin {
@@ -103,9 +105,9 @@ class Twin {
                  std::optional<std::uint64_t> if_version = std::nullopt);
 
   // A service's change: an object of which "tags" and "properties.desired" count. A part that is
-  // missing or null stays as it is; "$metadata" and "$version" inside the parts are skipped, as
-  // clients send back what they got. On an error nothing changes. Errors: all but kCorruptTwin and
-  // kVersionMismatch.
+  // missing stays as it is, and so does one that is null, unless it is merged: then all in it goes.
+  // "$metadata" and "$version" inside the parts are skipped, as clients send back what they got. On
+  // an error nothing changes. Errors: all but kCorruptTwin and kVersionMismatch.
   Result<Change> change(std::string_view body_json, ChangeKind kind, UnixMillis now_ms);
 
   // What configurations make of it: a merge of desired properties (empty: none) and two notes that

@@ -341,7 +341,7 @@ TEST(Twin, AServiceChangesTagsAndDesired) {
   EXPECT_EQ(twin.etag(), "AAAAAAAAAAI=");
   EXPECT_EQ(twin.document_version(), 2U);
 
-  change = twin.change(R"({"tags":{"floor":{"no":null},"x":"y"},"properties":{"desired":null}})",
+  change = twin.change(R"({"tags":{"floor":{"no":null},"x":"y"},"properties":null})",
                        ChangeKind::merge, kNow);
   ASSERT_TRUE(change);
   EXPECT_FALSE(change->desired);
@@ -361,6 +361,33 @@ TEST(Twin, AServiceChangesTagsAndDesired) {
   const std::string before = twin.store_text();
   EXPECT_TRUE(twin.change("{}", ChangeKind::merge, kNow)) << "nothing named, nothing changed";
   EXPECT_EQ(twin.store_text(), before);
+}
+
+// What Azure's own end-to-end suite for Node expects: "can null out all desired properties".
+TEST(Twin, AMergeOfNullClearsAPart) {
+  Twin twin;
+  ASSERT_TRUE(twin.change(R"({"tags":{"t":1},"properties":{"desired":{"a":1,"b":{"c":2}}}})",
+                          ChangeKind::merge, kNow));
+  auto change = twin.change(R"({"properties":{"desired":null}})", ChangeKind::merge, kNow);
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->desired);
+  EXPECT_FALSE(change->tags);
+  EXPECT_EQ(change->desired_notification, R"({"a":null,"b":null,"$version":3})");
+  EXPECT_EQ(change->spelled_out, R"({"properties":{"desired":{"a":null,"b":null}}})");
+  EXPECT_EQ(twin.section_json(Section::desired), "{}");
+  EXPECT_EQ(twin.tags_json(), R"({"t":1})");
+  change = twin.change(R"({"tags":null})", ChangeKind::merge, kNow);
+  EXPECT_TRUE(change->tags);
+  EXPECT_EQ(change->spelled_out, R"({"tags":{"t":null}})");
+  EXPECT_EQ(twin.tags_json(), "{}");
+  change = twin.change(R"({"properties":{"desired":null}})", ChangeKind::merge, kNow);
+  EXPECT_EQ(change->desired_notification, R"({"$version":4})") << "written, though it was empty";
+
+  ASSERT_TRUE(twin.change(R"({"tags":{"t":1}})", ChangeKind::merge, kNow));
+  change = twin.change(R"({"tags":null,"properties":{"desired":null}})", ChangeKind::replace, kNow);
+  EXPECT_TRUE(change && !change->tags && !change->desired && change->spelled_out.empty())
+      << "a replacement says {} for that";
+  EXPECT_EQ(twin.tags_json(), R"({"t":1})");
 }
 
 TEST(Twin, ARefusedServiceChangeChangesNothing) {

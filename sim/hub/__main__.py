@@ -30,6 +30,8 @@ def parse_arguments(words):
                         help="0: any free one; official clients know only 5671 (the default)")
     parser.add_argument("--https-port", type=int, default=443, metavar="N",
                         help="0: any free one; official clients know only 443 (the default)")
+    parser.add_argument("--message-routing", action="store_true",
+                        help="bring messages to webhooks, NATS and Kafka; see docs/hub.md")
     parser.add_argument("--once", action="store_true", help="start it, check that it answers, stop it, exit")
     parser.add_argument("--json", metavar="FILE", help="write what clients need, once the hub is ready")
     parser.add_argument("--clean", action="store_true", help="remove all that ./run --hub made")
@@ -123,7 +125,7 @@ def main(words):
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     steps = Steps()
     house = HubHouse(arguments.state, arguments.host, arguments.listen, arguments.mqtt_port, arguments.amqp_port,
-                     arguments.https_port)
+                     arguments.https_port, arguments.message_routing)
     facts = {}
     status = 0
     try:

@@ -1,14 +1,20 @@
 """The server of ./run --hub: one tenant, one hub, one device, no virtual machine."""
 import errno
 import json
+import pathlib
 import socket
 
 from sim.walk.house import PROGRAMS, House, free_ports
 from sim.walk.steps import StepFailed
 
 TENANT = "home"
+MESSAGE_ROUTING = "--message-routing"
 # The hub of every client on this machine, whatever it calls the machine.
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
+
+
+def started_with(process):
+    return pathlib.Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8").split("\0")
 
 
 def check_port(address, port, option):
@@ -26,7 +32,7 @@ def check_port(address, port, option):
 
 
 class HubHouse(House):
-    def __init__(self, state, host, listen, mqtt_port, amqp_port, https_port):
+    def __init__(self, state, host, listen, mqtt_port, amqp_port, https_port, message_routing=False):
         super().__init__(state)
         self.programs = PROGRAMS
         self.host = host
@@ -35,6 +41,7 @@ class HubHouse(House):
         self.server_names = [] if host in LOCAL_NAMES else [host]
         self.wanted = {"hub": mqtt_port, "hub_amqp": amqp_port, "hub_https": https_port}
         self.chosen = None
+        self.server_words = [MESSAGE_ROUTING] if message_routing else []
 
     def ports(self):
         """Those of clients as they were wanted; the others any free ones, which stay the same for this state."""
@@ -54,8 +61,12 @@ class HubHouse(House):
         check_port(self.listen, self.ports()["hub_https"], "--https-port")
 
     def start_server(self):
-        if not self.server_pid():
+        running = self.server_pid()
+        if not running:
             self.check_ports()
+        elif (MESSAGE_ROUTING in started_with(running)) != bool(self.server_words):
+            raise StepFailed(f"the server of this state runs already, with{'out' if self.server_words else ''} {MESSAGE_ROUTING}",
+                             f"Stop it: kill {running}.")
         return super().start_server()
 
     def client_ports(self):

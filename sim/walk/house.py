@@ -115,7 +115,7 @@ class House:
                    "--hub-port", ports["hub"], "--host-name", self.host_name,
                    *(word for name in ("hub_amqp", "hub_https") if name in ports
                      for word in ("--" + name.replace("_", "-") + "-port", ports[name])),
-                   *(word for name in self.server_names for word in ("--san", name)),
+                   *(word for name in self.server_names for word in ("--san", name)), *self.server_words,
                    "--spawn-signer", program("pavise-signer")]
         output = self.state / "server.first-start"
         with open(log_path, "a", encoding="utf-8") as log:

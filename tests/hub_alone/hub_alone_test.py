@@ -7,16 +7,33 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 import urllib.parse
+import urllib.request
 
 from sim.walk.house import alive
 from tests.hub_alone.running_hub import RunningHub, fields, sas_token
 
 DEVICE = "device-1"
+
+
+def until(condition, what, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.05)
+
+
+def metrics(port, ca, token):
+    request = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=ca)) as answer:
+        return answer.read().decode()
 
 
 class HubAloneTest(unittest.TestCase):
@@ -306,6 +323,41 @@ class StartAndStopTest(unittest.TestCase):
             device.tls.settimeout(2)
             with self.assertRaises(TimeoutError, msg="the method came a second time"):
                 device.next_message()
+
+    def test_message_routing_is_a_switch(self):
+        ca = pathlib.Path(self.house.facts["ca_file"])
+        endpoint = ("message-endpoint", "create", "--en", "hook", "--type", "webhook", "--address", "https://127.0.0.1:1/",
+                    "--ca", ca)
+        self.assertIn("PV-HRT-007", self.house.try_cli("hub", *endpoint).stderr)
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
+        house = RunningHub(folder, "--message-routing")
+        self.addCleanup(house.stop)
+        house.wait_until_ready()
+        house.hub(*endpoint)
+        house.hub("message-route", "create", "--rn", "all", "--en", "hook")
+        sent = house.mosquitto("mosquitto_pub", DEVICE, house.facts["connection_strings"]["device"], "-t",
+                               f"devices/{DEVICE}/messages/events/", "-m", "x")
+        self.assertEqual(sent.wait(20), 0, sent.stdout.read())
+        sent.stdout.close()
+        # Nobody listens there; that it tried is what counts.
+        until(lambda: house.hub("message-endpoint", "show", "--en", "hook")["health"]["error"], "a delivery that failed")
+        token = house.cli("token", "create", "--name", "prometheus", "--role", "metrics", "-o", "json")
+        page = metrics(house.facts["ports"]["management"], ca, json.loads(token)["token"])
+        labels = f'{{hub="{house.facts["hub"]}",endpoint="hook"}}'
+        self.assertIn(f"pavise_routing_healthy{labels} 0", page)
+        self.assertIn(f"pavise_routing_lag_records{labels} 1", page)
+        self.assertIn(f"pavise_routing_delivered_total{labels} 0", page)
+        self.assertNotIn(f"pavise_routing_failures_total{labels} 0", page)
+
+    def test_acts_stand_in_the_audit_of_the_hub(self):
+        self.hub("device-identity", "create", "-d", "audited")
+        self.hub("device-identity", "update", "-d", "audited", "--status", "disabled")
+        self.hub("device-identity", "delete", "-d", "audited")
+        entries = json.loads(self.house.cli("audit", "--hub", self.house.facts["hub"], "-o", "json"))["entries"]
+        told = [(each["action"], each["detail"], each["actor"]) for each in entries if each["subject"] == "audited"]
+        self.assertEqual(told, [("device.delete", "", "policy iothubowner"),
+                                ("device.update", "disabled, sas", "policy iothubowner"),
+                                ("device.create", "enabled, sas", "policy iothubowner")])
 
     def test_a_port_in_use_is_named(self):
         # Entered first, so that the hub stops before its folder goes.

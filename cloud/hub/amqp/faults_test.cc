@@ -148,6 +148,17 @@ TEST_F(AmqpFaults, RefuseTelemetryForTheirDuration) {
   }
 }
 
+// As Azure's own suite for Node sends what it leaves undefined.
+TEST_F(AmqpFaults, ATimeWithoutAValueIsNone) {
+  amqp::Message fault = asking("KillAmqpConnection");
+  fault.application_properties.back().value = Value();
+  const auto id = send(*events_, fault);
+  durable(hub_.records.size());
+  EXPECT_EQ(events_->outcomes.at(id), "accepted");
+  pass(1);
+  EXPECT_EQ(closed(), "PV-FLT-005");
+}
+
 TEST_F(AmqpFaults, UnknownOnesAreRefused) {
   for (const amqp::Message& wrong :
        {asking("NoSuchThing"), asking("KillTcp", 301), asking("KillTcp", -1),

@@ -1,10 +1,10 @@
 #include "cloud/hub/configurations/definition.h"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "common/base/ascii.h"
+#include "common/json/exact_json.h"
 #include "protocol/iothub/identity.h"
 #include "protocol/twin/twin.h"
 
@@ -20,10 +20,8 @@ constexpr std::string_view kDevices = "devices";
 constexpr std::string_view kModules = "devices.modules";
 
 Result<json::object> object_of(std::string_view text, const ErrorInfo& otherwise) {
-  json::parse_options options;
-  options.max_depth = kDepthMax;
   boost::system::error_code failed;
-  json::value value = json::parse(text, failed, {}, options);
+  json::value value = parse_finite(text, kDepthMax, failed);
   if (failed || !value.is_object()) return Error(otherwise, "not a JSON object");
   return std::move(value.get_object());
 }
@@ -59,7 +57,7 @@ void settle(json::value& value) {
     twin::Twin twin;
     if (!twin.merge(twin::Section::desired, json::serialize(json::object{{"v", value}}), 0)) return;
     boost::system::error_code failed;
-    const json::value stored = json::parse(twin.section_json(twin::Section::desired), failed);
+    const json::value stored = parse_exactly(twin.section_json(twin::Section::desired), failed);
     if (!failed) value = stored.at("v");
   }
 }

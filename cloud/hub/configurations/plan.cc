@@ -1,8 +1,9 @@
 #include "cloud/hub/configurations/plan.h"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::configurations {
 
@@ -18,7 +19,7 @@ bool same(const json::value& a, const json::value& b) {
 
 Result<json::object> stored(const std::string& text) {
   boost::system::error_code failed;
-  json::value value = json::parse(text, failed);
+  json::value value = parse_exactly(text, failed);
   if (failed || !value.is_object()) return query::kBadDocument;
   return std::move(value.get_object());
 }

@@ -164,13 +164,21 @@ Result<UploadGrant> BlobRequests::granted(std::string_view path, std::string_vie
 
 HttpHeadVerdict BlobRequests::judge(const HttpHead& head) const {
   const auto container = container_of_path(head.path);
-  const Status let_in =
-      container ? outcome_of(tokens_.check_container(*container, head.query, clock_.now_ms()))
-                : outcome_of(granted(head.path, head.query));
-  if (!let_in) return {.body_bytes_max = 0, .refusal = refusal(let_in.error(), head.path, {}, {})};
+  std::string owner;
+  Status let_in;
+  if (container) {
+    owner = *container;
+    let_in = outcome_of(tokens_.check_container(*container, head.query, clock_.now_ms()));
+  } else {
+    const auto grant = granted(head.path, head.query);
+    if (grant) owner = grant->upload_id.substr(0, kUploaderMarkSize);
+    let_in = outcome_of(grant);
+  }
+  if (!let_in) return {.refusal = refusal(let_in.error(), head.path, {}, {})};
   if (url_parameter(head.query, "comp"))
-    return {.body_bytes_max = kPartSizeMax, .piece_bytes = kPartSizeMax};
-  return {.body_bytes_max = std::uint64_t{kBlocksMax} * kPutPieceSize,
+    return {.owner = std::move(owner), .body_bytes_max = kPartSizeMax, .piece_bytes = kPartSizeMax};
+  return {.owner = std::move(owner),
+          .body_bytes_max = std::uint64_t{kBlocksMax} * kPutPieceSize,
           .piece_bytes = kPutPieceSize};
 }
 

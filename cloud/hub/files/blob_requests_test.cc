@@ -177,6 +177,20 @@ TEST_F(BlobTest, NoOtherSignatureOpensIt) {
   EXPECT_EQ(put("x").status, 403);
 }
 
+// So that one device's uploads cannot take the room of all.
+TEST_F(BlobTest, TheUploadsOfADeviceHaveOneOwner) {
+  const auto owner = [&] { return blobs_->judge({"PUT", path_, sas_}).owner; };
+  begin("a.txt");
+  const std::string first = owner();
+  EXPECT_EQ(first.size(), kUploaderMarkSize);
+  begin("b.txt");
+  EXPECT_EQ(owner(), first);
+  begin("b.txt", "d2");
+  EXPECT_NE(owner(), first);
+  upload_ = *store_->begin({"another", "d1", 5, "a.txt", kNow + 60'000});
+  EXPECT_NE(upload_.id.substr(0, kUploaderMarkSize), first) << "a device of another hub";
+}
+
 TEST_F(BlobTest, NoPathLeadsElsewhere) {
   begin("a.txt");
   for (const std::string path :

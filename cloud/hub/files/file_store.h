@@ -22,6 +22,8 @@ namespace pavise::hub::files {
 
 inline constexpr std::size_t kUploadsMax = 10;  // under way at once, of one device
 inline constexpr std::size_t kFileNameSizeMax = 1024;
+// The first characters of an upload's id, the same for all uploads of a device.
+inline constexpr std::size_t kUploaderMarkSize = 16;
 inline constexpr std::size_t kPartSizeMax = 8UL * 1024 * 1024;  // one request's share of a file
 inline constexpr std::size_t kContentTypeSizeMax = 256;
 inline constexpr std::size_t kFilesPageMax = 1000;

@@ -8,9 +8,19 @@ namespace pavise::hub::files {
 
 // ---- uploads
 
+namespace {
+
+std::string uploader_mark(const NewUpload& about) {
+  const Digest256 digest = crypto::sha256(as_bytes(about.hub + "/" + about.device));
+  return to_hex(ByteView(digest).first(kUploaderMarkSize / 2));
+}
+
+}  // namespace
+
 Result<Upload> FileStore::begin(const NewUpload& about) {
   PAVISE_TRY(check_file_name(about.name));
-  PAVISE_TRY_ASSIGN(const std::string id, random_name());
+  PAVISE_TRY_ASSIGN(const std::string own, random_name());
+  const std::string id = uploader_mark(about) + own;
   const std::lock_guard lock(mutex_);
   PAVISE_TRY(transact([&]() -> Status {
     std::int64_t under_way = 0;

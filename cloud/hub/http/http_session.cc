@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::string_view kSubprotocols[] = {websocket::kMqtt, websocket::kAmqp};
 
+std::string_view text_of(const std::string* header) {
+  return header == nullptr ? std::string_view{} : std::string_view(*header);
+}
+
 HttpResponse plain_refusal(int status) {
   return {.status = status,
           .headers = {},
@@ -37,6 +41,12 @@ void HttpSession::on_bytes(ByteView bytes, SessionNow now, Bytes& out) {
 // --- Requests ------------------------------------------------------------------------------------
 
 void HttpSession::parse(SessionNow now, Bytes& out) {
+  do {
+    parse_input(now, out);
+  } while (answer_refused(now, out));
+}
+
+void HttpSession::parse_input(SessionNow now, Bytes& out) {
   ByteView rest = input_;
   while (!closed_ && !inner_ && state_ == State::reading) {
     const auto event = parser_.next(rest);
@@ -64,6 +74,8 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
   body_.clear();
   keep_alive_ = head.keep_alive;
   body_kind_ = HttpBodyKind::call;
+  body_owner_.clear();
+  refusal_.reset();
   piece_.reset();
   continued_ = false;
   if (websocket::wants_upgrade(head)) {
@@ -71,9 +83,22 @@ void HttpSession::on_head(SessionNow now, Bytes& out) {
     if (head.has_body()) refuse(400, Error(kHttpUpgradeWithBody), out);
     return;
   }
-  if (auto verdict = port_.judge({head.method, head.path(), head.query()})) {
-    if (verdict->refusal) return refuse(*std::move(verdict->refusal), Error(kHttpUrlRefused), out);
-    return on_file_head(*verdict, now, out);
+  if (auto verdict = port_.judge({.method = head.method,
+                                  .path = head.path(),
+                                  .query = head.query(),
+                                  .host = text_of(head.header("host")),
+                                  .authorization = text_of(head.header("authorization")),
+                                  .has_body = head.has_body()})) {
+    body_owner_ = std::move(verdict->owner);
+    if (verdict->kind == HttpBodyKind::file) {
+      if (verdict->refusal)
+        return refuse(*std::move(verdict->refusal), Error(kHttpUrlRefused), out);
+      return on_file_head(*verdict, now, out);
+    }
+    // A client that asks first sends no body now; with others, the answer follows it.
+    if (verdict->refusal && head.expects_continue)
+      return refuse(*std::move(verdict->refusal), Error(kHttpUnauthorised), out);
+    refusal_ = std::move(verdict->refusal);
   }
   // Nobody's body is kept before there is at least a claim who sends it.
   if (head.header("authorization") == nullptr && !port_.has_peer_certificate())
@@ -110,7 +135,7 @@ void HttpSession::want_room(SessionNow now, Bytes& out) {
 }
 
 bool HttpSession::take_file_room(SessionNow now, Bytes& out) {
-  if (!port_.take_body_room(room_wanted_, HttpBodyKind::file)) return false;
+  if (!port_.take_body_room(room_wanted_, HttpBodyKind::file, body_owner_)) return false;
   body_room_ = room_wanted_;
   deadline_ms_ = now.steady_ms + kHttpFilePieceMs;
   body_end_ms_ = now.steady_ms + kHttpFileBodyMs;
@@ -121,9 +146,11 @@ bool HttpSession::take_file_room(SessionNow now, Bytes& out) {
 }
 
 void HttpSession::on_body(ByteView bytes, SessionNow now, Bytes& out) {
+  if (refusal_) return;
   if (body_kind_ == HttpBodyKind::file) return on_file_body(bytes, now);
   // Room is taken for what came: a body that was only announced keeps nobody else's out.
-  if (!port_.take_body_room(bytes.size(), body_kind_)) return refuse(503, Error(kHttpNoRoom), out);
+  if (!port_.take_body_room(bytes.size(), body_kind_, body_owner_))
+    return refuse(503, Error(kHttpNoRoom), out);
   body_room_ += bytes.size();
   body_.append(as_text(bytes));
 }
@@ -141,6 +168,10 @@ void HttpSession::on_file_body(ByteView bytes, SessionNow now) {
 void HttpSession::on_request(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
   if (websocket::wants_upgrade(head)) return upgrade(now, out);
+  if (refusal_) {
+    state_ = State::waiting_for_answer;  // which parse() gives
+    return;
+  }
   send_request(now);
 }
 
@@ -224,11 +255,31 @@ void HttpSession::ask_for_rest() {
 }
 
 void HttpSession::answered(SessionNow now, Bytes& out) {
+  await_request(now);
+  if (!closed_) parse(now, out);  // what came meanwhile
+}
+
+void HttpSession::await_request(SessionNow now) {
   rest_of_.reset();
   if (!keep_alive_) return end(Error(kHttpDone));
   state_ = State::reading;
   deadline_ms_ = now.steady_ms + (served_ ? kHttpIdleMs : kHttpStrangerMs);
-  parse(now, out);  // what came meanwhile
+}
+
+// The body of a call whose head was refused went by. False: there is no such call.
+bool HttpSession::answer_refused(SessionNow now, Bytes& out) {
+  if (closed_ || !refusal_ || state_ != State::waiting_for_answer) return false;
+  HttpResponse response = *std::exchange(refusal_, {});
+  response.headers.emplace_back("content-type", response.content_type);
+  const Status written = http1::write_response(
+      response.status, response.headers, as_bytes(response.body),
+      {.close = !keep_alive_, .to_head = parser_.head().method == "HEAD"}, out);
+  if (!written) {
+    refuse(500, Error(kHttpBadAnswer, written.error().message()), out);
+    return false;
+  }
+  await_request(now);
+  return !closed_;
 }
 
 void HttpSession::refuse(int status, Error reason, Bytes& out) {
@@ -245,7 +296,7 @@ void HttpSession::refuse(HttpResponse response, Error reason, Bytes& out) {
 }
 
 void HttpSession::give_room() {
-  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0), body_kind_);
+  if (body_room_ != 0) port_.give_body_room(std::exchange(body_room_, 0), body_kind_, body_owner_);
 }
 
 // --- WebSocket -----------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class HttpSession final : public ProtocolSession {
   enum class State { reading, waiting_for_room, waiting_for_answer, sending };
 
   void parse(SessionNow now, Bytes& out);
+  void parse_input(SessionNow now, Bytes& out);
   void on_head(SessionNow now, Bytes& out);
   void on_body(ByteView bytes, SessionNow now, Bytes& out);
   void on_file_body(ByteView bytes, SessionNow now);
@@ -79,6 +80,8 @@ class HttpSession final : public ProtocolSession {
   void go_on(HttpResponse response, SessionNow now, Bytes& out);
   void ask_for_rest();
   void answered(SessionNow now, Bytes& out);
+  void await_request(SessionNow now);
+  bool answer_refused(SessionNow now, Bytes& out);
   void refuse(int status, Error reason, Bytes& out);
   void refuse(HttpResponse response, Error reason, Bytes& out);
   void give_room();
@@ -98,7 +101,9 @@ class HttpSession final : public ProtocolSession {
   std::size_t body_room_ = 0;
   std::size_t room_wanted_ = 0;  // by a part of a file
   HttpBodyKind body_kind_ = HttpBodyKind::call;
-  std::optional<HttpPiece> piece_;  // the one that is being read; none: the body is one
+  std::string body_owner_;
+  std::optional<HttpResponse> refusal_;  // what the call gets once its body went by, unkept
+  std::optional<HttpPiece> piece_;       // the one that is being read; none: the body is one
   std::size_t piece_bytes_ = 0;
   std::optional<HttpRequest> rest_of_;  // what comes again for the rest of its answer
   bool continued_ = false;              // the client was told to send its body

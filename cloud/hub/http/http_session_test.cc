@@ -136,6 +136,41 @@ TEST_F(HttpSessionTest, StrangersSendNoBodies) {
   EXPECT_EQ(port_.requests.size(), 1U);
 }
 
+// A client that has sent its body hears why it was for nothing; of the body, nothing is kept.
+TEST_F(HttpSessionTest, NothingIsKeptOfABodyWhoseHeadIsRefused) {
+  const std::string head = "POST /devices HTTP/1.1\r\nHost: h\r\nAuthorization: " +
+                           std::string(RecordingHttpPort::kWrong) + "\r\n";
+  const std::string half(kHttpBodyMax / 2, 'x');
+  feed(head + "Content-Length: " + std::to_string(kHttpBodyMax) + "\r\n\r\n" + half);
+  EXPECT_EQ(sent(), "");
+  feed(half);
+  EXPECT_EQ(status(), "HTTP/1.1 401");
+  feed(head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(status(), "HTTP/1.1 401") << "the next call on the same connection";
+  feed(post("/devices", "{}"));
+  ASSERT_EQ(port_.requests.size(), 1U);
+  EXPECT_EQ(port_.requests[0].body, "{}");
+  EXPECT_EQ(port_.owners.size(), 1U) << "room was taken for the last alone";
+  answer(200, "{}");
+  EXPECT_EQ(status(), "HTTP/1.1 200");
+  feed(head + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(status(), "HTTP/1.1 401");
+  EXPECT_EQ(closed_code(), kHttpUnauthorised.code) << "it may send the body, or not";
+}
+
+TEST_F(HttpSessionTest, ABodyWhoseHeadIsRefusedHasItsTimeAndItsSize) {
+  const std::string head = "POST /devices HTTP/1.1\r\nHost: h\r\nAuthorization: " +
+                           std::string(RecordingHttpPort::kWrong) + "\r\n";
+  feed(head + "Content-Length: " + std::to_string(kHttpBodyMax + 1) + "\r\n\r\n");
+  EXPECT_EQ(status(), "HTTP/1.1 413");
+  restart();
+  feed(head + "Content-Length: 5\r\n\r\nab");
+  pass(kHttpBodyMs - 1);
+  EXPECT_EQ(sent(), "");
+  pass(1);
+  EXPECT_EQ(status(), "HTTP/1.1 408");
+}
+
 TEST_F(HttpSessionTest, BodyLimits) {
   const auto announce = [this](const std::string& path, std::size_t size) {
     restart();

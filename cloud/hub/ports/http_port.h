@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud/hub/ports/device_port.h"
+#include "cloud/hub/ports/gatekeeper.h"
 
 namespace pavise::hub {
 
@@ -69,8 +70,21 @@ struct HttpHead {
   std::string_view method;
   std::string_view path;   // not percent-decoded
   std::string_view query;  // not percent-decoded
+  std::string_view host = {};
+  std::string_view authorization = {};
+  bool has_body = false;
+  // What the connection knows, as in a request.
+  TlsPeer tls = {};
+  std::string_view peer = {};
 };
+
+enum class HttpBodyKind { call, file };
+
 struct HttpHeadVerdict {
+  HttpBodyKind kind = HttpBodyKind::file;
+  // Whom the room for the body is counted to; empty: nobody in particular.
+  std::string owner = {};
+  // Of a file; calls have limits of their own.
   std::uint64_t body_bytes_max = 0;
   // A longer body comes in pieces of about so much. Every piece but the last is answered by status
   // 100, whose header kHttpPieceStream comes back with the next piece, or by what ends the request.
@@ -79,8 +93,6 @@ struct HttpHeadVerdict {
 };
 
 inline constexpr std::string_view kHttpPieceStream = "piece-stream";
-
-enum class HttpBodyKind { call, file };
 
 struct HttpAnswered {
   Token token;
@@ -92,8 +104,8 @@ class HttpServing {
  public:
   virtual ~HttpServing() = default;
   virtual void serve(HttpRequest request, std::function<void(HttpResponse)> done) = 0;
-  // Whether a request that proves by its URL alone that it may be made is one, and how much it may
-  // carry. nullopt: the usual rules hold.
+  // Whether a request may be made at all, by its URL or, if it has a body, by its Authorization,
+  // and how much it may carry; nullopt: only serve() will tell. From memory.
   virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
 };
 
@@ -105,10 +117,10 @@ class HttpPort {
   virtual void serve(HttpRequest request, Token token) = 0;
   virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
   virtual bool has_peer_certificate() const = 0;
-  // Room for request bodies that all connections share; parts of files have a share of it. False:
-  // there is none now.
-  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
-  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  // Room for request bodies that all connections share; parts of files have a share of it, and so
+  // has each owner. False: there is none now.
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) = 0;
 };
 
 }  // namespace pavise::hub

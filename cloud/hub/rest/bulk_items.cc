@@ -69,19 +69,22 @@ Result<BulkOutcome> apply_bulk_item(HubTransaction& transaction, const BulkItem&
   const auto before = transaction.identity(item.identity);
   if (item.mode == "delete" || item.mode == "deleteifmatchetag") {
     PAVISE_TRY_ASSIGN(auto removed, transaction.delete_identity(item.identity, item.if_match));
-    return BulkOutcome{.removed = std::move(removed), .rights_changed = true};
+    return BulkOutcome{.removed = std::move(removed), .rights_changed = true, .verb = "delete"};
   }
   if (item.mode == "updatetwin" || item.mode == "updatetwinifmatchetag")
     return write_twin(transaction, item, item.if_match);
   bool rights_changed = false;
+  std::string now;
   const bool create = item.mode == "create" || (item.mode.starts_with("createorupdate") && !before);
   if (create) {
-    PAVISE_TRY(transaction.create_identity(item.identity, item.fields));
+    PAVISE_TRY_ASSIGN(const auto after, transaction.create_identity(item.identity, item.fields));
+    now = described(after.fields);
   } else if (item.mode == "update" || item.mode == "updateifmatchetag" ||
              item.mode.starts_with("createorupdate")) {
     PAVISE_TRY_ASSIGN(const auto after,
                       transaction.update_identity(item.identity, item.fields, item.if_match));
     rights_changed = before && rights_differ(before->fields, after.fields);
+    now = described(after.fields);
   } else {
     return Error(kBadBody, "importMode");
   }
@@ -90,6 +93,8 @@ Result<BulkOutcome> apply_bulk_item(HubTransaction& transaction, const BulkItem&
     PAVISE_TRY_ASSIGN(out, write_twin(transaction, item, {}));
   }
   out.rights_changed = rights_changed;
+  out.verb = create ? "create" : "update";
+  out.now = std::move(now);
   return out;
 }
 

@@ -26,6 +26,8 @@ struct BulkOutcome {
   std::optional<store::TwinChanged> twin{};  // it was written
   std::vector<iothub::Identity> removed{};
   bool rights_changed = false;  // who it was before must not stay connected
+  std::string_view verb{};  // "create", "update" or "delete" of the identity; empty: its twin only
+  std::string now{};        // described() of what was written
 };
 
 // All of it or an error; an error may leave half of it, which the caller undoes. Errors of the

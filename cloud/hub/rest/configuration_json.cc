@@ -1,11 +1,11 @@
 #include "cloud/hub/rest/configuration_json.h"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "cloud/hub/configurations/definition.h"
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/rest_api.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::rest {
 
@@ -20,7 +20,7 @@ constexpr std::size_t kSchemaSizeMax = 16;
 
 json::value stored(const std::string& text) {
   boost::system::error_code failed;
-  json::value value = json::parse(text.empty() ? "{}" : text, failed);
+  json::value value = parse_exactly(text.empty() ? "{}" : text, failed);
   return failed ? json::value(json::object_kind) : value;
 }
 

@@ -1,6 +1,5 @@
 // Automatic device management: configurations, and content that is written to one device.
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <future>
@@ -9,6 +8,7 @@
 #include "cloud/hub/rest/configuration_json.h"
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::rest {
 
@@ -35,9 +35,9 @@ Response no_content() {
 
 bool same_json(const std::string& a, const std::string& b) {
   boost::system::error_code failed;
-  const json::value left = json::parse(a, failed);
+  const json::value left = parse_exactly(a, failed);
   if (failed) return false;
-  const json::value right = json::parse(b, failed);
+  const json::value right = parse_exactly(b, failed);
   return !failed && left == right;
 }
 
@@ -148,18 +148,23 @@ Result<Response> put_configuration(Call& call) {
   const iothub::HubName& hub = call.hub();
   if (!call.request.has_header("if-match")) {
     PAVISE_TRY(Definition::parse(given));
-    PAVISE_TRY_ASSIGN(
-        const ConfigurationRecord record,
-        call.services.queue.call<ConfigurationRecord>([&](HubTransaction& transaction) {
-          return transaction.create_configuration(hub, given);
-        }));
+    PAVISE_TRY_ASSIGN(const ConfigurationRecord record,
+                      call.services.queue.call<ConfigurationRecord>(
+                          [&](HubTransaction& transaction) -> Result<ConfigurationRecord> {
+                            PAVISE_TRY(note_act(transaction, call, "configuration.create", given.id,
+                                                given.target_condition));
+                            return transaction.create_configuration(hub, given);
+                          }));
     return shown(call, record);
   }
   PAVISE_TRY_ASSIGN(const store::IfMatch if_match, call.if_match());
   PAVISE_TRY_ASSIGN(const ConfigurationRecord record,
-                    call.services.queue.call<ConfigurationRecord>([&](HubTransaction& transaction) {
-                      return update(transaction, hub, given, if_match);
-                    }));
+                    call.services.queue.call<ConfigurationRecord>(
+                        [&](HubTransaction& transaction) -> Result<ConfigurationRecord> {
+                          PAVISE_TRY(note_act(transaction, call, "configuration.update", given.id,
+                                              given.target_condition));
+                          return update(transaction, hub, given, if_match);
+                        }));
   return shown(call, record);
 }
 
@@ -168,7 +173,8 @@ Result<Response> delete_configuration(Call& call) {
   if (call.request.has_header("if-match")) {
     PAVISE_TRY_ASSIGN(if_match, call.if_match());
   }
-  PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) {
+  PAVISE_TRY(call.services.queue.call([&](HubTransaction& transaction) -> Status {
+    PAVISE_TRY(note_act(transaction, call, "configuration.delete", call.names[0]));
     return transaction.delete_configuration(call.hub(), call.names[0], if_match);
   }));
   return no_content();
@@ -192,7 +198,10 @@ Result<Response> apply_configuration_content(Call& call) {
   auto promise = std::make_shared<std::promise<Status>>();
   auto answer = promise->get_future();
   call.services.queue.submit<std::vector<Written>>(
-      [&](HubTransaction& transaction) { return apply(transaction, device, content); },
+      [&](HubTransaction& transaction) -> Result<std::vector<Written>> {
+        PAVISE_TRY(note_act(transaction, call, "configuration.apply", device.client_id()));
+        return apply(transaction, device, content);
+      },
       // On the queue's thread, so that notifications leave in the order of their versions.
       [&services = call.services, promise](Result<std::vector<Written>> all) {
         if (!all) return promise->set_value(all.error());

@@ -1,6 +1,5 @@
 // The registry: devices and modules, one by one and in bulk, and their numbers.
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <future>
@@ -10,6 +9,7 @@
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/routes.h"
 #include "cloud/hub/session/close_reasons.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::rest {
 
@@ -90,13 +90,19 @@ Result<Response> write_identity(Call& call, bool of_module) {
   if (call.request.has_header("if-match")) {
     PAVISE_TRY_ASSIGN(if_match, call.if_match());
   }
-  PAVISE_TRY_ASSIGN(const Written written,
-                    call.services.queue.call<Written>([&](HubTransaction& transaction) {
-                      return write(transaction, identity, fields, if_match);
-                    }));
+  PAVISE_TRY_ASSIGN(
+      const Written written,
+      call.services.queue.call<Written>([&](HubTransaction& transaction) -> Result<Written> {
+        PAVISE_TRY_ASSIGN(Written done, write(transaction, identity, fields, if_match));
+        PAVISE_TRY(note_act(transaction, call, if_match ? "update" : "create", identity,
+                            described(done.record.fields)));
+        return done;
+      }));
   if (written.rights_changed) end_sessions(call, identity);
   return shown(call, written.record);
 }
+
+using Removed = std::vector<iothub::Identity>;
 
 Result<Response> remove_identity(Call& call, bool of_module) {
   PAVISE_TRY_ASSIGN(const auto identity, call.identity(of_module));
@@ -105,8 +111,9 @@ Result<Response> remove_identity(Call& call, bool of_module) {
     PAVISE_TRY_ASSIGN(if_match, call.if_match());
   }
   PAVISE_TRY_ASSIGN(
-      const auto removed,
-      call.services.queue.call<std::vector<iothub::Identity>>([&](HubTransaction& transaction) {
+      const Removed removed,
+      call.services.queue.call<Removed>([&](HubTransaction& transaction) -> Result<Removed> {
+        PAVISE_TRY(note_act(transaction, call, "delete", identity));
         return transaction.delete_identity(identity, if_match);
       }));
   for (const iothub::Identity& each : removed) call.services.forget(each);
@@ -121,7 +128,12 @@ std::future<Status> submit(Call& call, const BulkItem& item) {
   auto promise = std::make_shared<std::promise<Status>>();
   auto answer = promise->get_future();
   call.services.queue.submit<BulkOutcome>(
-      [&](HubTransaction& transaction) { return apply_bulk_item(transaction, item); },
+      [&](HubTransaction& transaction) -> Result<BulkOutcome> {
+        PAVISE_TRY_ASSIGN(BulkOutcome done, apply_bulk_item(transaction, item));
+        if (!done.verb.empty())
+          PAVISE_TRY(note_act(transaction, call, done.verb, item.identity, done.now));
+        return done;
+      },
       // On the queue's thread, so that notifications leave in the order of their versions.
       [&services = call.services, identity = item.identity, promise](Result<BulkOutcome> done) {
         if (!done) return promise->set_value(done.error());
@@ -196,7 +208,7 @@ Result<Response> list_modules(Call& call) {
 // before the first is waited for, so that they share commits.
 Result<Response> bulk_devices(Call& call) {
   boost::system::error_code ec;
-  const json::value body = json::parse(call.request.body, ec);
+  const json::value body = parse_exactly(call.request.body, ec);
   if (ec || !body.is_array()) return Error(kBadBody, "not a JSON array");
   if (body.get_array().size() > kBulkMax) return Error(kBadBody, "more than 100 entries");
   std::vector<BulkItem> items;

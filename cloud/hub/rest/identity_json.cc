@@ -1,10 +1,10 @@
 #include "cloud/hub/rest/identity_json.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "cloud/hub/rest/rest_api.h"
+#include "common/json/exact_json.h"
 #include "protocol/iothub/hub_error.h"
 
 namespace pavise::hub::rest {
@@ -102,11 +102,18 @@ Result<std::string> text_member(const json::object& object, std::string_view nam
   return std::string(value->get_string());
 }
 
+std::string described(const store::IdentityFields& fields) {
+  std::string out = fields.enabled ? "enabled, " : "disabled, ";
+  out += fields.auth.kind == AuthKind::attested ? "attested" : type_text(fields.auth.kind);
+  if (fields.iot_edge) out += ", edge";
+  return out;
+}
+
 Result<json::object> object_of(std::string_view text) {
   boost::system::error_code ec;
-  json::parse_options options;
-  options.max_depth = kDepthMax;
-  json::value value = json::parse(text, ec, {}, options);
+  json::value value = parse_finite(text, kDepthMax, ec);
+  if (ec == json::error::exponent_overflow)
+    return Error(kBadBody, "a number beyond the range of double");
   if (ec) return Error(kBadBody, "not JSON");
   if (!value.is_object()) return Error(kBadBody, "not a JSON object");
   return std::move(value.get_object());

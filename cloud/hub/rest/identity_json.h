@@ -26,6 +26,9 @@ Result<boost::json::object> object_of(std::string_view text);
 // say: thumbprints mean selfSigned, anything else sas. kBadBody names the member.
 Result<store::IdentityFields> identity_fields(const boost::json::object& body);
 
+// "enabled, sas": what it is now, in a few words without keys.
+std::string described(const store::IdentityFields& fields);
+
 // A member that must be a string if it is there. kBadBody.
 Result<std::string> text_member(const boost::json::object& object, std::string_view name);
 

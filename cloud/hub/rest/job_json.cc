@@ -1,11 +1,11 @@
 #include "cloud/hub/rest/job_json.h"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <utility>
 
 #include "common/base/ascii.h"
 #include "common/base/time_text.h"
+#include "common/json/exact_json.h"
 #include "protocol/query/query.h"
 
 namespace pavise::hub::rest {
@@ -77,9 +77,7 @@ json::value text_or_null(const std::string& text) {
 // An answer of a device has 32 levels by itself.
 json::value stored(const std::string& text) {
   boost::system::error_code ec;
-  json::parse_options options;
-  options.max_depth = query::kDocumentDepthMax;
-  json::value value = json::parse(text, ec, {}, options);
+  json::value value = parse_exactly(text, query::kDocumentDepthMax, ec);
   return ec ? json::value(nullptr) : value;
 }
 

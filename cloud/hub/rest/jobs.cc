@@ -123,13 +123,16 @@ Result<store::JobFilter> filter_of(const Call& call) {
 Result<Response> put_job(Call& call) {
   PAVISE_TRY_ASSIGN(const JobRecord job, job_of(call));
   PAVISE_TRY_ASSIGN(
-      const JobRecord made,
+      JobRecord made,
       call.services.queue.call<JobRecord>([&](HubTransaction& transaction) -> Result<JobRecord> {
         PAVISE_TRY_ASSIGN(const std::uint64_t active, transaction.count_active_jobs(call.hub()));
         if (active >= kActiveJobsMax) return kTooManyJobs;
+        PAVISE_TRY(note_act(transaction, call, "job.create", job.id, job_type_text(job.type)));
         return transaction.create_job(call.hub(), job);
       }));
   if (call.services.jobs_changed) call.services.jobs_changed();
+  // What is made answers "queued" whatever its time; Azure's own suite for Node asks for it.
+  made.status = JobStatus::queued;
   return shown(made);
 }
 
@@ -155,6 +158,7 @@ Result<Response> cancel_job(Call& call) {
         if (job.type != JobType::schedule_device_method &&
             job.type != JobType::schedule_update_twin)
           return Error(kBadArgument, "not a scheduled job");
+        PAVISE_TRY(note_act(transaction, call, "job.cancel", job.id));
         job.status = JobStatus::cancelled;
         job.end_ms = call.services.clock.now_ms();
         PAVISE_TRY(transaction.update_job(call.hub(), job));

@@ -74,7 +74,8 @@ TEST_F(JobsTest, ATwinJobIsScheduled) {
   const std::string start = utc_text(clock_.now_ms() + 3'600'000);
   const Answer made = put("t", with(kTwin, "startTime", "\"" + start + "\""));
   ASSERT_EQ(made.status, 200) << made.text;
-  EXPECT_EQ(made.body.at("status"), "scheduled");
+  EXPECT_EQ(made.body.at("status"), "queued") << "as whatever was just made";
+  EXPECT_EQ(call("GET", "/jobs/v2/t").body.at("status"), "scheduled");
   EXPECT_EQ(made.body.at("startTime"), json::string(start));
   EXPECT_EQ(made.body.at("updateTwin"), json::parse(kTwin).at("updateTwin"));
   EXPECT_EQ(made.body.at("maxExecutionTimeInSeconds"), kJobExecutionDefaultS);

@@ -1,10 +1,10 @@
 #include "cloud/hub/rest/method_json.h"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/rest/rest_api.h"
+#include "common/json/exact_json.h"
 #include "protocol/iothub/topics.h"
 
 namespace pavise::hub::rest {
@@ -44,8 +44,8 @@ Result<MethodInvocation> method_of(const json::object& body, const iothub::Ident
 
 Result<json::object> method_reply_json(const MethodReply& reply) {
   boost::system::error_code ec;
-  json::value payload = json::parse(reply.payload_json, ec);
-  if (ec) return Error(kBadMethodAnswer);
+  json::value payload = parse_finite(reply.payload_json, kJsonDepthDefault, ec);
+  if (ec) return Error(kBadMethodAnswer, ec.message());
   return json::object{{"status", reply.status}, {"payload", std::move(payload)}};
 }
 

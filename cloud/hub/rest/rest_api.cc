@@ -85,33 +85,63 @@ std::string device_in(const Result<std::vector<std::string>>& segments) {
   return out;
 }
 
-std::string_view host_of(const Request& request) {
-  std::string_view host = request.header("host");
-  const std::size_t colon = host.rfind(':');
+std::string_view host_of(std::string_view header) {
+  const std::size_t colon = header.rfind(':');
   // An IPv6 literal keeps its colons inside brackets.
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos)
-    host = host.substr(0, colon);
-  return host;
+  if (colon != std::string_view::npos && header.find(']', colon) == std::string_view::npos)
+    header = header.substr(0, colon);
+  return header;
 }
 
-Result<Principal> authorise(Services& services, const Request& request, const Route& route,
-                            const std::vector<std::string>& names) {
-  std::string_view token = request.header("authorization");
+HttpHead head_of(const Request& request) {
+  return {.method = request.method,
+          .path = request.path,
+          .query = request.query,
+          .host = request.header("host"),
+          .authorization = request.header("authorization"),
+          .has_body = !request.body.empty(),
+          .tls = {.chain = request.peer_chain, .server_name = request.server_name},
+          .peer = request.peer};
+}
+
+struct Found {
+  const Route* route = nullptr;
+  std::vector<std::string> names;
+};
+
+// kBadArgument, kNoSuchRoute.
+Result<Found> find_route(const HttpHead& head) {
+  PAVISE_TRY_ASSIGN(const auto segments, segments_of(head.path));
+  for (const Route& route : route_table()) {
+    if (route.method != head.method) continue;
+    if (auto names = match(route.pattern, segments)) return Found{&route, *std::move(names)};
+  }
+  return Error(kNoSuchRoute, std::string(head.method));
+}
+
+Result<Principal> authorise(Gatekeeper& gatekeeper, const HttpHead& head, const Found& found) {
+  const std::string_view token = head.authorization;
   if (token.starts_with(kBearer)) return Error(kNotAuthorised, "bearer tokens are not accepted");
-  const TlsPeer peer{.chain = request.peer_chain, .server_name = request.server_name};
-  Claim claim{.host = host_of(request), .sas_token = token};
+  Claim claim{.host = host_of(head.host), .sas_token = token};
+  const Route& route = *found.route;
   if (route.need == Need::device) {
-    claim.device = names[0];
-    if (route.pattern.find("/modules/") != std::string_view::npos) claim.module_id = names[1];
-    return services.gatekeeper.authenticate(claim, peer);
+    claim.device = found.names[0];
+    if (route.pattern.find("/modules/") != std::string_view::npos) claim.module_id = found.names[1];
+    return gatekeeper.authenticate(claim, head.tls);
   }
   if (token.empty()) return kNotAuthorised;
-  PAVISE_TRY_ASSIGN(Principal principal, services.gatekeeper.authenticate(claim, peer));
+  PAVISE_TRY_ASSIGN(Principal principal, gatekeeper.authenticate(claim, head.tls));
   const Right needed = route.need == Need::registry_read    ? Right::registry_read
                        : route.need == Need::registry_write ? Right::registry_write
                                                             : Right::service_connect;
   if (!has(principal.rights, needed)) return kRightMissing;
   return principal;
+}
+
+// Whom a body on its way is counted to: modules count as their device.
+std::string owner_of(const Principal& principal) {
+  if (principal.identity) return principal.hub.text() + "/" + principal.identity->device();
+  return principal.hub.text() + "?" + principal.policy;
 }
 
 std::string new_tracking_id() {
@@ -122,6 +152,43 @@ std::string new_tracking_id() {
     if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 32);
   return out;
 }
+
+// Answers for calls that were refused. Owns what it needs: a refusal may come after the request is
+// gone.
+class Refuser {
+ public:
+  Refuser(const Services& services, const HttpHead& head)
+      : services_(services),
+        name_(std::string(head.method) + " " + std::string(head.path.substr(0, kLoggedPathMax))),
+        hub_(services.gatekeeper.hub_of(host_of(head.host))),
+        device_(device_in(segments_of(head.path))),
+        stranger_(head.peer) {}
+
+  void believe() { stranger_.clear(); }  // the caller has proved who it is
+  Response operator()(const Error& error) const {
+    return answer(error, iothub::to_hub_error(error.info(), error_rows()), error.message());
+  }
+  // Why is for the log: to the client, every reason looks the same.
+  Response unauthorised(const Error& why) const {
+    return answer(why, iothub::HubErrorCode::iot_hub_unauthorized_access, "Unauthorized");
+  }
+
+ private:
+  Response answer(const Error& error, iothub::HubErrorCode code, std::string_view message) const {
+    const std::string tracking_id = new_tracking_id();
+    if (services_.refused)
+      services_.refused({name_, tracking_id, error, hub_ ? &*hub_ : nullptr, device_, stranger_});
+    iothub::HubHttpError shown = iothub::http_error(
+        code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
+    return {shown.status, std::move(shown.headers), std::move(shown.body)};
+  }
+
+  const Services& services_;
+  const std::string name_;
+  const std::optional<iothub::HubName> hub_;
+  const std::string device_;
+  std::string stranger_;
+};
 
 }  // namespace
 
@@ -139,15 +206,30 @@ Result<store::IfMatch> Call::if_match() const {
 }
 
 std::optional<HttpHeadVerdict> RestApi::judge(const HttpHead& head) const {
-  if (services_.files == nullptr || !files::BlobRequests::is_mine(head.path)) return std::nullopt;
-  return services_.files->blobs().judge(head);
+  if (services_.files != nullptr && files::BlobRequests::is_mine(head.path))
+    return services_.files->blobs().judge(head);
+  // What has no body costs nobody room: it is judged when it is handled.
+  if (!head.has_body) return std::nullopt;
+  HttpHeadVerdict verdict{.kind = HttpBodyKind::call};
+  const auto found = find_route(head);
+  if (!found) {
+    verdict.refusal = Refuser(services_, head)(found.error());
+    return verdict;
+  }
+  const auto principal = authorise(services_.gatekeeper, head, *found);
+  if (principal) {
+    verdict.owner = owner_of(*principal);
+  } else {
+    verdict.refusal = Refuser(services_, head).unauthorised(principal.error());
+  }
+  return verdict;
 }
 
 HttpResponse RestApi::handle_blob(const Request& request) const {
   const auto refused = [&](std::string_view call, std::string_view tracking_id, const Error& error,
                            std::string_view stranger) {
     if (!services_.refused) return;
-    const auto hub = services_.gatekeeper.hub_of(host_of(request));
+    const auto hub = services_.gatekeeper.hub_of(host_of(request.header("host")));
     const std::string device = device_in(segments_of(request.path));
     services_.refused({call, tracking_id, error, hub ? &*hub : nullptr, device, stranger});
   };
@@ -157,45 +239,25 @@ HttpResponse RestApi::handle_blob(const Request& request) const {
 void RestApi::handle(const Request& request, const Respond& respond) {
   if (services_.files != nullptr && files::BlobRequests::is_mine(request.path))
     return respond(handle_blob(request));
-  auto stranger = std::make_shared<std::string>(request.peer);
-  // By value: a refusal may come after the request is gone.
-  const auto answer = [this, stranger,
-                       name = request.method + " " + request.path.substr(0, kLoggedPathMax),
-                       hub = services_.gatekeeper.hub_of(host_of(request)),
-                       device = device_in(segments_of(request.path))](
-                          const Error& error, iothub::HubErrorCode code, std::string_view message) {
-    const std::string tracking_id = new_tracking_id();
-    if (services_.refused)
-      services_.refused({name, tracking_id, error, hub ? &*hub : nullptr, device, *stranger});
-    iothub::HubHttpError shown = iothub::http_error(
-        code, {.message = message, .tracking_id = tracking_id, .now_ms = services_.clock.now_ms()});
-    return Response{shown.status, std::move(shown.headers), std::move(shown.body)};
-  };
-  const auto refuse = [answer](const Error& error) {
-    return answer(error, iothub::to_hub_error(error.info(), error_rows()), error.message());
-  };
-  const auto segments = segments_of(request.path);
-  if (!segments) return respond(refuse(segments.error()));
-  for (const Route& route : route_table()) {
-    if (route.method != request.method) continue;
-    const auto names = match(route.pattern, *segments);
-    if (!names) continue;
-    auto principal = authorise(services_, request, route, *names);
-    // Why is for the log: to the client, every reason looks the same.
-    if (!principal)
-      return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
-                            "Unauthorized"));
-    stranger->clear();
-    if (route.need == Need::device && principal->identity)
-      services_.device_active(*principal->identity);
-    auto query = query_of(request.query);
-    if (!query) return respond(refuse(query.error()));
-    Call call{services_, shared_, request, *std::move(principal), *names, *std::move(query)};
-    if (route.later != nullptr) return route.later(call, respond, refuse);
-    auto response = route.handler(call);
-    return respond(response ? *std::move(response) : refuse(response.error()));
-  }
-  respond(refuse(Error(kNoSuchRoute, request.method)));
+  const HttpHead head = head_of(request);
+  const auto refuse = std::make_shared<Refuser>(services_, head);
+  auto found = find_route(head);
+  if (!found) return respond((*refuse)(found.error()));
+  // Again if it was judged: its rights may have ended while its body came.
+  auto principal = authorise(services_.gatekeeper, head, *found);
+  if (!principal) return respond(refuse->unauthorised(principal.error()));
+  refuse->believe();
+  const Route& route = *found->route;
+  if (route.need == Need::device && principal->identity)
+    services_.device_active(*principal->identity);
+  auto query = query_of(request.query);
+  if (!query) return respond((*refuse)(query.error()));
+  Call call{services_,        shared_, request, *std::move(principal), std::move(found->names),
+            *std::move(query)};
+  if (route.later != nullptr)
+    return route.later(call, respond, [refuse](const Error& error) { return (*refuse)(error); });
+  auto response = route.handler(call);
+  respond(response ? *std::move(response) : (*refuse)(response.error()));
 }
 
 }  // namespace pavise::hub::rest

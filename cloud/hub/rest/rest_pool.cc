@@ -39,6 +39,13 @@ void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> answ
   done({.status = busy.status, .headers = std::move(busy.headers), .body = std::move(busy.body)});
 }
 
+std::optional<HttpHeadVerdict> RestPool::judge(const HttpHead& head) {
+  auto verdict = api_.judge(head);
+  if (verdict && verdict->refusal)
+    counters_.by_status[static_cast<std::size_t>(verdict->refusal->status)].add();
+  return verdict;
+}
+
 std::size_t RestPool::waiting() const {
   const std::lock_guard lock(mutex_);
   return items_.size();

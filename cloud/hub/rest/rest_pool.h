@@ -32,7 +32,7 @@ class RestPool final : public HttpServing {
   std::size_t waiting() const;  // calls that no thread has begun
   // ServerBusy at once when kCallsWaitingMax calls wait.
   void serve(HttpRequest request, std::function<void(HttpResponse)> done) override;
-  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override { return api_.judge(head); }
+  std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
 
  private:
   struct Item {

@@ -47,6 +47,43 @@ TEST_F(RestTest, TheReasonGoesToTheLogNotToTheClient) {
   EXPECT_NE(refused_[0].find(kDeviceBarred.code), std::string::npos);
 }
 
+// Before a byte of its body is taken.
+TEST_F(RestTest, AHeadIsRefusedAsItsCallWouldBe) {
+  const auto judged = [this](std::string_view method, std::string_view path, std::string_view token,
+                             bool has_body = true) {
+    return api_->judge({.method = method,
+                        .path = path,
+                        .query = {},
+                        .host = "plant-1.test:443",
+                        .authorization = token,
+                        .has_body = has_body,
+                        .peer = "192.0.2.1:4711"});
+  };
+  const std::string events = "/devices/dev/messages/events";
+  for (const auto& [method, path, token] :
+       {std::tuple{"PUT", "/devices/x", "wrong"}, std::tuple{"PUT", "/devices/x", ""},
+        std::tuple{"PUT", "/devices/x", "read"}, std::tuple{"PUT", "/devices/x", "Bearer all"},
+        std::tuple{"POST", events.c_str(), "other"}, std::tuple{"POST", "/nowhere", "all"},
+        std::tuple{"POST", "/devices/%zz", "all"}}) {
+    const auto verdict = judged(method, path, token);
+    ASSERT_TRUE(verdict && verdict->refusal) << path << " " << token;
+    EXPECT_EQ(verdict->kind, HttpBodyKind::call);
+    const Answer later = call(method, path, "{}", {}, token);
+    EXPECT_EQ(verdict->refusal->status, later.status) << path << " " << token;
+    ASSERT_EQ(refused_.size(), 2U) << "both are logged";
+    EXPECT_EQ(refused_[0].substr(33), refused_[1].substr(33));
+    EXPECT_EQ(strangers_[0], strangers_[1]);
+    refused_.clear();
+    strangers_.clear();
+    EXPECT_FALSE(judged(method, path, token, false)) << "what has no body waits for its turn";
+  }
+  EXPECT_EQ(judged("PUT", "/devices/x", "write")->owner, "plant-1?write");
+  EXPECT_EQ(judged("POST", events, "dev")->owner, "plant-1/dev");
+  EXPECT_EQ(judged("POST", "/devices/dev/modules/m/messages/events", "dev/m")->owner, "plant-1/dev")
+      << "modules share with their device";
+  EXPECT_TRUE(refused_.empty());
+}
+
 // Whose lines in the log must be bounded.
 TEST_F(RestTest, ARefusalSaysWhetherAStrangerCausedIt) {
   const std::string stranger = "192.0.2.1:4711";
@@ -332,6 +369,22 @@ TEST_F(RestTest, Methods) {
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).error(), "DeviceNotOnline");
   method_result_ = kMethodTimedOut;
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).status, 504);
+  // No JSON could be written of it again.
+  for (const char* beyond : {"1e400", R"({"a":[-1e309]})"}) {
+    method_result_ = MethodReply{200, beyond};
+    const Answer refused = call("POST", "/twins/dev/methods", R"({"methodName":"m"})");
+    EXPECT_EQ(refused.status, 502) << beyond;
+    EXPECT_EQ(refused.error(), "GenericBadGateway") << beyond;
+    EXPECT_EQ(call("POST", "/twins/dev/methods",
+                   R"({"methodName":"m","payload":)" + std::string(beyond) + "}")
+                  .error(),
+              "IotHubFormatError");
+  }
+  method_result_ = MethodReply{200, "[11.326381400047001,1e-400]"};
+  EXPECT_EQ(
+      call("POST", "/twins/dev/methods", R"({"methodName":"m","payload":80.103318000832999})").text,
+      R"({"status":200,"payload":[1.1326381400047001E1,0E0]})");
+  EXPECT_EQ(invoked_.back().payload_json, "8.0103318000833E1");
   method_result_ = MethodReply{200, "no JSON"};
   EXPECT_EQ(call("POST", "/twins/dev/methods", body).status, 502);
   EXPECT_EQ(call("POST", "/twins/gone/methods", body).error(), "DeviceNotFound");

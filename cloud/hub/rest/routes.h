@@ -49,6 +49,12 @@ struct Route {
 
 std::span<const Route> route_table();
 
+// acts.cc. Notes what the caller does, in the operation that does it. Nothing of keys.
+Status note_act(store::HubTransaction& transaction, const Call& call, std::string_view action,
+                std::string_view subject, std::string_view detail = {});
+Status note_act(store::HubTransaction& transaction, const Call& call, std::string_view verb,
+                const iothub::Identity& identity, std::string_view detail = {});
+
 // identities.cc
 Result<Response> list_devices(Call& call);
 Result<Response> get_device(Call& call);

@@ -179,6 +179,7 @@ Result<Response> create_transfer(Call& call) {
       call.services.queue.call<JobRecord>([&](HubTransaction& transaction) -> Result<JobRecord> {
         PAVISE_TRY_ASSIGN(const std::uint64_t open, transaction.count_open_transfers(call.hub()));
         if (open > 0) return kTransferUnderWay;
+        PAVISE_TRY(note_act(transaction, call, "job.create", job.id, job_type_text(job.type)));
         return transaction.create_job(call.hub(), job);
       }));
   if (call.services.transfers_changed) call.services.transfers_changed();
@@ -219,6 +220,7 @@ Result<Response> cancel_transfer(Call& call) {
     PAVISE_TRY_ASSIGN(JobRecord job, transfer(transaction, call));
     if (job.status == JobStatus::cancelled) return {};
     if (is_final(job.status)) return Error(kJobHasEnded, std::string(job_status_text(job.status)));
+    PAVISE_TRY(note_act(transaction, call, "job.cancel", job.id));
     job.status = JobStatus::cancelled;
     job.end_ms = call.services.clock.now_ms();
     return transaction.update_job(call.hub(), job);

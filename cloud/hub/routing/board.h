@@ -4,17 +4,27 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
 
 namespace pavise::hub::routing {
 
+// Counts are since the start of the process, or since the endpoint's settings were changed.
 struct Health {
+  std::string hub{};
+  std::string endpoint{};
   bool healthy = true;           // the last delivery went well, or there was none
   std::optional<Error> error{};  // of the last one that did not
   UnixMillis error_ms = 0;
   std::uint64_t cursor = 0;  // may be ahead of what is in the store
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped = 0;   // that it refused too often
+  std::uint64_t failures = 0;  // deliveries that are tried again
+  std::uint64_t gaps = 0;      // times that messages went before they were delivered
+  std::map<std::string, std::uint64_t> delivered_by_route{};
 };
 
 class Board {
@@ -33,6 +43,13 @@ class Board {
     const auto found = all_.find(endpoint);
     if (found == all_.end()) return std::nullopt;
     return found->second;
+  }
+  std::vector<Health> all() const {
+    std::vector<Health> out;
+    const std::lock_guard lock(mutex_);
+    out.reserve(all_.size());
+    for (const auto& [number, health] : all_) out.push_back(health);
+    return out;
   }
 
  private:

@@ -18,6 +18,8 @@ Pump::Pump(const Wiring& wiring, const store::HubRecord& hub,
       unsaved_{.number = endpoint.number},
       saved_(endpoint.cursor),
       scanned_to_(endpoint.cursor) {
+  health_.hub = hub_.name.text();
+  health_.endpoint = endpoint_;
   report({});
 }
 
@@ -70,6 +72,7 @@ Result<bool> Pump::gather(Offset until) {
   if (cursor_ < floor) {
     cursor_ = floor;
     ++unsaved_.gaps;
+    ++health_.gaps;
     if (wiring_.failed) wiring_.failed(hub_.name, endpoint_, kNotRetained);
   }
   scanned_to_ = cursor_;
@@ -122,9 +125,17 @@ void Pump::report(const std::optional<Error>& error) {
   wiring_.board.put(unsaved_.number, health_);
 }
 
+// The next of the batch.
+void Pump::count_delivered(std::size_t count) {
+  health_.delivered += count;
+  for (const Message& message : std::span<const Message>(batch_).subspan(done_, count))
+    for (const std::string& route : message.routes) ++health_.delivered_by_route[route];
+}
+
 Pump::Turn Pump::rest(const Error& error) {
   // Once: a dead endpoint would fill the log.
   if (failures_ == 0 && wiring_.failed) wiring_.failed(hub_.name, endpoint_, error);
+  ++health_.failures;
   report(error);
   const std::int64_t wait_ms = std::min(kRetryMsMin << std::min(failures_, 10), kRetryMsMax);
   ++failures_;
@@ -152,6 +163,7 @@ Pump::Turn Pump::step(Offset until) {
   const std::size_t count = std::min(send_max_, batch_.size() - done_);
   const Outcome outcome = sink_->deliver(std::span<const Message>(batch_).subspan(done_, count));
   if (outcome.delivered != 0) {
+    count_delivered(outcome.delivered);
     done_ += outcome.delivered;
     unsaved_.delivered += outcome.delivered;
     refusals_ = 0;
@@ -167,6 +179,7 @@ Pump::Turn Pump::step(Offset until) {
                              batch_[done_].id() + " was dropped: " + outcome.error->message()));
       ++done_;
       ++unsaved_.dead_letters;
+      ++health_.dropped;
       refusals_ = 0;
       failures_ = 0;
     }
@@ -180,6 +193,8 @@ Pump::Turn Pump::step(Offset until) {
   if (!outcome.error) {
     failures_ = 0;
     report({});
+  } else {
+    wiring_.board.put(unsaved_.number, health_);
   }
   return {Next::more, 0};
 }

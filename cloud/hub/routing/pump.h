@@ -67,6 +67,7 @@ class Pump {
   Result<bool> gather(Offset until);
   bool take(Record&& record);
   const query::Document* twin_of(const Message& message);
+  void count_delivered(std::size_t count);
   Turn rest(const Error& error);
   Status save();
   void report(const std::optional<Error>& error);

@@ -125,6 +125,42 @@ TEST_F(PumpTest, ADeadEndpointIsAskedAgainMoreAndMoreSeldom) {
   EXPECT_EQ(run(*pump).wait_ms, kRetryMsMin) << "after a success it begins anew";
 }
 
+TEST_F(PumpTest, CountsWhatBecameOfMessages) {
+  make_route("all");
+  make_route("hot", "$connectionDeviceId = 'hot'");
+  append({.device = "hot", .body = "1"});
+  append({.device = "cold", .body = "bad"});
+  append({.device = "cold", .body = "3"});
+  to_->answer([](std::span<const Message>) { return Outcome{.error = Error(kDown)}; });
+  const auto pump = this->pump();
+  EXPECT_EQ(run(*pump).next, Next::later);
+  to_->answer([](std::span<const Message> messages) {
+    Outcome out;
+    for (const Message& message : messages) {
+      if (as_text(message.body) == "bad") {
+        out.error = Error(kDown);
+        out.refused = true;
+        return out;
+      }
+      ++out.delivered;
+    }
+    return out;
+  });
+  while (run(*pump).next != Next::at_end) continue;
+  const std::vector<Health> all = board_.all();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].hub, hub_.name.text());
+  EXPECT_EQ(all[0].endpoint, "hook");
+  EXPECT_EQ(all[0].delivered, 2U);
+  EXPECT_EQ(all[0].dropped, 1U);
+  EXPECT_EQ(all[0].failures, 1U + kRefusalsMax - 1) << "down once, refused twice in vain";
+  EXPECT_EQ(all[0].cursor, 3U);
+  EXPECT_EQ(all[0].delivered_by_route,
+            (std::map<std::string, std::uint64_t>{{"all", 2}, {"hot", 1}}));
+  board_.forget(endpoint().number);
+  EXPECT_TRUE(board_.all().empty());
+}
+
 TEST_F(PumpTest, WhatWasTakenOfABatchIsNotSentAgain) {
   make_route("all");
   append_many(5);

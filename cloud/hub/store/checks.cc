@@ -114,6 +114,12 @@ std::optional<std::string> thumbprint(std::string_view text) {
 
 namespace {
 
+// What edge devices have, and those behind them name.
+bool is_scope(std::string_view text) {
+  return text.starts_with(kScopePrefix) && text.size() > kScopePrefix.size() &&
+         is_plain_text(text, kScopeSizeMax);
+}
+
 Status check_file_upload(const FileUploadSettings& s) {
   if (!within(s.sas_ttl_s, kUploadTtlSMin, kUploadTtlSMax))
     return bad_setting("file_upload.sas_ttl_s");
@@ -166,10 +172,11 @@ Status check_fields(const iothub::Identity& id, const IdentityFields& fields) {
     if (!fields.parent_scopes.empty()) return bad_field("parentScopes");
     if (!is_plain_text(fields.managed_by, kManagedBySizeMax)) return bad_field("managedBy");
   } else {
-    if (!is_plain_text(fields.device_scope, kScopeSizeMax)) return bad_field("deviceScope");
+    if (!fields.device_scope.empty() && !is_scope(fields.device_scope))
+      return bad_field("deviceScope");
     if (fields.parent_scopes.size() > kParentScopesMax) return bad_field("parentScopes");
     for (const std::string& scope : fields.parent_scopes)
-      if (scope.empty() || !is_plain_text(scope, kScopeSizeMax)) return bad_field("parentScopes");
+      if (!is_scope(scope)) return bad_field("parentScopes");
     if (!fields.managed_by.empty()) return bad_field("managedBy");
   }
   return check_authentication(id, fields.auth);

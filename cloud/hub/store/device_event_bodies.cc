@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "common/json/exact_json.h"
+
 namespace pavise::hub::store {
 
 namespace json = boost::json;
@@ -17,9 +19,7 @@ constexpr int kDepthMax = 32;  // as deep as protocol/twin reads
 
 json::object parsed(std::string_view text) {
   boost::system::error_code failed;
-  json::parse_options options;
-  options.max_depth = kDepthMax;
-  json::value value = json::parse(text, failed, {}, options);
+  json::value value = parse_exactly(text, kDepthMax, failed);
   return failed || !value.is_object() ? json::object() : std::move(value.get_object());
 }
 

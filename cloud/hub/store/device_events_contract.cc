@@ -91,13 +91,19 @@ TEST_P(DeviceEventsContract, ATwinChangeTellsWhatWasWritten) {
   EXPECT_EQ(body.at("tags"), json::parse(R"({"site":"n"})"));
   EXPECT_EQ(body.at("properties").at("desired").at("p"), 1);
   EXPECT_EQ(body.at("properties").at("desired").at("$version"), 2);
+  changed(R"({"tags":null,"properties":{"desired":null}})", TwinChangeKind::merge);
+  body = last_body();
+  EXPECT_EQ(body.at("tags"), json::parse(R"({"site":null})")) << "by its members";
+  EXPECT_TRUE(body.at("properties").at("desired").at("p").is_null());
+  changed(R"({"tags":{"site":"n"},"properties":{"desired":{"p":1}}})", TwinChangeKind::merge);
   changed(R"({"properties":{"desired":{"q":2}}})", TwinChangeKind::replace);
   body = last_body();
   EXPECT_FALSE(body.at("properties").at("desired").as_object().contains("p"));
   EXPECT_EQ(body.at("tags").at("site"), "n") << "the whole of it";
   changed("{}", TwinChangeKind::merge);
   EXPECT_FALSE(run([](Tx& tx) { return tx.merge_reported(device_id(), "[]", {}); }));
-  EXPECT_THAT(told(), ElementsAre("updateTwin", "updateTwin", "updateTwin", "replaceTwin"))
+  EXPECT_THAT(told(), ElementsAre("updateTwin", "updateTwin", "updateTwin", "updateTwin",
+                                  "updateTwin", "replaceTwin"))
       << "what changed nothing is not told";
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cloud/hub/ports/service_port.h"
+#include "cloud/hub/store/act_record.h"
 #include "cloud/hub/store/errors.h"
 #include "cloud/hub/store/identity_index.h"
 #include "cloud/hub/store/records.h"
@@ -107,6 +108,10 @@ class HubReader {
                                                          std::string_view name) = 0;
   virtual Result<std::vector<RouteRecord>> routes(const iothub::HubName& hub) = 0;
   virtual Result<RouteRecord> route(const iothub::HubName& hub, std::string_view name) = 0;
+
+  // The newest first; only those with a number below `before`, unless that is 0. kHubNotFound.
+  virtual Result<std::vector<ActRecord>> acts(const iothub::HubName& hub, std::uint64_t before,
+                                              std::size_t limit) = 0;
 };
 
 // Reads and writes of one operation, all or nothing. A function that fails for a reason of its
@@ -310,6 +315,11 @@ class HubTransaction : public HubReader {
                                            const IfMatch& if_match) = 0;
   virtual Status delete_route(const iothub::HubName& hub, std::string_view name,
                               const IfMatch& if_match) = 0;
+
+  // ---- audit
+
+  // To be called in the operation of the act itself: both are kept, or neither. kHubNotFound.
+  virtual Status note_act(const iothub::HubName& hub, const ActRecord& act) = 0;
 };
 
 // Thread-safe. Blocks on disk.

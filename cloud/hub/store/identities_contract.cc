@@ -158,18 +158,23 @@ TEST_P(HubStoreContract, FieldsOfDevicesAndModulesHaveLimits) {
   EXPECT_TRUE(create("", {.status_reason = reason}));
   EXPECT_TRUE(create("", {.status_reason = reason + "r"}).error().is(kBadIdentity));
   EXPECT_TRUE(create("", {.status_reason = "a\nb"}).error().is(kBadIdentity));
-  const std::string scope(kScopeSizeMax, 's');
+  std::string scope(kScopePrefix);
+  scope.resize(kScopeSizeMax, 's');
   EXPECT_TRUE(create("", {.device_scope = scope}));
   EXPECT_TRUE(create("", {.device_scope = scope + "s"}).error().is(kBadIdentity));
   EXPECT_TRUE(create("", {.parent_scopes = {scope}}));
   EXPECT_TRUE(create("", {.parent_scopes = {scope + "s"}}).error().is(kBadIdentity));
-  EXPECT_TRUE(create("", {.parent_scopes = {"a", "b"}}).error().is(kBadIdentity));
+  EXPECT_TRUE(create("", {.parent_scopes = {scope, scope}}).error().is(kBadIdentity));
+  for (const std::string& no_scope : {std::string(kScopePrefix), std::string("a"), "a" + scope}) {
+    EXPECT_TRUE(create("", {.device_scope = no_scope}).error().is(kBadIdentity)) << no_scope;
+    EXPECT_TRUE(create("", {.parent_scopes = {no_scope}}).error().is(kBadIdentity)) << no_scope;
+  }
   EXPECT_TRUE(create("", {.managed_by = "iotedge"}).error().is(kBadIdentity));
   const std::string by(kManagedBySizeMax, 'm');
   EXPECT_TRUE(create("m", {.managed_by = by}));
   EXPECT_TRUE(create("m", {.managed_by = by + "m"}).error().is(kBadIdentity));
   EXPECT_TRUE(create("m", {.iot_edge = true}).error().is(kBadIdentity));
-  EXPECT_TRUE(create("m", {.device_scope = "s"}).error().is(kBadIdentity));
+  EXPECT_TRUE(create("m", {.device_scope = scope}).error().is(kBadIdentity));
 
   const auto edge = create("", {.iot_edge = true});
   ASSERT_TRUE(edge);

@@ -122,6 +122,7 @@ inline constexpr std::size_t kIdentitiesMax = 1'000'000;  // devices and modules
 inline constexpr std::size_t kModulesMax = 50;            // of a device
 inline constexpr std::size_t kStatusReasonSizeMax = 128;
 inline constexpr std::size_t kScopeSizeMax = 256;
+inline constexpr std::string_view kScopePrefix = "ms-azure-iot-edge://";  // of every scope
 inline constexpr std::size_t kParentScopesMax = 1;
 inline constexpr std::size_t kManagedBySizeMax = 128;
 

@@ -146,7 +146,30 @@ TEST_F(SqliteStore, TakesOverTheDatabaseOfTheFirstVersion) {
   const auto device = ask(*store, [](Tx& tx) { return tx.identity(device_id()); });
   EXPECT_EQ(device->connection_updated_ms, 5);
   EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.device_events(10); })->size(), 0U);
+  EXPECT_EQ(ask(*store, [](Tx& tx) { return tx.acts(hub_name(), 0, 10); })->size(), 0U);
   EXPECT_TRUE(fs::exists(folder_.file() + ".v1.bak"));
+}
+
+TEST_F(SqliteStore, OfActsTheOldestGo) {
+  auto store = open();
+  make_hub(*store);
+  const auto note = [&] {
+    return store->execute([](Tx& tx) { return tx.note_act(hub_name(), {.subject = "s"}); });
+  };
+  ASSERT_TRUE(note());
+  ASSERT_TRUE(note());
+  run_sql(folder_.file(),
+          "UPDATE acts SET number = " + std::to_string(kActsMax - 1) + " WHERE number = 2");
+  const auto numbers = [&] {
+    std::vector<std::uint64_t> out;
+    for (const ActRecord& each : *ask(*store, [](Tx& tx) { return tx.acts(hub_name(), 0, 9); }))
+      out.push_back(each.number);
+    return out;
+  };
+  ASSERT_TRUE(note());
+  EXPECT_EQ(numbers(), (std::vector<std::uint64_t>{kActsMax, kActsMax - 1, 1}));
+  ASSERT_TRUE(note());
+  EXPECT_EQ(numbers(), (std::vector<std::uint64_t>{kActsMax + 1, kActsMax, kActsMax - 1}));
 }
 
 TEST_F(SqliteStore, EventsThatWaitHaveAMaximum) {

@@ -77,7 +77,7 @@ Status complete(const iothub::Identity& id, std::string_view generation,
     if (before != nullptr && before->iot_edge)
       fields.device_scope = before->device_scope;
     else
-      fields.device_scope = "ms-azure-iot-edge://" + id.device() + "-" + std::string(generation);
+      fields.device_scope = std::string(kScopePrefix) + id.device() + "-" + std::string(generation);
   }
   // The scope of a device behind a gateway is its parent's.
   if (!fields.iot_edge && !fields.device_scope.empty() && fields.parent_scopes.empty())

@@ -258,8 +258,23 @@ constexpr const char* kJobCheckpoints = R"sql(
 ALTER TABLE jobs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting,
-                                       kJobCheckpoints};
+// What was done through the hub's own calls; numbers are the hub's.
+constexpr const char* kActs = R"sql(
+CREATE TABLE acts (
+  hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (hub, number)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents,   kFileUpload,
+                                       kRouting,  kJobCheckpoints, kActs};
 
 }  // namespace
 

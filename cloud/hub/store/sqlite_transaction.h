@@ -171,6 +171,9 @@ class SqliteTransaction final : public HubTransaction {
                                                  std::string_view name) override;
   Result<std::vector<RouteRecord>> routes(const iothub::HubName& hub) override;
   Result<RouteRecord> route(const iothub::HubName& hub, std::string_view name) override;
+  Result<std::vector<ActRecord>> acts(const iothub::HubName& hub, std::uint64_t before,
+                                      std::size_t limit) override;
+  Status note_act(const iothub::HubName& hub, const ActRecord& act) override;
   Result<RoutingEndpointRecord> create_routing_endpoint(const iothub::HubName& hub,
                                                         const RoutingEndpointRecord& record,
                                                         std::uint64_t cursor) override;

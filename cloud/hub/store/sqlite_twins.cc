@@ -151,6 +151,7 @@ Result<TwinChanged> SqliteTransaction::change_twin(const iothub::Identity& id,
   if (changed.tags || changed.desired) {
     PAVISE_TRY(save_twin(stored.identity, stored.twin));
     const bool merged = kind == TwinChangeKind::merge;
+    if (!changed.spelled_out.empty()) body_json = changed.spelled_out;
     if (tell)
       PAVISE_TRY(note_event(
           id, stored.generation, EventSource::twin_changes, merged ? "updateTwin" : "replaceTwin",

@@ -1,10 +1,10 @@
 #include "cloud/hub/transfers/device_line.h"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "cloud/hub/rest/error_rows.h"
 #include "cloud/hub/rest/identity_json.h"
+#include "common/json/exact_json.h"
 
 namespace pavise::hub::transfers {
 
@@ -19,7 +19,7 @@ constexpr std::size_t kModeMax = 32;
 // A part of a twin as it was written, or nothing if there is nothing to write.
 json::object part(const std::string& text) {
   boost::system::error_code ec;
-  json::value value = json::parse(text, ec);
+  json::value value = parse_exactly(text, ec);
   json::object* const members = ec ? nullptr : value.if_object();
   if (members == nullptr) return {};
   for (const std::string_view own : {"$metadata", "$version"}) members->erase(own);
@@ -56,9 +56,7 @@ std::string device_line(const store::TwinRecord& twin, bool exclude_keys) {
 
 Result<rest::BulkItem> parse_device_line(const iothub::HubName& hub, std::string_view line) {
   boost::system::error_code ec;
-  json::parse_options options;
-  options.max_depth = kDepthMax;
-  const json::value value = json::parse(line, ec, {}, options);
+  const json::value value = parse_finite(line, kDepthMax, ec);
   if (ec || !value.is_object()) return kBadLine;
   return rest::bulk_item(hub, value);
 }

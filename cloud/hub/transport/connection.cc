@@ -102,13 +102,16 @@ void Connection::serve(HttpRequest request, Token token) {
   host_.serve(*this, std::move(request), token);
 }
 std::optional<HttpHeadVerdict> Connection::judge(const HttpHead& head) {
-  return host_.judge(head);
+  HttpHead known = head;
+  known.tls = {.chain = tls.peer_chain(), .server_name = tls.server_name()};
+  known.peer = peer;
+  return host_.judge(known);
 }
-bool Connection::take_body_room(std::size_t bytes, HttpBodyKind kind) {
-  return host_.take_body_room(bytes, kind);
+bool Connection::take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) {
+  return host_.take_body_room(bytes, kind, owner);
 }
-void Connection::give_body_room(std::size_t bytes, HttpBodyKind kind) {
-  host_.give_body_room(bytes, kind);
+void Connection::give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) {
+  host_.give_body_room(bytes, kind, owner);
 }
 
 bool Connection::send(ByteView ciphertext) {

@@ -59,8 +59,8 @@ class ConnectionHost {
                                  Token reader) = 0;
   virtual void serve(Connection& from, HttpRequest request, Token token) = 0;
   virtual std::optional<HttpHeadVerdict> judge(const HttpHead& head) = 0;
-  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
-  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind) = 0;
+  virtual bool take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) = 0;
+  virtual void give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) = 0;
 };
 
 class Connection final : public DevicePort, public ServicePort, public HttpPort {
@@ -113,8 +113,8 @@ class Connection final : public DevicePort, public ServicePort, public HttpPort 
   void serve(HttpRequest request, Token token) override;
   bool has_peer_certificate() const override { return !tls.peer_chain().empty(); }
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
-  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override;
-  void give_body_room(std::size_t bytes, HttpBodyKind kind) override;
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) override;
+  void give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) override;
 
   // Sends what the socket takes, keeps the rest. False: the peer is gone or reads too slowly.
   bool send(ByteView ciphertext);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "cloud/hub/transport/body_room.h"
 #include "cloud/hub/transport/testing/hub_fixture.h"
 #include "protocol/amqp/engine/testing/client.h"
 #include "protocol/iothub/topics.h"
@@ -38,9 +39,19 @@ class TakesParts final : public HttpServing {
     done({.headers = {}, .body = "took " + std::to_string(request.body.size())});
   }
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) override {
-    if (!head.path.starts_with("/judged/")) return std::nullopt;
-    return HttpHeadVerdict{.body_bytes_max = kPartSize, .piece_bytes = kPartSize};
+    if (!head.path.starts_with("/judged/")) {
+      HttpHeadVerdict verdict{.kind = HttpBodyKind::call, .owner = std::string(head.authorization)};
+      if (head.authorization == "wrong")
+        verdict.refusal = HttpResponse{.status = 401, .headers = {}, .body = "{}"};
+      return verdict;
+    }
+    parts_ += 1;
+    return HttpHeadVerdict{
+        .owner = std::to_string(parts_), .body_bytes_max = kPartSize, .piece_bytes = kPartSize};
   }
+
+ private:
+  int parts_ = 0;  // each of another device
 };
 
 // What comes next; empty: the connection ended, or nothing came in time.
@@ -194,6 +205,35 @@ TEST_F(ProtocolsHubTest, UploadsOfLargeBlocksWaitForRoomAndCallsHaveTheirOwn) {
   EXPECT_TRUE(read_until(waiting, "\r\n\r\n").starts_with("HTTP/1.1 100")) << "now there is room";
   ASSERT_TRUE(waiting.send_raw(as_bytes(part)));
   EXPECT_TRUE(read_until(waiting, "took").contains(took));
+}
+
+// A device with many connections has its share, and what nobody else wants.
+TEST_F(ProtocolsHubTest, ADeviceThatHoardsLeavesRoomToOthers) {
+  TakesParts parts;
+  begin(parts);
+  const auto post = [](const std::string& who) {
+    return "POST /devices HTTP/1.1\r\nhost: hub.test\r\nauthorization: " + who +
+           "\r\ncontent-length: " + std::to_string(kHttpBodyMax) + "\r\n\r\n";
+  };
+  const std::string almost(kHttpBodyMax - 1, 'x');
+  std::vector<std::unique_ptr<TestClient>> hoard;
+  const auto refused = [](const TestClient& client) {
+    return as_text(has_come(client)).starts_with("HTTP/1.1 503");
+  };
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < kHttpBodiesBytesMax / kHttpBodyMax; ++i) {
+    hoard.push_back(std::make_unique<TestClient>(stranger_, hub_->https_port()));
+    // What a refused connection still sends may find it closed.
+    (void)hoard.back()->send_raw(as_bytes(post("hog") + almost));
+  }
+  TestClient honest(stranger_, hub_->https_port());
+  ASSERT_TRUE(honest.send_raw(as_bytes(post("honest") + almost + "x")));
+  EXPECT_TRUE(read_until(honest, "took").contains("took 1048576"));
+  TestClient stranger(stranger_, hub_->https_port());
+  ASSERT_TRUE(stranger.send_raw(as_bytes(post("wrong") + almost + "x")));
+  EXPECT_TRUE(read_until(stranger, "\r\n\r\n").starts_with("HTTP/1.1 401"));
+  for (const auto& each : hoard) held += refused(*each) ? 0 : 1;
+  EXPECT_GE(held, (kHttpBodiesBytesMax - kHttpBodiesReserveBytes) / kHttpBodyMax);
 }
 
 // A client of AMQP that only shows tokens, until it opens links.

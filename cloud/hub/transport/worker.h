@@ -121,11 +121,11 @@ class Worker final : public ConnectionHost {
                          Token reader) override;
   void serve(Connection& from, HttpRequest request, Token token) override;
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) override;
-  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
-    return body_room_.take(bytes, kind);
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) override {
+    return body_room_.take(bytes, kind, owner);
   }
-  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
-    body_room_.give(bytes, kind);
+  void give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) override {
+    body_room_.give(bytes, kind, owner);
   }
 
   void run();

@@ -193,7 +193,10 @@ TEST(Names, AreSortedAndLimited) {
   ASSERT_TRUE(names);
   EXPECT_THAT(names->dns, ElementsAre("a.example"));
   EXPECT_THAT(names->ip, ElementsAre("10.0.0.1", "::1"));
-  for (const char* wrong : {"", "a b", "a_b", "a/b"}) EXPECT_FALSE(parse_names({wrong})) << wrong;
+  EXPECT_THAT(parse_names({"*.hub.example"})->dns, ElementsAre("*.hub.example"));
+  for (const char* wrong :
+       {"", "a b", "a_b", "a/b", "*", "*.example", "a.*.example", "*.*.example"})
+    EXPECT_FALSE(parse_names({wrong})) << wrong;
   std::vector<std::string> many;
   for (std::size_t i = 0; i < security::signer::kServerNamesMax; ++i)
     many.push_back("h" + std::to_string(i));

@@ -49,7 +49,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   app.add_option("--host-name", options.host_name, "Name under which devices reach this server")
       ->capture_default_str();
   app.add_option("--san", options.more_names,
-                 "Further DNS name or IP address for the server's certificate (repeatable)");
+                 "Further DNS name or IP address for the server's certificate (repeatable); "
+                 "'*.hub.example' stands for the names of all hubs");
   app.add_option("--signer-socket", options.signer_socket,
                  "Socket of pavise-signer (default: signer.sock in the state directory)");
   app.add_option("--spawn-signer", options.spawn_signer,

@@ -28,7 +28,9 @@ bool is_ip(const std::string& text) {
          ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
 }
 
-bool is_dns_name(const std::string& text) {
+// What exactly a name is, the signer decides.
+bool is_dns_name(std::string_view text) {
+  if (text.starts_with("*.") && text.find('.', 2) != std::string_view::npos) text.remove_prefix(2);
   return !text.empty() && text.size() <= 253 && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.';

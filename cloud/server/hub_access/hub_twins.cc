@@ -1,7 +1,6 @@
 #include "cloud/server/hub_access/hub_twins.h"
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <future>
@@ -9,6 +8,7 @@
 #include "cloud/hub/session/close_reasons.h"
 #include "cloud/server/hub_house/hub_house.h"
 #include "cloud/server/routes/errors.h"
+#include "common/json/exact_json.h"
 #include "protocol/twin/twin.h"
 
 namespace pavise::server {
@@ -39,7 +39,7 @@ bool take_section(json::object& twin, std::string_view name, std::string& text,
 
 Result<TwinDocument> document_of(const std::string& text) {
   boost::system::error_code ec;
-  json::value value = json::parse(text, ec);
+  json::value value = parse_exactly(text, ec);
   TwinDocument twin;
   if (ec || !value.is_object() ||
       !take_section(value.get_object(), "desired", twin.desired, twin.desired_version) ||

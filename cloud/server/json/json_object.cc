@@ -4,6 +4,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "common/json/exact_json.h"
+
 namespace pavise::server {
 namespace {
 
@@ -76,7 +78,7 @@ Result<JsonObject> JsonObject::parse(std::string_view text) {
   json::parse_options options;
   options.max_depth = kJsonDepthMax;
   boost::system::error_code ec;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), ec, {}, options);
+  json::value value = parse_finite(text, kJsonDepthMax, ec);
   if (ec) return Error(kNotJson, ec.message());
   if (!value.is_object()) return Error(kNotJson, "not an object");
   if (has_repeated_names(text, options)) return Error(kNotJson, "a member is named twice");

@@ -1,5 +1,7 @@
 #include "cloud/server/metrics/metrics_page.h"
 
+#include <algorithm>
+
 #include "common/metrics/process.h"
 
 namespace pavise::server {
@@ -155,6 +157,36 @@ void store(Exposition& out, const hub::store::StoreQueue& queue) {
   out.sample({}, counters.commit_us.counts(), kMicroseconds);
 }
 
+void message_routes(Exposition& out, HubHouse& house) {
+  using hub::routing::Health;
+  const std::vector<Health> all = house.endpoints().all();
+  const auto by_endpoint = [&](auto value) {
+    for (const Health& each : all)
+      out.sample({{"hub", each.hub}, {"endpoint", each.endpoint}}, value(each));
+  };
+  out.counter("pavise_routing_delivered_total", "Messages that an endpoint of routes took.");
+  by_endpoint([](const Health& each) { return each.delivered; });
+  out.counter("pavise_routing_dropped_total",
+              "Messages that an endpoint refused again and again, and did not get.");
+  by_endpoint([](const Health& each) { return each.dropped; });
+  out.counter("pavise_routing_failures_total", "Deliveries that failed; they are tried again.");
+  by_endpoint([](const Health& each) { return each.failures; });
+  out.counter("pavise_routing_gaps_total",
+              "Times that messages were no longer kept when their endpoint's turn came.");
+  by_endpoint([](const Health& each) { return each.gaps; });
+  const hub::Offset end = house.log().durable_end();
+  out.gauge("pavise_routing_lag_records",
+            "Records of the telemetry log that an endpoint's routes have not passed, of all hubs.");
+  by_endpoint([end](const Health& each) { return end - std::min(end, each.cursor); });
+  out.gauge("pavise_routing_healthy", "0 while an endpoint's last delivery failed, else 1.");
+  by_endpoint([](const Health& each) { return std::uint64_t{each.healthy ? 1U : 0U}; });
+  out.counter("pavise_routing_route_delivered_total",
+              "Messages that an endpoint took, for each route that they fulfil.");
+  for (const Health& each : all)
+    for (const auto& [route, count] : each.delivered_by_route)
+      out.sample({{"hub", each.hub}, {"route", route}}, count);
+}
+
 void security(Exposition& out, const SecurityCounters& counters) {
   const SecurityCounters::Counts counts = counters.counts();
   out.counter("pavise_attestation_verdicts_total",
@@ -201,6 +233,7 @@ std::string metrics_page(const MetricsSources& sources, metrics::Format format) 
   http_calls(out, sources.house.rest(), hubs);
   event_log(out, sources.house.log());
   store(out, sources.house.queue());
+  message_routes(out, sources.house);
   security(out, sources.security);
   process(out, now, sources);
   return std::move(out).finish();

@@ -76,6 +76,7 @@ Result<Reply> change_hub_endpoint(Call& call);
 Result<Reply> delete_hub_endpoint(Call& call);
 
 // hub_routes.cc
+Result<Reply> read_hub_audit(Call& call);
 Result<Reply> list_hub_routes(Call& call);
 Result<Reply> create_hub_route(Call& call);
 Result<Reply> get_hub_route(Call& call);

@@ -90,6 +90,39 @@ TEST_F(Hubs, AreMadeShownChangedAndDeleted) {
       << "what was refused was tried";
 }
 
+TEST_F(Hubs, WhatWasDoneThroughAHubsOwnCallsIsShown) {
+  ASSERT_EQ(create("plant-1").status, 201);
+  for (const char* device : {"a", "b", "c"})
+    ASSERT_TRUE(house_.hub_store->execute([&](hub::store::HubTransaction& tx) {
+      return tx.note_act(*iothub::HubName::parse("plant-1"), {.at_ms = 1'700'000'000'000,
+                                                              .actor = "policy p",
+                                                              .peer = "192.0.2.1:4711",
+                                                              .action = "device.create",
+                                                              .subject = device,
+                                                              .detail = "enabled, sas"});
+    }));
+  const std::string op = house_.token("op", Role::operator_, acme_);
+  const Said page = house_.call("GET", "/hubs/plant-1/audit?limit=2", op);
+  ASSERT_EQ(page.status, 200) << page.raw.body;
+  EXPECT_EQ(page.json.at("entries").as_array().size(), 2U);
+  EXPECT_EQ(page.json.at("entries").at(0).as_object(),
+            (boost::json::object{{"id", 3},
+                                 {"time", "2023-11-14T22:13:20Z"},
+                                 {"actor", "policy p"},
+                                 {"address", "192.0.2.1:4711"},
+                                 {"action", "device.create"},
+                                 {"subject", "c"},
+                                 {"detail", "enabled, sas"}}));
+  EXPECT_EQ(page.json.at("next"), 2);
+  const Said rest = house_.call("GET", "/hubs/plant-1/audit?before=2", op);
+  EXPECT_EQ(rest.json.at("entries").as_array().size(), 1U);
+  EXPECT_TRUE(rest.json.at("next").is_null());
+  EXPECT_EQ(
+      house_.call("GET", "/hubs/plant-1/audit", house_.token("r", Role::reader, acme_)).status,
+      403);
+  EXPECT_EQ(house_.call("GET", "/hubs/nowhere/audit", house_.admin).status, 404);
+}
+
 TEST_F(Hubs, NamesThatPeopleCannotHave) {
   const std::string longest(kHubNameMax, 'a');
   for (const std::string& name : std::vector<std::string>{

@@ -47,6 +47,8 @@ const std::vector<Route>& rows() {
     {"GET", "/activity", Role::reader, tenant_in_query, kNone, {"tenant"}, get_activity},
     {"GET", "/hubs/{hub}/policies", Role::operator_, hub_in_path, kNone, {}, show_hub_policies},
     {"POST", "/hubs/{hub}/token", Role::operator_, hub_in_path, kJson, {}, make_hub_token},
+    {"GET", "/hubs/{hub}/audit", Role::operator_, hub_in_path, kNone, {"before", "limit"},
+     read_hub_audit},
     {"GET", "/hubs/{hub}/telemetry", Role::reader, hub_in_path, kNone,
      {"device", "from", "limit", "wait_ms"}, read_hub_telemetry},
     {"GET", "/hubs/{hub}/certificates", Role::reader, hub_in_path, kNone, {},

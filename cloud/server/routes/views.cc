@@ -1,12 +1,12 @@
 #include "cloud/server/routes/views.h"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include "cloud/security/report/verdict_report.h"
 #include "cloud/server/log/log.h"
 #include "cloud/server/routes/errors.h"
+#include "common/json/exact_json.h"
 #include "protocol/release/reference_set.h"
 
 namespace pavise::server {
@@ -25,7 +25,7 @@ Error bad_value(std::string_view name, std::string_view why) {
 
 json::value parsed_or_null(std::string_view text) {
   boost::system::error_code ec;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), ec);
+  json::value value = parse_exactly(text, ec);
   return ec ? json::value() : value;
 }
 

@@ -62,30 +62,35 @@ class Api:
             return json.loads(text) if text else None
 
 
+def start_hub(house, event_sources):
+    """A hub on the fixed ports; the management API, and the environment of those who test it."""
+    house.ports["hub"] = 8883
+    house.start_server("--hub-amqp-port", "5671", "--hub-https-port", "443")
+    house.keep_token()
+    api = Api(house)
+    api.call("POST", "/tenants", {"id": "acme"})
+    api.call("POST", "/hubs", {"name": HUB, "tenant": "acme", "settings": {
+        "host_aliases": [HOST], "event_sources": event_sources, "fault_injection": True,
+        "file_upload": {"enabled": True, "notifications": True}}})
+    policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
+    owner = policies["iothubowner"]["primary_key"]
+    return api, {
+        **os.environ,
+        "NODE_EXTRA_CA_CERTS": str(house.state / "service-ca.pem"),
+        "PAVISE_HUB_API": f"{api.base}/hubs/{HUB}",
+        "PAVISE_HUB_API_TOKEN": api.token,
+        "PAVISE_HUB_HOST": HOST,
+        "PAVISE_EVENTS_STRING": f"Endpoint=sb://{HOST}/;SharedAccessKeyName=iothubowner;SharedAccessKey={owner};"
+                                f"EntityPath={HUB}",
+        "PAVISE_OWNER_STRING": f"HostName={HOST};SharedAccessKeyName=iothubowner;SharedAccessKey={owner}",
+    }
+
+
 @unittest.skipUnless(os.environ.get(INSIDE), "runs inside its own namespace")
 class AzureNode(unittest.TestCase):
     def test_the_official_clients(self):
         with House() as house:
-            house.ports["hub"] = 8883
-            house.start_server("--hub-amqp-port", "5671", "--hub-https-port", "443")
-            house.keep_token()
-            api = Api(house)
-            api.call("POST", "/tenants", {"id": "acme"})
-            api.call("POST", "/hubs", {"name": HUB, "tenant": "acme", "settings": {
-                "host_aliases": [HOST], "event_sources": EVENT_SOURCES, "fault_injection": True,
-                "file_upload": {"enabled": True, "notifications": True}}})
-            policies = {one["name"]: one for one in api.call("GET", f"/hubs/{HUB}/policies")["policies"]}
-            owner = policies["iothubowner"]["primary_key"]
-            environment = {
-                **os.environ,
-                "NODE_EXTRA_CA_CERTS": str(house.state / "service-ca.pem"),
-                "PAVISE_HUB_API": f"{api.base}/hubs/{HUB}",
-                "PAVISE_HUB_API_TOKEN": api.token,
-                "PAVISE_HUB_HOST": HOST,
-                "PAVISE_EVENTS_STRING": f"Endpoint=sb://{HOST}/;SharedAccessKeyName=iothubowner;SharedAccessKey={owner};"
-                                        f"EntityPath={HUB}",
-                "PAVISE_OWNER_STRING": f"HostName={HOST};SharedAccessKeyName=iothubowner;SharedAccessKey={owner}",
-            }
+            _, environment = start_hub(house, EVENT_SOURCES)
             files = map(str, sorted(HERE.glob("*.test.mjs")))
             done = subprocess.run([os.environ[NODE], "--test", "--test-concurrency=2", "--test-timeout=300000", *files],
                                   cwd=HERE, env=environment, check=False, timeout=600)
@@ -94,16 +99,20 @@ class AzureNode(unittest.TestCase):
             self.assertEqual(done.returncode, 0)
 
 
+def in_own_namespace(module, *words):
+    """Runs the module once more, where no other program has the fixed ports; its exit code."""
+    script = 'ip link set lo up && exec "$@"'
+    # Somebody else than root has the rights that this takes in a user namespace of his own.
+    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    return subprocess.run([*unshare, "sh", "-c", script, "sh", sys.executable, "-m", module, *words], check=False,
+                          env={**os.environ, INSIDE: "1", NODE: node()}).returncode
+
+
 def main():
     if os.environ.get(INSIDE):
         return unittest.main(module=__name__, verbosity=2)
     node_modules()  # outside: the namespace reaches no registry
-    script = 'ip link set lo up && exec "$@"'
-    # Somebody else than root has the rights that this takes in a user namespace of his own.
-    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    return subprocess.run([*unshare, "sh", "-c", script, "sh", sys.executable, "-m",
-                           "tests.interop.azure_node.azure_node_test"], check=False,
-                          env={**os.environ, INSIDE: "1", NODE: node()}).returncode
+    return in_own_namespace("tests.interop.azure_node.azure_node_test")
 
 
 if __name__ == "__main__":

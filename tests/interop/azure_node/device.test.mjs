@@ -48,6 +48,8 @@ for (const [name, transport] of [['MQTT', Mqtt], ['MQTT in WebSockets', MqttWs],
       await seen.update({ properties: { desired: { interval: 7 } } });
       const [value] = await changed;
       assert.equal(value, 7);
+      await registry.updateTwin(device.deviceId, { properties: { desired: null } }, '*');
+      await until(async () => twin.properties.desired.interval === undefined, 'the device hears that all is gone');
       await client.close();
     });
 

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import https from 'node:https';
 import {
-  newDevice, openDevice, ownerString, host, ca, registry, Mqtt, Amqp, Http, ServiceClient, SharedAccessSignature,
+  newDevice, openDevice, everyTransport, ownerString, host, ca, registry, Mqtt, Http, ServiceClient, SharedAccessSignature,
 } from './surroundings.mjs';
 
 const require = createRequire(import.meta.url);
@@ -64,7 +64,7 @@ async function stored(deviceId, name) {
   }
 }
 
-for (const [name, transport] of [['MQTT', Mqtt], ['AMQP', Amqp], ['HTTP', Http]]) {
+for (const [name, transport] of everyTransport) {
   test(`a device that speaks ${name} uploads a file, and the service is notified`, async () => {
     const device = await newDevice('upload');
     const client = await openDevice(device, transport);

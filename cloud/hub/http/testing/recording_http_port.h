@@ -10,6 +10,8 @@ namespace pavise::hub::testing {
 
 class RecordingHttpPort final : public HttpPort {
  public:
+  static constexpr std::string_view kWrong = "wrong";  // as Authorization of what has a body
+
   void serve(HttpRequest request, Token token) override {
     requests.push_back(std::move(request));
     tokens.push_back(token);
@@ -17,14 +19,18 @@ class RecordingHttpPort final : public HttpPort {
   bool has_peer_certificate() const override { return certificate; }
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) override {
     judged.emplace_back(head.path);
+    if (head.has_body && head.authorization == kWrong)
+      return HttpHeadVerdict{.kind = HttpBodyKind::call,
+                             .refusal = HttpResponse{.status = 401, .headers = {}, .body = "{}"}};
     return head.path.starts_with("/judged/") ? verdict : std::nullopt;
   }
-  bool take_body_room(std::size_t bytes, HttpBodyKind kind) override {
+  bool take_body_room(std::size_t bytes, HttpBodyKind kind, const std::string& owner) override {
     if (full) return false;
+    owners.push_back(owner);
     (kind == HttpBodyKind::file ? file_room_taken : room_taken) += bytes;
     return true;
   }
-  void give_body_room(std::size_t bytes, HttpBodyKind kind) override {
+  void give_body_room(std::size_t bytes, HttpBodyKind kind, const std::string&) override {
     (kind == HttpBodyKind::file ? file_room_taken : room_taken) -= bytes;
   }
 
@@ -34,6 +40,7 @@ class RecordingHttpPort final : public HttpPort {
   bool full = false;
   std::size_t room_taken = 0;
   std::size_t file_room_taken = 0;
+  std::vector<std::string> owners;  // of the room that was taken
   std::vector<std::string> judged;
   std::optional<HttpHeadVerdict> verdict;  // for what lies below /judged/
 };

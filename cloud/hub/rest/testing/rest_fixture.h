@@ -40,6 +40,7 @@ class TokenGatekeeper final : public Gatekeeper {
     for (const auto& [token, rights] : tokens)
       if (claim.sas_token == token) {
         out.rights = rights;
+        out.policy = token;
         return out;
       }
     return kDeviceBarred;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kHostNameBytesMax = 253;
 constexpr std::size_t kLabelBytesMax = 63;
+constexpr std::string_view kAnyLabel = "*.";
 
 bool is_label(std::string_view label) {
   const auto is_good = [](char c) {
@@ -28,6 +29,15 @@ bool is_host_name(std::string_view name) {
   }
 }
 
+// Also "*.hub.example": every hub's name is a label of its own (RFC 9525, 6.3). Never "*.example",
+// which would be a whole registry's.
+bool is_server_name(std::string_view name) {
+  if (name.size() > kHostNameBytesMax) return false;
+  if (!name.starts_with(kAnyLabel)) return is_host_name(name);
+  name.remove_prefix(kAnyLabel.size());
+  return name.contains('.') && is_host_name(name);
+}
+
 std::optional<Bytes> address_of(const std::string& text) {
   Bytes four(4);
   if (::inet_pton(AF_INET, text.c_str(), four.data()) == 1) return four;
@@ -44,7 +54,7 @@ Result<std::vector<Bytes>> check_server_names(const ServerRequest& request) {
   if (request.dns_names.size() > kServerNamesMax || request.ip_addresses.size() > kServerNamesMax)
     return Error(kSignerPolicy, "too many names");
   for (const std::string& name : request.dns_names)
-    if (!is_host_name(name)) return Error(kSignerPolicy, "not a host name");
+    if (!is_server_name(name)) return Error(kSignerPolicy, "not a host name");
   std::vector<Bytes> addresses;
   for (const std::string& text : request.ip_addresses) {
     auto address = address_of(text);

@@ -233,15 +233,33 @@ TEST_F(SignerCoreTest, ServerNamesArePlainHostNames) {
     return core_->make_server_certificate({std::move(names), std::move(addresses), xy_});
   };
   EXPECT_TRUE(make({std::string(63, 'a') + ".example"}, {}));
+  const std::string rest =
+      std::string(63, 'b') + "." + std::string(63, 'c') + "." + std::string(63, 'd');
+  const std::string longest = "*." + std::string(59, 'a') + "." + rest;
+  ASSERT_EQ(longest.size(), 253U);
+  EXPECT_TRUE(make({"hub.example", "*.hub.example", longest}, {}));
+  EXPECT_TRUE(make({"*." + std::string(60, 'a') + "." + rest}, {}).error().is(kSignerPolicy));
   for (const std::string& bad :
-       {std::string(64, 'a'), std::string("*.example"), std::string("a..b"), std::string("-a"),
-        std::string("a/b"), std::string("")})
+       {std::string(64, 'a'), std::string("*.example"), std::string("*"), std::string("*."),
+        std::string("*..example"), std::string("*.*.example"), std::string("a.*.example"),
+        std::string("a*.hub.example"), std::string("*.hub.example."), std::string("a..b"),
+        std::string("-a"), std::string("a/b"), std::string("")})
     EXPECT_TRUE(make({bad}, {}).error().is(kSignerPolicy)) << bad;
   EXPECT_TRUE(make({}, {}).error().is(kSignerPolicy));
   EXPECT_TRUE(make({}, {"1.2.3"}).error().is(kSignerPolicy));
   EXPECT_TRUE(make(std::vector<std::string>(kServerNamesMax, "a"), {}));
   EXPECT_TRUE(
       make(std::vector<std::string>(kServerNamesMax + 1, "a"), {}).error().is(kSignerPolicy));
+}
+
+TEST_F(SignerCoreTest, AWildcardStandsForOneLabel) {
+  const auto made = core_->make_server_certificate({{"hub.example", "*.hub.example"}, {}, xy_});
+  ASSERT_TRUE(made);
+  const auto certificate = crypto::read_certificate(made->leaf);
+  for (const char* name : {"hub.example", "plant-1.hub.example", "plant-2.hub.example"})
+    EXPECT_EQ(X509_check_host(certificate.get(), name, 0, 0, nullptr), 1) << name;
+  for (const char* name : {"example", "a.b.hub.example", "plant-1.example"})
+    EXPECT_EQ(X509_check_host(certificate.get(), name, 0, 0, nullptr), 0) << name;
 }
 
 TEST_F(SignerCoreTest, KilledAtAnyStepOfMakingATenantItIsCompletedAtTheNextStart) {

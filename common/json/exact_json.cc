@@ -1,11 +1,12 @@
-#include "protocol/twin/exact_json.h"
+#include "common/json/exact_json.h"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
-namespace pavise::twin {
+namespace pavise {
 
 namespace json = boost::json;
 
@@ -33,10 +34,14 @@ struct Builder {
   bool on_number_part(Text, Code&) { return true; }  // only of text that comes in pieces
   bool on_int64(std::int64_t value, Text, Code&) { return stack.push_int64(value), true; }
   bool on_uint64(std::uint64_t value, Text, Code&) { return stack.push_uint64(value), true; }
-  bool on_double(double nearly, Text text, Code&) {
+  bool on_double(double nearly, Text text, Code& failed) {
     double exact = nearly;
     // Beyond the range it stays what the parser said: 0 or infinite.
     (void)std::from_chars(text.data(), text.data() + text.size(), exact).ptr;
+    if (only_finite && !std::isfinite(exact)) {
+      failed = json::error::exponent_overflow;
+      return false;
+    }
     return stack.push_double(exact), true;
   }
   bool on_bool(bool value, Code&) { return stack.push_bool(value), true; }
@@ -44,16 +49,16 @@ struct Builder {
   bool on_comment_part(Text, Code&) { return true; }
   bool on_comment(Text, Code&) { return true; }
 
-  json::value_stack stack;
+  bool only_finite = false;
+  json::value_stack stack{};
 };
 
-}  // namespace
-
-json::value parse_exactly(std::string_view text, std::size_t depth_max,
-                          boost::system::error_code& failed) {
+json::value parsed(std::string_view text, std::size_t depth_max, bool only_finite,
+                   boost::system::error_code& failed) {
   json::parse_options options;
   options.max_depth = depth_max;
   json::basic_parser<Builder> parser(options);
+  parser.handler().only_finite = only_finite;
   parser.handler().stack.reset();
   const std::size_t used = parser.write_some(false, text.data(), text.size(), failed);
   if (!failed && used < text.size()) failed = json::error::extra_data;
@@ -61,4 +66,16 @@ json::value parse_exactly(std::string_view text, std::size_t depth_max,
   return parser.handler().stack.release();
 }
 
-}  // namespace pavise::twin
+}  // namespace
+
+json::value parse_exactly(std::string_view text, std::size_t depth_max,
+                          boost::system::error_code& failed) {
+  return parsed(text, depth_max, false, failed);
+}
+
+json::value parse_finite(std::string_view text, std::size_t depth_max,
+                         boost::system::error_code& failed) {
+  return parsed(text, depth_max, true, failed);
+}
+
+}  // namespace pavise
