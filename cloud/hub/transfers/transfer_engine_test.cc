@@ -44,7 +44,7 @@ class TransferTest : public ::testing::Test {
   void open() {
     store_ = *store::open_sqlite_hub_store({.path = folder_.file()}, clock_);
     queue_ = std::make_unique<store::StoreQueue>(*store_);
-    files_ = *files::FileHouse::open(folder_.file("files"), store_->index(), clock_);
+    files_ = *files::FileHouse::open({.folder = folder_.file("files")}, store_->index(), clock_);
     start();
   }
   void start() {
