@@ -80,6 +80,7 @@ class House:
         self.started_server = False
         # In the server's certificate, besides its host name. Other names: another certificate at the next start.
         self.server_names = [HOST_SEEN_BY_GUEST]
+        self.server_words = []  # more of its command line
         self.host_name = HUB_NAME
         self.listen = "127.0.0.1"
 
@@ -116,7 +117,7 @@ class House:
                    *(word for name in ("hub_amqp", "hub_https") if name in ports
                      for word in ("--" + name.replace("_", "-") + "-port", ports[name])),
                    *(word for name in self.server_names for word in ("--san", name)),
-                   "--spawn-signer", program("pavise-signer")]
+                   "--spawn-signer", program("pavise-signer"), *self.server_words]
         output = self.state / "server.first-start"
         with open(log_path, "a", encoding="utf-8") as log:
             out = open(os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")

@@ -256,12 +256,12 @@ Status HubHouse::start() {
 }
 
 void HubHouse::stop() {
-  // First: a part that is begun while the hub ends would fail without having been tried.
+  // What waits for an object store would hold up the end of all that is below.
+  if (files_) files_->stop();
+  // Before the hub: a part that is begun while it ends would fail without having been tried.
   if (jobs_) jobs_->stop();
   if (transfers_) transfers_->stop();
   if (hub_) hub_->stop();
-  // Calls that wait for an object store would hold up the rest.
-  if (files_) files_->stop();
   // What is under way answers into the hub's inboxes, which are there until the hub itself goes.
   rest_.reset();
   transfers_.reset();
