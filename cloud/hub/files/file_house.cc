@@ -84,8 +84,9 @@ std::int64_t FileHouse::collect() {
   if (now != failing_ && options_.depot_failed && !stopping_)
     options_.depot_failed(done ? nullptr : &done.error());
   failing_ = now;
-  retry_ms_ = done ? 0 : std::clamp(retry_ms_ * 2, kCollectRetryMs, kCollectRetryMsMax);
-  return done ? kCollectEveryMs : retry_ms_;
+  const CollectTimes& times = options_.collect;
+  retry_ms_ = done ? 0 : std::clamp(retry_ms_ * 2, times.retry_ms, times.retry_ms_max);
+  return done ? times.every_ms : retry_ms_;
 }
 
 // The device is there, enabled and the one that began; its hub is there and wants files.

@@ -16,17 +16,19 @@ namespace pavise::hub::files {
 std::string hub_key(const store::HubRecord& hub);
 FileLimits limits_of(const store::HubSettings& settings);
 
-// How often there is a look whether objects are to be removed, and from when to when a failure
-// makes it wait.
-inline constexpr std::int64_t kCollectEveryMs = 2'000;
-inline constexpr std::int64_t kCollectRetryMs = 2'000;
-inline constexpr std::int64_t kCollectRetryMsMax = 60'000;
+// How often there is a look whether objects are to be removed, and how long failures make it wait.
+struct CollectTimes {
+  std::int64_t every_ms = 2'000;
+  std::int64_t retry_ms = 2'000;
+  std::int64_t retry_ms_max = 60'000;
+};
 
 struct FileHouseOptions {
   std::string folder;
   MakeDepot depot{};  // empty: a folder beside the catalogue
   // Objects cannot be listed or removed for now; null: they can again. May be empty.
   std::function<void(const Error*)> depot_failed{};
+  CollectTimes collect{};
 };
 
 // Thread-safe.

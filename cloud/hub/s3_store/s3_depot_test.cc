@@ -31,14 +31,17 @@ class FakeStore final : public DepotMedium {
   S3Server server_{{}, 1};
 };
 
-// A store that somebody started for the test: URL, access key and secret. Its bucket "files" is
-// there; the folder is this run's own.
+// A store that somebody started for the test: URL, access key, secret, its authorities. Its bucket
+// "files" is there; the folder is this run's own.
 class RealStore final : public DepotMedium {
  public:
   std::unique_ptr<ByteDepot> open() override {
-    const auto given = [](const char* name) { return std::string(std::getenv(name)); };
+    const auto given = [](const char* name) {
+      const char* const value = std::getenv(name);
+      return std::string(value == nullptr ? "" : value);
+    };
     return std::make_unique<S3Depot>(
-        settings_for(given("PAVISE_S3_URL"), {}, given("PAVISE_S3_SECRET"),
+        settings_for(given("PAVISE_S3_URL"), given("PAVISE_S3_CA"), given("PAVISE_S3_SECRET"),
                      given("PAVISE_S3_ACCESS_KEY")),
         folder_, clock_);
   }

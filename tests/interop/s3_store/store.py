@@ -15,21 +15,36 @@ BUCKET = "files"
 class Store:
     """Swift with its S3 interface, and Debian's s3cmd beside it. Use as a context manager; the folder is the caller's."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=False):
         self.folder = pathlib.Path(folder)
+        self.tls = tls
+        self.certificate, self.key = self.folder / "store.pem", self.folder / "store.key"
+
+    def make_certificate(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key,
+                        "-out", self.certificate], check=True, capture_output=True)
+
+    @property
+    def url(self):
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self):
         (self.folder / "swift").mkdir()
+        if self.tls:
+            self.make_certificate()
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", "-m", "tests.interop.s3_store.swift_store", self.folder / "swift", "0"], cwd=ROOT,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            ["/usr/bin/python3", "-m", "tests.interop.s3_store.swift_store", self.folder / "swift", "0",
+             *((self.certificate, self.key) if self.tls else ())], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            text=True)
         word, _, port = self.process.stdout.readline().partition(" ")
         if word != "ready":
             raise AssertionError("the store did not start")
         self.port = int(port)
         (self.folder / "s3cfg").write_text(
             f"[default]\naccess_key = {ACCESS_KEY}\nsecret_key = {SECRET}\nhost_base = 127.0.0.1:{self.port}\n"
-            f"host_bucket = 127.0.0.1:{self.port}\nuse_https = False\nbucket_location = us-east-1\n", encoding="utf-8")
+            f"host_bucket = 127.0.0.1:{self.port}\nuse_https = {self.tls}\nca_certs_file = {self.certificate}\n"
+            "bucket_location = us-east-1\n", encoding="utf-8")
         self.s3cmd("mb", f"s3://{BUCKET}")
         return self
 

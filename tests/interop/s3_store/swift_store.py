@@ -1,6 +1,6 @@
 """OpenStack Swift with its S3 interface on loopback, all of it in one process: a real store that checks signatures.
 
-    /usr/bin/python3 -m tests.interop.s3_store.swift_store FOLDER PORT
+    /usr/bin/python3 -m tests.interop.s3_store.swift_store FOLDER PORT [CERTIFICATE KEY]
 
 keeps its listings in FOLDER and its objects in memory, has the account `pavise:tester` with the secret `testing`, and prints
 "ready" when it serves. Debian's python3-swift."""
@@ -102,8 +102,11 @@ def main():
     for name, text in SERVERS.items():
         serve(folder, name, text, sockets[name])
     front = listener(port)
+    port = front.getsockname()[1]
+    if len(sys.argv) > 3:
+        front = eventlet.wrap_ssl(front, certfile=sys.argv[3], keyfile=sys.argv[4], server_side=True)
     serve(folder, "proxy", PROXY, front)
-    print(f"ready {front.getsockname()[1]}", flush=True)
+    print(f"ready {port}", flush=True)
     while True:
         eventlet.sleep(3600)
 
