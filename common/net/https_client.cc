@@ -11,15 +11,17 @@ bool is_target(std::string_view target) {
          std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-std::string host_header_of(const std::string& name, std::uint16_t port) {
-  const bool ipv6 = name.find(':') != std::string::npos;
-  const std::string host = ipv6 ? "[" + name + "]" : name;
-  return port == 443 ? host : host + ":" + std::to_string(port);
-}
-
 }  // namespace
 
-Result<Bytes> serialize_request(const HttpRequest& request, const std::string& host_header) {
+std::string host_header_of(const std::string& name, std::uint16_t port,
+                           std::uint16_t default_port) {
+  const bool ipv6 = name.find(':') != std::string::npos;
+  const std::string host = ipv6 ? "[" + name + "]" : name;
+  return port == default_port ? host : host + ":" + std::to_string(port);
+}
+
+Result<Bytes> serialize_head(const HttpRequest& request, const std::string& host_header,
+                             std::size_t body_size) {
   if (!is_http_token(request.method)) return Error(kBadRequest, "method");
   if (!is_target(request.target)) return Error(kBadRequest, "path");
   if (host_header.empty() || !is_http_field_text(host_header)) return Error(kBadRequest, "host");
@@ -29,10 +31,14 @@ Result<Bytes> serialize_request(const HttpRequest& request, const std::string& h
       return Error(kBadRequest, "header " + (is_http_token(header.name) ? header.name : "name"));
     head.append("\r\n").append(header.name).append(": ").append(header.value);
   }
-  if (!request.body.empty() || request.method != "GET")
-    head.append("\r\nContent-Length: ").append(std::to_string(request.body.size()));
+  if (body_size != 0 || request.method != "GET")
+    head.append("\r\nContent-Length: ").append(std::to_string(body_size));
   head.append("\r\n\r\n");
-  Bytes out = to_bytes(as_bytes(head));
+  return to_bytes(as_bytes(head));
+}
+
+Result<Bytes> serialize_request(const HttpRequest& request, const std::string& host_header) {
+  PAVISE_TRY_ASSIGN(Bytes out, serialize_head(request, host_header, request.body.size()));
   append(out, request.body);
   return out;
 }

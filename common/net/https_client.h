@@ -17,9 +17,16 @@ struct HttpRequest {
   std::string host = {};  // of the Host header, where it is not what was connected to
 };
 
-// "METHOD target HTTP/1.1 ..." with its body. kBadRequest when a part holds what HTTP forbids
-// there, so that data can never become a header of its own (request splitting).
+// "METHOD target HTTP/1.1 ..." up to its body, which is of `body_size` bytes and may go separately.
+// kBadRequest when a part holds what HTTP forbids there, so that data can never become a header of
+// its own (request splitting).
+Result<Bytes> serialize_head(const HttpRequest& request, const std::string& host_header,
+                             std::size_t body_size);
+// With its body.
 Result<Bytes> serialize_request(const HttpRequest& request, const std::string& host_header);
+// "host" or "host:port", as the Host header says it.
+std::string host_header_of(const std::string& name, std::uint16_t port,
+                           std::uint16_t default_port = 443);
 
 class HttpsClient {
  public:

@@ -13,6 +13,10 @@ from sim.walk.house import ROOT
 from sim.walk.steps import StepFailed, Steps
 
 DEFAULT_STATE = ROOT / ".pavise-hub"
+# Given to the server as they are.
+STORE_OPTIONS = {"url": "keep uploaded files in this S3-compatible store", "bucket": "its bucket",
+                 "keys": "file with its keys, mode 0600", "region": "its region (default: us-east-1)",
+                 "ca": "its certificate authorities (default: the system's)"}
 
 
 def parse_arguments(words):
@@ -32,6 +36,8 @@ def parse_arguments(words):
                         help="0: any free one; official clients know only 443 (the default)")
     parser.add_argument("--message-routing", action="store_true",
                         help="bring messages to webhooks, NATS and Kafka; see docs/hub.md")
+    for option, what in STORE_OPTIONS.items():
+        parser.add_argument(f"--file-store-{option}", metavar=option.upper(), help=what)
     parser.add_argument("--once", action="store_true", help="start it, check that it answers, stop it, exit")
     parser.add_argument("--json", metavar="FILE", help="write what clients need, once the hub is ready")
     parser.add_argument("--clean", action="store_true", help="remove all that ./run --hub made")
@@ -126,6 +132,8 @@ def main(words):
     steps = Steps()
     house = HubHouse(arguments.state, arguments.host, arguments.listen, arguments.mqtt_port, arguments.amqp_port,
                      arguments.https_port, arguments.message_routing)
+    house.server_words += [word for option in STORE_OPTIONS if (value := getattr(arguments, f"file_store_{option}"))
+                           for word in (f"--file-store-{option}", value)]
     facts = {}
     status = 0
     try:

@@ -80,6 +80,7 @@ class House:
         self.started_server = False
         # In the server's certificate, besides its host name. Other names: another certificate at the next start.
         self.server_names = [HOST_SEEN_BY_GUEST]
+        self.server_words = []  # more of its command line
         self.host_name = HUB_NAME
         self.listen = "127.0.0.1"
 

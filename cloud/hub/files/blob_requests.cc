@@ -44,6 +44,8 @@ constexpr BlobError kErrors[] = {
     {&kDigestMismatch, 400, "Md5Mismatch"},
     {&kBlobCallUnknown, 400, "UnsupportedHeader"},
     {&kFilesFull, 503, "ServerBusy"},
+    {&kStoreUnreachable, 503, "ServerBusy"},
+    {&kStoreRefused, 503, "ServerBusy"},
 };
 
 std::string new_request_id() {

@@ -275,12 +275,27 @@ TEST_F(BlobTest, LimitsAreToldAsTheBlobServiceTellsThem) {
   EXPECT_EQ(full.status, 503);
   EXPECT_EQ(code(full), "ServerBusy");
   medium_->free = UINT64_C(1) << 40;
-  medium_->fails = true;
+  medium_->failure = &kFilesFailed;
   const auto broken = put("x");
   EXPECT_EQ(broken.status, 500);
   EXPECT_EQ(broken.content_type, "application/xml");
   EXPECT_NE(broken.body.find("<Code>InternalError</Code>"), std::string::npos);
   EXPECT_EQ(broken.body.find("disk"), std::string::npos) << "what is broken is for the log";
+}
+
+TEST_F(BlobTest, AStoreThatDoesNotAnswerOrRefusesIsBusyForTheClientAndNamedInTheLog) {
+  begin("a.txt");
+  for (const ErrorInfo* const failure : {&kStoreUnreachable, &kStoreRefused}) {
+    medium_->failure = failure;
+    for (const HttpResponse& response : {put("hello"), block("YQ==", "hello")}) {
+      EXPECT_EQ(response.status, 503);
+      EXPECT_EQ(code(response), "ServerBusy");
+      EXPECT_EQ(refused_.back(), failure->code);
+    }
+  }
+  medium_->failure = nullptr;
+  EXPECT_EQ(put("hello").status, 201);
+  EXPECT_EQ(content("a.txt"), "hello");
 }
 
 }  // namespace

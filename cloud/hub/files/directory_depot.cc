@@ -74,15 +74,14 @@ class DirectoryDepot final : public ByteDepot {
     return {};
   }
 
-  Result<std::vector<std::string>> list() override {
+  Status each(const VisitObject& visit) override {
     const int copy = ::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (copy < 0) return io_error("open the files folder");
     const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(copy), ::closedir);
     if (folder == nullptr) return io_error("list the files folder");
-    std::vector<std::string> names;
     while (const dirent* entry = ::readdir(folder.get()))
-      if (is_object_name(entry->d_name)) names.emplace_back(entry->d_name);
-    return names;
+      if (is_object_name(entry->d_name)) PAVISE_TRY(visit(entry->d_name));
+    return {};
   }
 
   Result<std::uint64_t> free_bytes() override {

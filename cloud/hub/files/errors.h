@@ -105,5 +105,17 @@ inline constexpr ErrorInfo kBadRange{"PV-HFL-032", Retry::never,
 inline constexpr ErrorInfo kConditionNotMet{"PV-HFL-033", Retry::never,
                                             "the file is another one than the one asked for",
                                             "Begin again with its new ETag."};
+// [503 ServerBusy]
+inline constexpr ErrorInfo kStoreUnreachable{
+    "PV-HFL-034", Retry::later, "the object store of uploaded files does not answer",
+    "Check that it runs and is reached from here; what was confirmed is there when it is again."};
+// [503 ServerBusy]
+inline constexpr ErrorInfo kStoreRefused{
+    "PV-HFL-035", Retry::needs_operator, "the object store of uploaded files refuses a call",
+    "Check its bucket, region, keys and their rights, and the clocks of both machines."};
+inline constexpr ErrorInfo kObjectsElsewhere{
+    "PV-HFL-036", Retry::needs_operator,
+    "the objects of uploaded files lie in another place than the one given",
+    "Give the same store as before, or move the objects first; see docs/hub.md."};
 
 }  // namespace pavise::hub::files

@@ -71,6 +71,10 @@ CREATE INDEX containers_by_hub ON containers (hub);
 )sql";
 constexpr const char* kMigrations[] = {kVersion1, kContainers};
 
+// What the name of the store at its depot is made of, besides the key of tokens.
+constexpr std::string_view kDepotName = "pavise uploaded files";
+constexpr std::size_t kDepotNameBytes = 16;
+
 // Whether the bytes are UTF-8 (RFC 3629) without control characters and backslashes.
 bool is_plain(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
@@ -110,12 +114,25 @@ Status check_file_name(std::string_view name) {
 Result<std::unique_ptr<FileStore>> FileStore::open(const std::string& folder,
                                                    std::unique_ptr<ByteDepot> depot,
                                                    const Clock& clock) {
+  return open(
+      folder,
+      [&](const std::string&) { return Result<std::unique_ptr<ByteDepot>>(std::move(depot)); },
+      clock);
+}
+
+Result<std::unique_ptr<FileStore>> FileStore::open(const std::string& folder,
+                                                   const MakeDepot& depot, const Clock& clock) {
   const std::string path = folder + "/files.db";
   PAVISE_TRY_ASSIGN(auto lock, sqlite::FileLock::take(path + ".lock", kSqliteErrors));
   PAVISE_TRY_ASSIGN(auto db, sqlite::open_file(path, 0, kMigrations, kSqliteErrors));
-  std::unique_ptr<FileStore> store(
-      new FileStore(std::move(db), std::move(lock), std::move(depot), clock));
-  PAVISE_TRY(store->sweep_objects());
+  std::unique_ptr<FileStore> store(new FileStore(std::move(db), std::move(lock), clock));
+  PAVISE_TRY_ASSIGN(const SecretBytes key, store->token_key());
+  const Digest256 name = crypto::hmac_sha256(key.view(), as_bytes(kDepotName));
+  PAVISE_TRY_ASSIGN(store->depot_, depot(to_hex(ByteView(name).first(kDepotNameBytes))));
+  if (store->depot_->is_remote()) return store;
+  // Lost objects are no reason not to start: who collects meets and reports them.
+  if (const Status done = store->collect(); !done && !done.error().is(kObjectsElsewhere))
+    return done.error();
   return store;
 }
 
@@ -204,38 +221,6 @@ Status FileStore::check_room(const NewUpload& of, std::uint64_t more, const File
   if (device + more > limits.device_bytes_max) return Error(kQuotaExceeded, "of the device");
   PAVISE_TRY_ASSIGN(const std::uint64_t hub, charge_of(of.hub, {}));
   if (hub + more > limits.hub_bytes_max) return Error(kQuotaExceeded, "of the hub");
-  return {};
-}
-
-// ---- objects
-
-Result<std::string> FileStore::write_object(ByteView bytes) {
-  PAVISE_TRY_ASSIGN(const std::uint64_t room, depot_->free_bytes());
-  if (room < kFreeBytesMin + bytes.size()) return kFilesFull;
-  PAVISE_TRY_ASSIGN(std::string name, random_name());
-  PAVISE_TRY(depot_->write(name, bytes));
-  return name;
-}
-
-// One that cannot be removed now is removed at the next start.
-void FileStore::remove_objects() {
-  std::vector<std::string> names;
-  {
-    const std::lock_guard lock(mutex_);
-    names.swap(dropped_);
-  }
-  for (const std::string& name : names) (void)depot_->remove(name);
-}
-
-Status FileStore::sweep_objects() {
-  PAVISE_TRY_ASSIGN(auto names, depot_->list());
-  for (const std::string& name : names) {
-    bool named = false;
-    PAVISE_TRY(db_->query(
-        "SELECT 1 FROM blocks WHERE object = ?1 UNION ALL SELECT 1 FROM parts WHERE object = ?1",
-        [&](const sqlite::Row&) { named = true; }, name));
-    if (!named) PAVISE_TRY(depot_->remove(name));
-  }
   return {};
 }
 

@@ -36,6 +36,12 @@ inline constexpr std::int64_t kExpiredKeptMs = 10LL * 60 * 1000;
 inline constexpr std::size_t kContainersMax = 10;  // of a hub
 inline constexpr std::int64_t kContainerMsMax = 24LL * 3600 * 1000;
 inline constexpr std::uint64_t kContainerBytesMax = std::uint64_t{4} << 30;  // of all its files
+// Names of objects that wait to be removed; when there are more, a listing finds them.
+inline constexpr std::size_t kDroppedMax = 100'000;
+// A write that failed at a remote depot may still be done there. It is looked for after so long,
+// and once more if others failed so shortly before that look.
+inline constexpr std::int64_t kDoubtMs = 10LL * 60 * 1000;
+inline constexpr std::int64_t kDoubtSettleMs = 60'000;
 
 struct FileLimits {
   std::uint64_t file_bytes_max = 0;
@@ -85,14 +91,20 @@ struct FilePage {
   std::size_t limit = kFilesPageMax;
 };
 
-// Thread-safe; every function blocks on disk. Besides the errors named: kFilesFailed, kFilesFull,
-// kFilesCorrupt.
+// Makes the depot of a store. `name` is the store's own, of 32 hexadecimal digits: random, and the
+// same ever after.
+using MakeDepot = std::function<Result<std::unique_ptr<ByteDepot>>(const std::string& name)>;
+
+// Thread-safe; every function blocks on disk, those that carry bytes on the depot. Besides the
+// errors named: kFilesFailed, kFilesFull, kFilesCorrupt, kStoreUnreachable, kStoreRefused.
 class FileStore {
  public:
-  // Opens or makes "<folder>/files.db" and removes objects that nothing names: what a broken write
-  // left. kFilesLocked, kFilesTooNew.
+  // Opens or makes "<folder>/files.db" and removes objects that nothing names, unless the depot is
+  // remote: what a broken write left. kFilesLocked, kFilesTooNew.
   static Result<std::unique_ptr<FileStore>> open(const std::string& folder,
                                                  std::unique_ptr<ByteDepot> depot,
+                                                 const Clock& clock);
+  static Result<std::unique_ptr<FileStore>> open(const std::string& folder, const MakeDepot& depot,
                                                  const Clock& clock);
 
   // The key of UploadTokens: made at the first call, the same ever after.
@@ -151,6 +163,12 @@ class FileStore {
 
   // Drops uploads and containers whose time is over, and all of hubs that are not among these.
   Status sweep(const std::set<std::string, std::less<>>& hubs);
+  // Removes objects that nothing names any more; of a remote depot nothing else does. To be called
+  // every few seconds by one thread. After an error a later call goes on. kObjectsElsewhere: the
+  // depot has none of the objects that it should have; nothing was removed.
+  Status collect();
+  // Ends calls of the depot that are under way. Does not block.
+  void stop_depot() { depot_->stop(); }
   // What files and blocks of a device, or with an empty name of the hub, count.
   Result<std::uint64_t> charged(std::string_view hub, std::string_view device);
 
@@ -165,9 +183,8 @@ class FileStore {
     Upload upload;
   };
 
-  FileStore(std::unique_ptr<sqlite::Database> db, sqlite::FileLock lock,
-            std::unique_ptr<ByteDepot> depot, const Clock& clock)
-      : db_(std::move(db)), lock_(std::move(lock)), depot_(std::move(depot)), clock_(clock) {}
+  FileStore(std::unique_ptr<sqlite::Database> db, sqlite::FileLock lock, const Clock& clock)
+      : db_(std::move(db)), lock_(std::move(lock)), clock_(clock) {}
 
   // These run under the mutex.
   template <class Work>
@@ -189,9 +206,13 @@ class FileStore {
   // What stands for the hubs of those that are left.
   Result<std::set<std::string, std::less<>>> sweep_containers(
       const std::set<std::string, std::less<>>& hubs);
+  Result<bool> is_named(std::string_view object);
   Status sweep_objects();
+  // The object is nobody's orphan until it is settled: named by a row, or to be removed.
   Result<std::string> write_object(ByteView bytes);
+  void settle_object(const std::string& name, bool named);
   void remove_objects();  // those of dropped_, after the commit that dropped them
+  Status remove_dropped();
 
   std::mutex mutex_;
   std::unique_ptr<sqlite::Database> db_;
@@ -199,6 +220,10 @@ class FileStore {
   std::unique_ptr<ByteDepot> depot_;
   const Clock& clock_;
   std::vector<std::string> dropped_;
+  std::set<std::string, std::less<>> writing_;
+  // On the steady clock: when all objects are to be looked at, and when a write last failed.
+  std::int64_t list_due_ms_ = 0;
+  std::int64_t last_doubt_ms_ = INT64_MIN / 2;
   std::set<std::string, std::less<>> finishing_;
 };
 

@@ -405,10 +405,10 @@ TEST_F(FileStoreTest, AFullDiskIsSaidAndLeavesNothing) {
 TEST_F(FileStoreTest, ABrokenDiskChangesNothing) {
   const std::string upload = started("a");
   ASSERT_TRUE(put(upload, "one"));
-  medium_->fails = true;
+  medium_->failure = &kFilesFailed;
   EXPECT_TRUE(put(upload, "two").error().is(kFilesFailed));
   EXPECT_TRUE(block(upload, 1, "two").error().is(kFilesFailed));
-  medium_->fails = false;
+  medium_->failure = nullptr;
   EXPECT_EQ(content("a"), "one");
   EXPECT_EQ(charged(), kChargeMin);
 }

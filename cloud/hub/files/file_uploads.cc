@@ -105,7 +105,7 @@ Status FileStore::put_block(std::string_view upload_id, std::string_view block_i
       return {};
     });
   }
-  if (!done) (void)depot_->remove(object);
+  settle_object(object, done.has_value());
   remove_objects();
   return done;
 }
@@ -272,8 +272,7 @@ Result<StoredFile> FileStore::put(std::string_view upload_id, ByteView bytes,
       return {};
     });
   }
-  if (!done)
-    for (const Part& part : chosen) (void)depot_->remove(part.object);
+  for (const Part& part : chosen) settle_object(part.object, done.has_value());
   remove_objects();
   PAVISE_TRY(std::move(done));
   return out;

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cloud/hub/jobs/job_engine.h"
-#include "cloud/hub/jobs/step_thread.h"
+#include "common/base/step_thread.h"
 
 namespace pavise::hub::jobs {
 

@@ -85,6 +85,8 @@ std::span<const iothub::HubErrorRow> error_rows() {
       {&files::kBadFileName, argument_invalid},
       {&files::kFileNotFound, generic_not_found},
       {&files::kFilesFull, service_unavailable},
+      {&files::kStoreUnreachable, service_unavailable},
+      {&files::kStoreRefused, service_unavailable},
       {&files::kTooManyContainers, throttling_max_active_job_count_exceeded},
       {&files::kContainerNotFound, argument_invalid},
       {&files::kBadUploadToken, argument_invalid},

@@ -52,7 +52,7 @@ class FilesTest : public ::testing::Test {
     settings_.file_upload.notifications = true;
     make_hub(kHub);
     make_hub(kOther);
-    files_ = *files::FileHouse::open(folder_ + "/files", store_->index(), clock_);
+    files_ = *files::FileHouse::open({.folder = folder_ + "/files"}, store_->index(), clock_);
     api_ = std::make_unique<RestApi>(Services{
         .queue = *queue_,
         .gatekeeper = gatekeeper_,

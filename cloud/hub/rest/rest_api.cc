@@ -225,6 +225,14 @@ std::optional<HttpHeadVerdict> RestApi::judge(const HttpHead& head) const {
   return verdict;
 }
 
+bool RestApi::carries_file(const Request& request) const {
+  if (services_.files == nullptr) return false;
+  if (files::BlobRequests::is_mine(request.path)) return true;
+  if (request.method != "GET") return false;
+  const auto segments = segments_of(request.path);
+  return segments && !segments->empty() && equal_folded(segments->front(), "files");
+}
+
 HttpResponse RestApi::handle_blob(const Request& request) const {
   const auto refused = [&](std::string_view call, std::string_view tracking_id, const Error& error,
                            std::string_view stranger) {

@@ -124,6 +124,8 @@ class RestApi {
   void handle(const Request& request, const Respond& respond);
   // From memory, at once; see HttpServing.
   std::optional<HttpHeadVerdict> judge(const HttpHead& head) const;
+  // Whether it brings or takes bytes of files, and so may wait for an object store elsewhere.
+  bool carries_file(const Request& request) const;
 
  private:
   HttpResponse handle_blob(const Request& request) const;

@@ -4,9 +4,10 @@
 
 namespace pavise::hub::rest {
 
-RestPool::RestPool(const Services& services, unsigned threads)
+RestPool::RestPool(const Services& services, unsigned threads, unsigned file_threads)
     : api_(services), clock_(services.clock) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(calls_); });
+  for (unsigned i = 0; i < file_threads; ++i) threads_.emplace_back([this] { run(files_); });
 }
 
 RestPool::~RestPool() {
@@ -14,7 +15,8 @@ RestPool::~RestPool() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  work_.notify_all();
+  calls_.work.notify_all();
+  files_.work.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -25,11 +27,12 @@ void RestPool::serve(HttpRequest request, std::function<void(HttpResponse)> answ
     counters_.by_status[static_cast<std::size_t>(response.status) % RestCounters::kStatusMax].add();
     answer(std::move(response));
   };
+  Lane& lane = api_.carries_file(request) ? files_ : calls_;
   {
     const std::lock_guard lock(mutex_);
-    if (!stopping_ && items_.size() < kCallsWaitingMax) {
-      items_.push_back({std::move(request), std::move(done)});
-      work_.notify_one();
+    if (!stopping_ && lane.items.size() < lane.waiting_max) {
+      lane.items.push_back({std::move(request), std::move(done)});
+      lane.work.notify_one();
       return;
     }
   }
@@ -48,16 +51,16 @@ std::optional<HttpHeadVerdict> RestPool::judge(const HttpHead& head) {
 
 std::size_t RestPool::waiting() const {
   const std::lock_guard lock(mutex_);
-  return items_.size();
+  return calls_.items.size() + files_.items.size();
 }
 
-void RestPool::run() {
+void RestPool::run(Lane& lane) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] { return stopping_ || !items_.empty(); });
-    if (items_.empty()) return;
-    Item item = std::move(items_.front());
-    items_.pop_front();
+    lane.work.wait(lock, [&] { return stopping_ || !lane.items.empty(); });
+    if (lane.items.empty()) return;
+    Item item = std::move(lane.items.front());
+    lane.items.pop_front();
     lock.unlock();
     api_.handle(item.request, item.done);
     lock.lock();

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <future>
 
+#include "cloud/hub/files/file_house.h"
+#include "cloud/hub/files/testing/memory_depot.h"
 #include "cloud/hub/segment_log/testing/memory_log_directory.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/store/testing/folder.h"
@@ -44,6 +46,16 @@ class RestPoolTest : public ::testing::Test {
       return {};
     }));
   }
+  void keep_files(std::shared_ptr<files::testing::MemoryMedium> medium) {
+    medium->remote = true;
+    files_ = *files::FileHouse::open(
+        {.folder = folder_.file("files"),
+         .depot = [medium](const std::string&) -> Result<std::unique_ptr<files::ByteDepot>> {
+           return std::unique_ptr<files::ByteDepot>(
+               std::make_unique<files::testing::MemoryDepot>(medium));
+         }},
+        store_->index(), clock_);
+  }
   std::unique_ptr<RestPool> pool(unsigned threads) {
     return std::make_unique<RestPool>(
         Services{.queue = *queue_,
@@ -60,8 +72,9 @@ class RestPoolTest : public ::testing::Test {
                  .connected = [](const iothub::Identity&) { return false; },
                  .connected_count = [](const iothub::HubName&) { return 0; },
                  .invoke_method = [](const MethodInvocation&,
-                                     const MethodBroker::Done& done) { done(MethodReply{}); }},
-        threads);
+                                     const MethodBroker::Done& done) { done(MethodReply{}); },
+                 .files = files_.get()},
+        threads, 1);
   }
   static Request call(std::string_view method, std::string path, std::string body) {
     return {.method = std::string(method),
@@ -79,6 +92,7 @@ class RestPoolTest : public ::testing::Test {
   std::unique_ptr<store::HubStore> store_;
   std::unique_ptr<store::StoreQueue> queue_;
   std::unique_ptr<SegmentLog> log_;
+  std::unique_ptr<files::FileHouse> files_;
   std::atomic<int> told_{0};
 };
 
@@ -123,6 +137,54 @@ TEST_F(RestPoolTest, SaysAtOnceThatTooManyCallsWait) {
   gate.set_value();
   rest.reset();
   EXPECT_EQ(good, static_cast<int>(kCallsWaitingMax));
+}
+
+TEST_F(RestPoolTest, CallsOfFilesHoldUpNoOthersAndAreBounded) {
+  keep_files(std::make_shared<files::testing::MemoryMedium>());
+  auto rest = pool(1);
+  std::promise<void> gate;
+  std::promise<void> entered;
+  std::atomic<int> good{0};
+  // Holds the only thread for files, however its path is written.
+  rest->serve(call("GET", "/%66iles/dev/a", ""), [&](const HttpResponse& response) {
+    good += response.status == 404 ? 1 : 0;
+    entered.set_value();
+    gate.get_future().wait();
+  });
+  entered.get_future().wait();
+  std::promise<int> other;
+  rest->serve(call("GET", "/nowhere", ""),
+              [&](const HttpResponse& response) { other.set_value(response.status); });
+  EXPECT_EQ(other.get_future().get(), 404);
+  for (std::size_t i = 0; i < kFileCallsWaitingMax; ++i)
+    rest->serve(call("GET", "/FILES/dev/a", ""),
+                [&](const HttpResponse& response) { good += response.status == 404 ? 1 : 0; });
+  int status = 0;
+  rest->serve(call("PUT", "/pavise-files/dev/a", ""),
+              [&](const HttpResponse& response) { status = response.status; });
+  EXPECT_EQ(status, 503);
+  gate.set_value();
+  rest.reset();
+  EXPECT_EQ(good, static_cast<int>(kFileCallsWaitingMax) + 1);
+}
+
+TEST_F(RestPoolTest, AFileWhoseStoreDoesNotAnswerIsUnavailable) {
+  const auto medium = std::make_shared<files::testing::MemoryMedium>();
+  keep_files(medium);
+  const auto hub = files::hub_key(store_->index().hub(kHub)->hub);
+  const auto upload = files_->store().begin({hub, "dev", 1, "a", clock_.now_ms() + 60'000});
+  ASSERT_TRUE(files_->store().put(upload->id, as_bytes("text"), "text/plain", false,
+                                  {1U << 20, 1U << 20, 1U << 20}));
+  auto rest = pool(1);
+  const auto status = [&] {
+    std::promise<int> out;
+    rest->serve(call("GET", "/files/dev/a", ""),
+                [&](const HttpResponse& response) { out.set_value(response.status); });
+    return out.get_future().get();
+  };
+  EXPECT_EQ(status(), 200);
+  medium->failure = &files::kStoreUnreachable;
+  EXPECT_EQ(status(), 503);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ using ::testing::Not;
 class Transfers : public testing::RestTest {
  protected:
   Transfers() {
-    files_ = *files::FileHouse::open(folder_ + "/files", store_->index(), clock_);
+    files_ = *files::FileHouse::open({.folder = folder_ + "/files"}, store_->index(), clock_);
     begin({});
   }
   static std::string text(const json::value& body, std::string_view name) {

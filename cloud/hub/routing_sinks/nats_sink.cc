@@ -9,8 +9,8 @@
 #include "cloud/hub/routing/address.h"
 #include "cloud/hub/routing_sinks/authorities.h"
 #include "cloud/hub/routing_sinks/headers.h"
-#include "cloud/hub/routing_sinks/line.h"
 #include "common/crypto/crypto.h"
+#include "common/net/line.h"
 #include "protocol/nats/client_lines.h"
 #include "protocol/nats/server_stream.h"
 
@@ -38,7 +38,7 @@ class Connection {
                  std::vector<Answer>& answers, Deadline deadline);
 
  private:
-  Connection(Line line, nats::ServerStream stream)
+  Connection(net::Line line, nats::ServerStream stream)
       : line_(std::move(line)), stream_(std::move(stream)) {}
   Result<nats::Event> next(Deadline deadline);
   Status log_in(const nats::Login& login, bool tls, Deadline deadline);
@@ -46,7 +46,7 @@ class Connection {
                                std::vector<Answer>& answers, Deadline deadline);
   void take(const nats::Delivery& delivery, std::vector<Answer>& answers, std::size_t& missing);
 
-  Line line_;
+  net::Line line_;
   nats::ServerStream stream_;
   std::uint64_t payload_max_ = 0;
   std::string inbox_;        // of this connection, with its last dot
@@ -55,7 +55,7 @@ class Connection {
 
 Result<Connection> Connection::open(const Server& server, const net::TlsOptions* tls,
                                     const nats::Login& login, Deadline deadline) {
-  PAVISE_TRY_ASSIGN(Line line, Line::dial(server.host, server.port, deadline));
+  PAVISE_TRY_ASSIGN(net::Line line, net::Line::dial(server.host, server.port, deadline));
   Connection out(std::move(line), {});
   PAVISE_TRY_ASSIGN(const nats::Event first, out.next(deadline));
   const auto* const info = std::get_if<nats::Info>(&first);

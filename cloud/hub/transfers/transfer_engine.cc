@@ -20,7 +20,8 @@ namespace {
 bool may_pass(const Error& error) {
   for (const ErrorInfo* info :
        {&store::kStoreFailed, &store::kStoreFull, &store::kStoreBusy, &store::kStoreLocked,
-        &store::kTooManyEvents, &files::kFilesFailed, &files::kFilesFull, &files::kFilesLocked})
+        &store::kTooManyEvents, &files::kFilesFailed, &files::kFilesFull, &files::kFilesLocked,
+        &files::kStoreUnreachable, &files::kStoreRefused})
     if (error.is(*info)) return true;
   return false;
 }

@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <filesystem>
 
+#include "cloud/hub/files/testing/memory_depot.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/store/testing/folder.h"
 #include "cloud/hub/transfers/line_cutter.h"
@@ -44,7 +45,13 @@ class TransferTest : public ::testing::Test {
   void open() {
     store_ = *store::open_sqlite_hub_store({.path = folder_.file()}, clock_);
     queue_ = std::make_unique<store::StoreQueue>(*store_);
-    files_ = *files::FileHouse::open(folder_.file("files"), store_->index(), clock_);
+    files::FileHouseOptions options{.folder = folder_.file("files")};
+    if (medium_)
+      options.depot = [this](const std::string&) -> Result<std::unique_ptr<files::ByteDepot>> {
+        return std::unique_ptr<files::ByteDepot>(
+            std::make_unique<files::testing::MemoryDepot>(medium_));
+      };
+    files_ = *files::FileHouse::open(std::move(options), store_->index(), clock_);
     start();
   }
   void start() {
@@ -172,6 +179,7 @@ class TransferTest : public ::testing::Test {
   ManualClock clock_{kNow};
   std::unique_ptr<store::HubStore> store_;
   std::unique_ptr<store::StoreQueue> queue_;
+  std::shared_ptr<files::testing::MemoryMedium> medium_;  // of a store elsewhere, if there is one
   std::unique_ptr<files::FileHouse> files_;
   std::unique_ptr<TransferEngine> engine_;
   files::Container container_;
@@ -372,6 +380,22 @@ TEST_F(TransferTest, LargeExportsHaveMoreThanOneBlock) {
   const auto all = lines_of(text);
   ASSERT_THAT(all, SizeIs(3 * kDevicesPerPage));
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].at("id"), json::value(name(i)));
+}
+
+TEST_F(TransferTest, AStoreThatDoesNotAnswerEndsNoJob) {
+  add(3);
+  medium_ = std::make_shared<files::testing::MemoryMedium>();
+  medium_->remote = true;
+  restart();
+  const std::string job_id = job(JobType::export_devices);
+  for (const ErrorInfo* const failure : {&files::kStoreUnreachable, &files::kStoreRefused}) {
+    medium_->failure = failure;
+    EXPECT_EQ(finished(job_id).status, JobStatus::running);
+    EXPECT_FALSE(failures_.empty());
+  }
+  medium_->failure = nullptr;
+  EXPECT_EQ(finished(job_id).status, JobStatus::completed);
+  EXPECT_EQ(lines_of(*file("devices.txt")).size(), 3U);
 }
 
 TEST_F(TransferTest, ACancelledJobStops) {

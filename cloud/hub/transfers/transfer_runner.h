@@ -1,7 +1,7 @@
 // The thread that executes imports and exports.
 #pragma once
 
-#include "cloud/hub/jobs/step_thread.h"
+#include "common/base/step_thread.h"
 #include "cloud/hub/transfers/transfer_engine.h"
 
 namespace pavise::hub::transfers {
@@ -18,7 +18,7 @@ class TransferRunner {
 
  private:
   TransferEngine engine_;
-  jobs::StepThread thread_;
+  StepThread thread_;
 };
 
 }  // namespace pavise::hub::transfers

@@ -218,6 +218,27 @@ TEST(CommandLine, HasDefaultsAndRefusesOddities) {
   EXPECT_EQ(parse_command_line(5, port).exit_code, 2);
 }
 
+TEST(CommandLine, NamesAnObjectStoreWholeOrNotAtAll) {
+  const auto parsed = [](std::vector<const char*> words) {
+    words.insert(words.begin(), {"pavise-server", "--state", "/s"});
+    return parse_command_line(static_cast<int>(words.size()), words.data());
+  };
+  const char* url[] = {"--file-store-url", "https://h"};
+  const char* bucket[] = {"--file-store-bucket", "b"};
+  const char* keys[] = {"--file-store-keys", "/k"};
+  const auto all =
+      parsed({url[0], url[1], bucket[0], bucket[1], keys[0], keys[1], "--file-store-virtual-host"});
+  ASSERT_TRUE(all.options);
+  EXPECT_EQ(all.options->file_store_url, "https://h");
+  EXPECT_EQ(all.options->file_store_region, "us-east-1");
+  EXPECT_TRUE(all.options->file_store_virtual_host);
+  EXPECT_EQ(parsed({url[0], url[1], bucket[0], bucket[1]}).exit_code, 2);
+  EXPECT_EQ(parsed({url[0], url[1], keys[0], keys[1]}).exit_code, 2);
+  EXPECT_EQ(parsed({bucket[0], bucket[1], keys[0], keys[1]}).exit_code, 2);
+  EXPECT_EQ(parsed({"--file-store-region", "r"}).exit_code, 2);
+  EXPECT_EQ(parsed({"--file-store-ca", "c"}).exit_code, 2);
+}
+
 // The "signer" is a script that notes each start and waits for its end.
 class Supervisor : public Bootstrap {
  protected:

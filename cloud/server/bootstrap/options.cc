@@ -62,6 +62,29 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
       "--message-routing", options.message_routing,
       "Let administrators name endpoints (webhooks, NATS, Kafka) that messages of hubs are "
       "brought to; without it the server connects to nobody");
+  auto* const store = app.add_option(
+      "--file-store-url", options.file_store_url,
+      "Keep the bytes of uploaded files in an S3-compatible store: https://HOST[:PORT] (http:// on "
+      "this machine only)");
+  auto* const bucket = app.add_option("--file-store-bucket", options.file_store_bucket,
+                                      "Its bucket, which has to be there");
+  auto* const keys =
+      app.add_option("--file-store-keys", options.file_store_keys,
+                     "File of mode 0600 with aws_access_key_id and aws_secret_access_key");
+  store->needs(bucket)->needs(keys);
+  bucket->needs(store);
+  keys->needs(store);
+  app.add_option("--file-store-region", options.file_store_region, "Its region")
+      ->capture_default_str()
+      ->needs(store);
+  app.add_flag(
+         "--file-store-virtual-host", options.file_store_virtual_host,
+         "Name the bucket in the host (https://BUCKET.HOST), as Amazon wants it, instead of in "
+         "the path")
+      ->needs(store);
+  app.add_option("--file-store-ca", options.file_store_ca,
+                 "Certificate authorities of the store, PEM (default: the system's)")
+      ->needs(store);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

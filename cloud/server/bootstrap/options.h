@@ -26,6 +26,13 @@ struct ServerOptions {
   std::string spawn_signer;             // empty: the signer is somebody else's business
   bool new_admin_token = false;
   bool message_routing = false;  // connects to the endpoints of message routes
+  // Uploaded files in an S3-compatible store; all or none of the first three.
+  std::string file_store_url;
+  std::string file_store_bucket;
+  std::string file_store_keys;  // file
+  std::string file_store_region = "us-east-1";
+  bool file_store_virtual_host = false;
+  std::string file_store_ca;  // file; empty: the system's authorities
 
   // host_name, the others, and what a tool on this machine uses: localhost and 127.0.0.1.
   Result<ServerNames> names() const;

@@ -2,6 +2,7 @@
 
 #include "cloud/hub/rest/identity_json.h"
 #include "cloud/hub/routing_sinks/make_sink.h"
+#include "cloud/hub/s3_store/s3_depot.h"
 #include "cloud/hub/session/close_reasons.h"
 
 namespace pavise::server {
@@ -9,6 +10,8 @@ namespace pavise::server {
 namespace {
 // They wait most of their time for a commit that they share.
 constexpr unsigned kRestThreads = 16;
+// They wait for the disk or an object store; so many parts of files are on their way there at once.
+constexpr unsigned kFileThreads = 8;
 constexpr std::int64_t kHourMs = 3'600'000;
 
 std::vector<hub::HubRetention> retention_of_hubs(const hub::store::HubStore& store) {
@@ -45,8 +48,7 @@ Status HubHouse::open_data() {
                                                 [this] { return retention_of_hubs(*store_); });
   // A failure is no reason not to start; the server's housekeeping meets and reports it again.
   (void)retention_->apply().has_value();
-  PAVISE_TRY_ASSIGN(files_,
-                    hub::files::FileHouse::open(options_.files_directory, store_->index(), clock_));
+  PAVISE_TRY_ASSIGN(files_, hub::files::FileHouse::open(file_options(), store_->index(), clock_));
   gatekeeper_ =
       std::make_unique<hub::HubGatekeeper>(store_->index(), authority_, options_.host_name, clock_);
   events_ = std::make_unique<hub::EventPump>(*queue_, *log_, clock_);
@@ -69,8 +71,19 @@ Status HubHouse::open_data() {
                             }});
   PAVISE_TRY_ASSIGN(jobs_, hub::jobs::JobRunner::create(job_services()));
   transfers_ = std::make_unique<hub::transfers::TransferRunner>(transfer_services());
-  rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads);
+  rest_ = std::make_unique<hub::rest::RestPool>(rest_services(), kRestThreads, kFileThreads);
   return {};
+}
+
+hub::files::FileHouseOptions HubHouse::file_options() {
+  hub::files::FileHouseOptions out{.folder = options_.files_directory,
+                                   .depot_failed = options_.on_file_store_failure};
+  if (options_.file_store)
+    out.depot = [this](const std::string& name) -> Result<std::unique_ptr<hub::files::ByteDepot>> {
+      return std::unique_ptr<hub::files::ByteDepot>(
+          std::make_unique<hub::s3_store::S3Depot>(options_.file_store, name, clock_));
+    };
+  return out;
 }
 
 hub::rest::Services HubHouse::rest_services() {
@@ -236,13 +249,16 @@ Status HubHouse::start() {
   running_ = hub_.get();
   jobs_->start();
   transfers_->start();
+  files_->start();
   start_applier();
   start_router();
   return {};
 }
 
 void HubHouse::stop() {
-  // First: a part that is begun while the hub ends would fail without having been tried.
+  // What waits for an object store would hold up the end of all that is below.
+  if (files_) files_->stop();
+  // Before the hub: a part that is begun while it ends would fail without having been tried.
   if (jobs_) jobs_->stop();
   if (transfers_) transfers_->stop();
   if (hub_) hub_->stop();

@@ -17,6 +17,7 @@
 #include "cloud/hub/jobs/job_runner.h"
 #include "cloud/hub/rest/rest_pool.h"
 #include "cloud/hub/routing/router.h"
+#include "cloud/hub/s3_store/settings.h"
 #include "cloud/hub/store/sqlite_hub_store.h"
 #include "cloud/hub/transfers/transfer_runner.h"
 #include "cloud/hub/transport/hub.h"
@@ -28,6 +29,10 @@ struct HubHouseOptions {
   std::string log_directory;
   std::string database_path;
   std::string files_directory;
+  // Where the bytes of uploaded files go; null: into files_directory.
+  std::shared_ptr<const hub::s3_store::Settings> file_store = {};
+  // Objects there cannot be listed or removed for now; null: they can again. May be empty.
+  std::function<void(const Error*)> on_file_store_failure = {};
   std::vector<TenantId> tenants;  // each gets the hub of its attested devices
   std::string host_name;          // of the server itself
   std::string listen = "127.0.0.1";
@@ -84,6 +89,7 @@ class HubHouse {
   HubHouse(HubHouseOptions options, security::DeviceAuthority& authority, const Clock& clock)
       : options_(std::move(options)), authority_(authority), clock_(clock) {}
   Status open_data();
+  hub::files::FileHouseOptions file_options();
   hub::rest::Services rest_services();
   hub::jobs::JobServices job_services();
   hub::transfers::TransferServices transfer_services();

@@ -8,6 +8,7 @@
 #include "cloud/hub/routing_sinks/kafka_sink.h"
 #include "cloud/server/bootstrap/signer_supervisor.h"
 #include "cloud/server/bootstrap/state_layout.h"
+#include "cloud/server/process/file_store.h"
 #include "cloud/server/process/sandbox.h"
 #include "cloud/server/process/server.h"
 #include "common/metrics/process.h"
@@ -52,16 +53,16 @@ Status run(const ServerOptions& options) {
   metrics::prepare_process_use();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
   if (options.message_routing) hub::routing::prepare_kafka();
+  PAVISE_TRY_ASSIGN(const auto file_store, load_file_store(options));
   PAVISE_TRY(sandbox::apply(
-      server_sandbox(options.state_directory, port_use(options),
-                     options.message_routing ? Outbound::message_routing : Outbound::none)));
+      server_sandbox(options.state_directory, port_use(options), outbound(options))));
 
   const SystemClock clock;
   const auto log = make_stderr_log(clock);
   if (!landlock)
     log->write(Level::warning, "sandbox.partial",
                {{"reason", "this kernel has no Landlock: file paths are not confined"}});
-  PAVISE_TRY_ASSIGN(auto server, Server::start(options, *log, clock));
+  PAVISE_TRY_ASSIGN(auto server, Server::start(options, file_store, *log, clock));
   if (!server->shown_once().empty()) show_token(server->shown_once());
   int signal = 0;
   sigwait(&stop_signals, &signal);

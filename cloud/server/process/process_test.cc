@@ -228,7 +228,7 @@ TEST_F(ServerSandbox, ConnectsToOthersOnlyForMessageRouting) {
     nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return ::connect(fd, reinterpret_cast<sockaddr*>(&nobody), sizeof nobody) == 0 ? 0 : errno;
   };
-  const int with = status_of(connect, Outbound::message_routing);
+  const int with = status_of(connect, Outbound::anywhere);
   EXPECT_TRUE(WIFEXITED(with) && WEXITSTATUS(with) == ECONNREFUSED) << with;
   if (sandbox::landlock_abi() < 4) GTEST_SKIP() << "Landlock ABI " << sandbox::landlock_abi();
   const int without = status_of(connect);
@@ -252,7 +252,7 @@ TEST_F(ServerSandbox, KeepsOneCapabilityAndOnlyForLowPorts) {
 TEST_F(ServerSandbox, EndsBeforeTheSignersKeys) {
   const std::string keys = signer_keys_directory("/s") + "/";
   for (const sandbox::PathRule& rule :
-       server_sandbox("/s", PortUse::unprivileged, Outbound::message_routing).paths)
+       server_sandbox("/s", PortUse::unprivileged, Outbound::anywhere).paths)
     EXPECT_FALSE(keys.starts_with(rule.path + "/")) << rule.path;
   if (!sandbox::landlock_available()) return;
   EXPECT_EQ(status_of([] { return ::open("signer/acme.root.key", O_RDONLY) < 0 ? 0 : 1; }), 0);

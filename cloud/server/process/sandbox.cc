@@ -32,6 +32,11 @@ PortUse port_use(const ServerOptions& options) {
   return any ? PortUse::below_1024 : PortUse::unprivileged;
 }
 
+Outbound outbound(const ServerOptions& options) {
+  const bool wanted = options.message_routing || !options.file_store_url.empty();
+  return wanted ? Outbound::anywhere : Outbound::none;
+}
+
 sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUse ports,
                                       Outbound outbound) {
   using sandbox::PathAccess;
@@ -51,7 +56,7 @@ sandbox::SandboxPolicy server_sandbox(const std::string& state_directory, PortUs
                    SyscallGroup::local_client,
                    SyscallGroup::event_loop,
                    SyscallGroup::threads};
-  if (outbound == Outbound::message_routing) {
+  if (outbound == Outbound::anywhere) {
     policy.groups.push_back(SyscallGroup::tcp_client);
     // Where names are looked up.
     for (const char* path :

@@ -74,8 +74,9 @@ Status wait_for_signer(security::signer::Signer& signer, const Clock& clock) {
 // Members are made from top to bottom and end in the opposite order.
 class Server::Parts {
  public:
-  Parts(const ServerOptions& options, Log& log, const Clock& clock)
-      : options_(options), log_(log), clock_(clock) {}
+  Parts(const ServerOptions& options, std::shared_ptr<const hub::s3_store::Settings> file_store,
+        Log& log, const Clock& clock)
+      : options_(options), file_store_(std::move(file_store)), log_(log), clock_(clock) {}
   ~Parts();
 
   Status open();
@@ -103,6 +104,7 @@ class Server::Parts {
   void keep_house_once();
 
   const ServerOptions options_;
+  const std::shared_ptr<const hub::s3_store::Settings> file_store_;
   Log& log_;
   const Clock& clock_;
   LimitedLog strangers_log_{log_, clock_};               // of who did not prove who it is
@@ -202,6 +204,12 @@ Status Server::Parts::open_hub() {
   options.on_configuration_failure = [this](const Error& error) {
     log_.write(Level::warning, "hub.configuration_step_failed",
                {{"code", std::string(error.code())}, {"reason", error.message()}});
+  };
+  options.file_store = file_store_;
+  options.on_file_store_failure = [this](const Error* error) {
+    if (error == nullptr) return log_.write(Level::info, "files.store_works_again", {});
+    log_.write(Level::warning, "files.store_failed",
+               {{"code", std::string(error->code())}, {"reason", error->message()}});
   };
   options.message_routing = options_.message_routing;
   options.on_routing_failure = [this](const iothub::HubName& hub, std::string_view endpoint,
@@ -441,9 +449,10 @@ Server::Parts::~Parts() {
   if (hub_house_) hub_house_->stop();
 }
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Log& log,
-                                              const Clock& clock) {
-  auto parts = std::make_unique<Parts>(options, log, clock);
+Result<std::unique_ptr<Server>> Server::start(
+    const ServerOptions& options, std::shared_ptr<const hub::s3_store::Settings> file_store,
+    Log& log, const Clock& clock) {
+  auto parts = std::make_unique<Parts>(options, std::move(file_store), log, clock);
   PAVISE_TRY(parts->open());
   PAVISE_TRY(parts->serve());
   PAVISE_TRY(parts->finish());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cloud/hub/s3_store/settings.h"
 #include "cloud/server/bootstrap/options.h"
 #include "cloud/server/log/log.h"
 #include "cloud/server/routes/route.h"
@@ -19,8 +20,10 @@ class Server {
   // service-ca.pem and, last, ports.json. At the first start (no token exists) and with
   // --new-admin-token it makes an administrator's token: see shown_once(). `log` and `clock`
   // outlive the server. Blocks. Errors: PV-SRV-nnn and those of every part, in words.
-  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Log& log,
-                                               const Clock& clock);
+  // `file_store`: what load_file_store() read of the options.
+  static Result<std::unique_ptr<Server>> start(
+      const ServerOptions& options, std::shared_ptr<const hub::s3_store::Settings> file_store,
+      Log& log, const Clock& clock);
   // Stops accepting, ends requests in progress and device connections, syncs, removes ports.json.
   ~Server();
   Server(const Server&) = delete;

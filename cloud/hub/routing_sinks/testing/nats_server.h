@@ -16,7 +16,7 @@
 #include <memory>
 #include <string>
 
-#include "cloud/hub/routing_sinks/line.h"
+#include "common/net/line.h"
 #include "common/net/testing/loopback.h"
 #include "protocol/nats/client_lines.h"
 #include "protocol/nats/server_stream.h"
@@ -112,7 +112,7 @@ class NatsServer {
 class Requester {
  public:
   Requester(const NatsServer& server, const nats::Login& login, const net::testing::TestCa* ca)
-      : line_(*Line::dial("127.0.0.1", server.port(), net::Deadline::after(kPatience))) {
+      : line_(*net::Line::dial("127.0.0.1", server.port(), net::Deadline::after(kPatience))) {
     (void)next();  // INFO
     if (ca != nullptr)
       EXPECT_TRUE(line_.secure("127.0.0.1", {.trust_anchors_pem = ca->pem(), .allow_tls12 = true},
@@ -149,7 +149,7 @@ class Requester {
     }
   }
 
-  Line line_;
+  net::Line line_;
   nats::ServerStream stream_;
 };
 

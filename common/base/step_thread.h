@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-namespace pavise::hub::jobs {
+namespace pavise {
 
 class StepThread {
  public:
@@ -33,4 +33,4 @@ class StepThread {
   std::thread thread_;
 };
 
-}  // namespace pavise::hub::jobs
+}  // namespace pavise

@@ -1,8 +1,8 @@
-#include "cloud/hub/jobs/step_thread.h"
+#include "common/base/step_thread.h"
 
 #include <chrono>
 
-namespace pavise::hub::jobs {
+namespace pavise {
 
 void StepThread::start() {
   thread_ = std::thread([this] { run(); });
@@ -35,4 +35,4 @@ void StepThread::run() {
   }
 }
 
-}  // namespace pavise::hub::jobs
+}  // namespace pavise
