@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from sim.hub.hub_house import HubHouse
+from sim.hub.hub_house import MESSAGE_ROUTING, STORE_OPTION, HubHouse
 from sim.walk.house import ROOT
 from sim.walk.steps import StepFailed, Steps
 
@@ -130,10 +130,12 @@ def main(words):
         return clean(arguments.state)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     steps = Steps()
+    words = [MESSAGE_ROUTING] if arguments.message_routing else []
+    for option in STORE_OPTIONS:
+        if value := getattr(arguments, f"file_store_{option}"):
+            words += [STORE_OPTION + option, value]
     house = HubHouse(arguments.state, arguments.host, arguments.listen, arguments.mqtt_port, arguments.amqp_port,
-                     arguments.https_port, arguments.message_routing)
-    house.server_words += [word for option in STORE_OPTIONS if (value := getattr(arguments, f"file_store_{option}"))
-                           for word in (f"--file-store-{option}", value)]
+                     arguments.https_port, words)
     facts = {}
     status = 0
     try:

@@ -9,6 +9,7 @@ from sim.walk.steps import StepFailed
 
 TENANT = "home"
 MESSAGE_ROUTING = "--message-routing"
+STORE_OPTION = "--file-store-"
 # The hub of every client on this machine, whatever it calls the machine.
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
 
@@ -31,8 +32,14 @@ def check_port(address, port, option):
                              f"Stop the program that listens there, or give {option} 0 for any free port.") from error
 
 
+def optional_words(words):
+    """Of a server's command line, what ./run --hub adds only when it is asked to."""
+    return [word for place, word in enumerate(words) if word == MESSAGE_ROUTING or word.startswith(STORE_OPTION)
+            or (place > 0 and words[place - 1].startswith(STORE_OPTION))]
+
+
 class HubHouse(House):
-    def __init__(self, state, host, listen, mqtt_port, amqp_port, https_port, message_routing=False):
+    def __init__(self, state, host, listen, mqtt_port, amqp_port, https_port, server_words=()):
         super().__init__(state)
         self.programs = PROGRAMS
         self.host = host
@@ -41,7 +48,7 @@ class HubHouse(House):
         self.server_names = [] if host in LOCAL_NAMES else [host]
         self.wanted = {"hub": mqtt_port, "hub_amqp": amqp_port, "hub_https": https_port}
         self.chosen = None
-        self.server_words = [MESSAGE_ROUTING] if message_routing else []
+        self.server_words = list(server_words)
 
     def ports(self):
         """Those of clients as they were wanted; the others any free ones, which stay the same for this state."""
@@ -64,9 +71,9 @@ class HubHouse(House):
         running = self.server_pid()
         if not running:
             self.check_ports()
-        elif (MESSAGE_ROUTING in started_with(running)) != bool(self.server_words):
-            raise StepFailed(f"the server of this state runs already, with{'out' if self.server_words else ''} {MESSAGE_ROUTING}",
-                             f"Stop it: kill {running}.")
+        elif optional_words(started_with(running)) != self.server_words:
+            raise StepFailed("the server of this state runs already, with other options: "
+                             + (" ".join(optional_words(started_with(running))) or "none"), f"Stop it: kill {running}.")
         return super().start_server()
 
     def client_ports(self):
