@@ -150,7 +150,8 @@ void Engine::handle_frame(const Frame& frame) {
     return fail(allowed.error(), too_many ? "amqp:resource-limit-exceeded" : "amqp:not-allowed");
   }
   proton_->current = &*performative;
-  const bool alive = proton_->push(frame.whole);
+  const bool opens = performative->code == PerformativeCode::open;
+  const bool alive = opens ? proton_->push_open(frame.whole) : proton_->push(frame.whole);
   step();
   if (!failed_ && !alive && phase_ != Phase::ended) fail(kEngineFailed, {});
   proton_->current = nullptr;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/amqp/engine/full_frames.h"
 #include "protocol/amqp/engine/testing/client.h"
 
 namespace pavise::amqp {
@@ -223,6 +224,36 @@ TEST_F(EngineTest, SendsWithinCredit) {
   exchange();
   EXPECT_EQ(only<MessageSettled>().delivery, kept);
   EXPECT_EQ(only<MessageSettled>().outcome, Outcome::released);
+}
+
+// A client's frames hold what was cut from a message and all fields of the transfer.
+TEST_F(EngineTest, FillsTheFramesOfAClientAndNoMore) {
+  for (const std::uint32_t size_max : {512U, 1000U, 65'536U}) {
+    Pair pair;
+    pair.client_.header(ProtocolId::amqp);
+    pair.client_.raw(0, 0x10, {Value("client"), Value("h"), Value(size_max)});
+    pair.exchange();
+    pair.engine_.admit();
+    ClientLink& link = pair.client_.receiver("in", {.address = "a", .credit = 1});
+    pair.exchange();
+    const LinkId id = pair.all<LinkOpened>().at(0)->link;
+    const std::string text(200'000, 'x');
+    pair.engine_.send(id, as_bytes("t"), encoded(text_message(text)), true);
+    Bytes down;
+    pair.engine_.drain(down);
+    FrameStream stream;
+    stream.feed(down);
+    std::size_t largest = 0;
+    while (const auto frame = *stream.next_frame(SIZE_MAX))
+      largest = std::max(largest, frame->whole.size());
+    EXPECT_LE(largest, size_max);
+    EXPECT_GE(largest + kFullTransferGrowth, size_max);
+    if (size_max == 512) continue;  // proton has no smaller frames, so there is no room for nulls
+    pair.client_.feed(down);
+    pair.exchange();
+    ASSERT_EQ(link.received.size(), 1U);
+    EXPECT_EQ(as_text(link.received[0].message.data()), text);
+  }
 }
 
 TEST_F(EngineTest, GivesCreditBackWhenAskedTo) {

@@ -205,6 +205,11 @@ void Client::take_frame(const Frame& frame) {
   const std::uint64_t code = *reader.next_descriptor();
   const Value value = *reader.next();
   const List& fields = *value.as<List>();
+  // As azure-eventhub for Python, which reads each field by its place.
+  static const std::map<std::uint64_t, std::size_t> kFields = {{0x10, 10}, {0x11, 8},  {0x12, 14},
+                                                               {0x13, 11}, {0x14, 11}, {0x15, 6},
+                                                               {0x16, 3},  {0x17, 1},  {0x18, 1}};
+  PAVISE_CHECK(fields.size() == kFields.at(code));
   if (code == 0x11)
     channels_[frame.channel] = static_cast<std::uint16_t>(integer_of(at(fields, 0)).value_or(0));
   // The hub numbers its own ends of the sessions.
