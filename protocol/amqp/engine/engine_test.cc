@@ -10,6 +10,7 @@ namespace {
 
 using testing::Client;
 using testing::ClientLink;
+using testing::LinkOptions;
 
 // An engine and a client on two ends of a wire that the test moves.
 struct Pair {
@@ -159,6 +160,24 @@ TEST_F(EngineTest, TellsWhatAnAttachSays) {
   EXPECT_TRUE(opened.wants_settled);
 }
 
+TEST_F(EngineTest, RepeatsThePropertiesOfALinkWhenTold) {
+  accept_links_ = false;
+  connect();
+  const LinkOptions options{.address = "a", .properties = {{Value(Symbol{"p"}), Value("v")}}};
+  ClientLink& repeated = client_.receiver("repeated", options);
+  ClientLink& plain = client_.receiver("plain", options);
+  ClientLink& none = client_.receiver("none", {.address = "a"});
+  exchange();
+  for (const auto* opened : all<LinkOpened>()) {
+    if (opened->name != "plain") engine_.repeat_properties(opened->link);
+    engine_.accept(opened->link, 0);
+  }
+  exchange();
+  EXPECT_EQ(repeated.properties, options.properties);
+  EXPECT_EQ(plain.properties, std::nullopt);
+  EXPECT_EQ(none.properties, std::nullopt);
+}
+
 TEST_F(EngineTest, ReceivesAndSettles) {
   connect();
   ClientLink& link = client_.sender("out", {.address = "a"});
@@ -224,6 +243,31 @@ TEST_F(EngineTest, SendsWithinCredit) {
   exchange();
   EXPECT_EQ(only<MessageSettled>().delivery, kept);
   EXPECT_EQ(only<MessageSettled>().outcome, Outcome::released);
+}
+
+TEST_F(EngineTest, AnOutcomeComesBeforeTheMessagesAfterIt) {
+  connect();
+  ClientLink& requests = client_.sender("requests", {.address = "a"});
+  ClientLink& answers = client_.receiver("answers", {.address = "a", .credit = 2});
+  exchange();
+  const LinkId out = all<LinkOpened>().at(1)->link;
+  client_.send(requests, text_message("request"));
+  engine_.feed(client_.take());
+  take_events();
+  const auto& request = only<MessageReceived>();
+  engine_.send(out, as_bytes("t0"), encoded(text_message("earlier")), true);
+  engine_.settle(request.link, request.delivery, Outcome::accepted);
+  engine_.send(out, as_bytes("t1"), encoded(text_message("answer")), true);
+  Bytes down;
+  engine_.drain(down);
+  FrameStream stream;
+  stream.feed(down);
+  std::vector<std::uint64_t> codes;
+  while (const auto frame = *stream.next_frame(SIZE_MAX))
+    codes.push_back(*ValueReader(frame->body).next_descriptor());
+  EXPECT_EQ(codes, (std::vector<std::uint64_t>{0x14, 0x15, 0x14}));
+  client_.feed(down);
+  EXPECT_EQ(answers.received.size(), 2U);
 }
 
 // A client's frames hold what was cut from a message and all fields of the transfer.

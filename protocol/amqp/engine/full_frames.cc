@@ -14,6 +14,9 @@ constexpr std::byte kList32{0xd0};
 constexpr std::byte kUint{0x70};
 constexpr std::size_t kDescriptorSize = 3;
 constexpr std::size_t kHeaderSize = 8;
+constexpr std::uint8_t kBegin = 0x11;
+// Proton never says how many links it takes; the limit of ConnectionGuard is ours to say.
+constexpr std::size_t kHandleMaxPlace = 4;
 constexpr std::uint8_t kError = 0x1d;
 constexpr std::uint8_t kRejected = 0x25;
 
@@ -26,7 +29,7 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {
     {0x10, 10},    // open
-    {0x11, 8},     // begin
+    {kBegin, 8},   // begin
     {0x12, 14},    // attach
     {0x13, 11},    // flow
     {0x14, 11},    // transfer
@@ -121,7 +124,16 @@ std::optional<std::size_t> append_full(ByteView described, Bytes& out) {
       append(fields, rest.first(*size));
     rest = rest.subspan(*size);
   }
-  fields.resize(fields.size() + shape->fields - list->count, kNull);
+  for (std::size_t i = list->count; i < shape->fields; ++i) {
+    if (shape->code == kBegin && i == kHandleMaxPlace) {
+      append(fields, ByteWriter()
+                         .be(std::to_integer<std::uint8_t>(kUint))
+                         .be(static_cast<std::uint32_t>(kLinksMax - 1))
+                         .bytes());
+    } else {
+      fields.push_back(kNull);
+    }
+  }
   append(out, described.first(kDescriptorSize));
   append(out, list_of(shape->fields, fields));
   return kDescriptorSize + *encoded_size(described.subspan(kDescriptorSize));

@@ -1,7 +1,7 @@
-// Writes every performative with all its fields. AMQP lets trailing nulls be left out (part
-// 1, 1.4), and qpid-proton does so; but the service that the official clients grew up with never
-// does, and azure-eventhub for Python reads fields by their place without asking how many have
-// come.
+// Writes every performative with all its fields, and a begin with its handle-max. AMQP lets
+// trailing nulls be left out (part 1, 1.4), and qpid-proton does so; but the service that the
+// official clients grew up with never does, and azure-eventhub for Python reads fields by their
+// place without asking how many have come.
 #pragma once
 
 #include <optional>

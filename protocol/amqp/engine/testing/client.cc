@@ -267,6 +267,7 @@ void Client::take_attach(std::uint16_t channel, const List& fields) {
   by_hub_handle_[{channel, *at(fields, 1).as<std::uint32_t>()}] = link;
   link->attached = !at(fields, hub_receives ? 6 : 5).is_null();
   link->max_message_size = static_cast<std::uint64_t>(integer_of(at(fields, 10)).value_or(0));
+  if (const auto* properties = at(fields, 13).as<Map>()) link->properties = *properties;
 }
 
 ClientLink* Client::by_hub_handle(std::uint16_t channel, const Value& handle) {
