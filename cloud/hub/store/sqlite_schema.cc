@@ -258,8 +258,14 @@ constexpr const char* kJobCheckpoints = R"sql(
 ALTER TABLE jobs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents, kFileUpload, kRouting,
-                                       kJobCheckpoints};
+// Of MQTT sessions that persist, a set of iothub::Subscription.
+constexpr const char* kSubscriptions = R"sql(
+ALTER TABLE identities ADD COLUMN subscriptions INTEGER NOT NULL DEFAULT 0
+  CHECK (subscriptions BETWEEN 0 AND 255);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents,   kFileUpload,
+                                       kRouting,  kJobCheckpoints, kSubscriptions};
 
 }  // namespace
 
