@@ -252,8 +252,11 @@ void HttpSession::give_room() {
 
 void HttpSession::upgrade(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
-  if (!http1::equal_folded(head.path(), kWebSocketPath))
-    return refuse(404, Error(kHttpNoWebSocketHere), out);
+  std::string_view path = head.path();
+  if (path.ends_with('/')) path.remove_suffix(1);
+  const bool ours = http1::equal_folded(path, kWebSocketPath) ||
+                    http1::equal_folded(path, kServiceBusWebSocketPath);
+  if (!ours) return refuse(404, Error(kHttpNoWebSocketHere), out);
   const auto accepted = websocket::accept(head, kSubprotocols);
   if (!accepted) {
     const auto headers = websocket::refusal_headers(accepted.error());

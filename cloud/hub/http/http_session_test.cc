@@ -302,6 +302,15 @@ TEST_F(HttpSessionTest, RefusedUpgrades) {
   restart();
   feed(upgrade("mqtt", "/$iothub/websocket?iothub-no-client-cert=true"));
   EXPECT_EQ(status(), "HTTP/1.1 101") << "java's query";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket"));
+  EXPECT_EQ(status(), "HTTP/1.1 101") << "@azure/event-hubs";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket/"));
+  EXPECT_EQ(status(), "HTTP/1.1 101") << "uamqp";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket//"));
+  EXPECT_EQ(status(), "HTTP/1.1 404");
 }
 
 }  // namespace
