@@ -433,7 +433,8 @@ class EverybodysHub final : public FakeHub {
 };
 
 TEST(AmqpCaptures, StayWithinTheLimitsOfStrangers) {
-  for (const char* name : {"node_device", "node_service", "node_events", "proton_plain"}) {
+  for (const char* name : {"node_device", "node_service", "node_events", "proton_plain",
+                           "python_events", "events_by_key"}) {
     std::ifstream file("cloud/hub/amqp/testdata/corpus/session_fuzz/" + std::string(name),
                        std::ios::binary);
     const std::string wire{std::istreambuf_iterator<char>(file), {}};
