@@ -105,8 +105,17 @@ Result<Principal> authorise(Services& services, const Request& request, const Ro
     if (route.pattern.find("/modules/") != std::string_view::npos) claim.module_id = names[1];
     return services.gatekeeper.authenticate(claim, peer);
   }
-  if (token.empty()) return kNotAuthorised;
-  PAVISE_TRY_ASSIGN(Principal principal, services.gatekeeper.authenticate(claim, peer));
+  if (token.empty() && !route.own_device) return kNotAuthorised;
+  auto found = token.empty() ? Result<Principal>(kNotAuthorised)
+                             : services.gatekeeper.authenticate(claim, peer);
+  if (!found && route.own_device) {
+    // IoT Edge and the C client's programs make the modules of their device with its own key.
+    claim.device = names[0];
+    auto device = services.gatekeeper.authenticate(claim, peer);
+    if (device && device->method == AuthMethod::attested) return kRightMissing;
+    if (device) return device;
+  }
+  PAVISE_TRY_ASSIGN(Principal principal, std::move(found));
   const Right needed = route.need == Need::registry_read    ? Right::registry_read
                        : route.need == Need::registry_write ? Right::registry_write
                                                             : Right::service_connect;
