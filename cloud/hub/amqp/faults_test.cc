@@ -71,15 +71,14 @@ TEST_F(AmqpFaults, CutTcpWithoutAWord) {
   EXPECT_FALSE(client_.ended());
 }
 
-// As the C client, which sends every message in a batch.
+// As the C client, which sends every message in a batch and asks with the batch's properties.
 TEST_F(AmqpFaults, AreFoundInABatch) {
   Bytes inner;
-  amqp::Message message = data("x");
-  message.application_properties = {{Value("AzIoTHub_FaultOperationType"), Value("KillTcp")},
-                                    {Value("AzIoTHub_FaultOperationCloseReason"), Value("boom")},
-                                    {Value("AzIoTHub_FaultOperationDelayInSecs"), Value("1")}};
-  message.encode(inner);
+  data("x").encode(inner);
   amqp::Message batch;
+  batch.application_properties = {{Value("AzIoTHub_FaultOperationType"), Value("KillTcp")},
+                                  {Value("AzIoTHub_FaultOperationCloseReason"), Value("boom")},
+                                  {Value("AzIoTHub_FaultOperationDelayInSecs"), Value("1")}};
   batch.body = amqp::Message::Data{std::move(inner)};
   const auto id = send(*events_, batch, amqp::kBatchFormat);
   durable(hub_.records.size());

@@ -184,6 +184,9 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   // What else would come of the body is not wanted.
   if (more) keep_alive_ = false;
   if (response.status != 401) served_ = true;
+  // The C client looks for this very spelling.
+  for (auto& [name, value] : response.headers)
+    if (name == "etag") name = "ETag";
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) response.headers.emplace_back("content-type", response.content_type);
   http1::ResponseOptions options{.close = !keep_alive_, .to_head = parser_.head().method == "HEAD"};
