@@ -6,6 +6,7 @@
 #include "cloud/hub/access/x509_check.h"
 #include "cloud/hub/session/close_reasons.h"
 #include "common/base/ascii.h"
+#include "common/crypto/crypto.h"
 #include "protocol/sas/token.h"
 
 namespace pavise::hub {
@@ -44,6 +45,7 @@ bool HubGatekeeper::is_service_host(std::string_view host) const {
 
 Result<Principal> HubGatekeeper::authenticate(const Claim& claim, const TlsPeer& peer) {
   const std::string_view host = claim.host.empty() ? peer.server_name : claim.host;
+  if (!claim.policy.empty()) return by_policy_key(claim, host);
   // A token counts before a certificate: SDKs send both when a proxy asks for one.
   if (!claim.sas_token.empty()) return by_token(claim, host);
   if (peer.chain.empty()) return kNoProof;
@@ -119,6 +121,26 @@ Result<Principal> HubGatekeeper::by_own_certificate(const Claim& claim, const Tl
                    .generation_id = std::to_string(entry->generation_id),
                    .expires_ms = leaf.not_after_ms,
                    .may_ask_for_faults = hub->hub.settings.fault_injection};
+}
+
+Result<Principal> HubGatekeeper::by_policy_key(const Claim& claim, std::string_view host) const {
+  if (!claim.event_hub || claim.device) return kNoProof;
+  const auto hub = index_.hub_by_host(host);
+  if (hub == nullptr) return kUnknownHost;
+  const store::PolicyAuth* policy = hub->policy(claim.policy);
+  if (policy == nullptr) return kUnknownPolicy;
+  const SecretBytes key(from_base64(claim.policy_key).value_or(Bytes{}));
+  // Both are always looked at; one that is not set never matches.
+  const bool primary = crypto::constant_time_equal(key.view(), policy->primary_key);
+  const bool secondary = crypto::constant_time_equal(key.view(), policy->secondary_key);
+  if (key.empty() || (!primary && !secondary)) return sas::kWrongSignature;
+  return Principal{.hub = hub->hub.name,
+                   .tenant = hub->hub.tenant,
+                   .identity = std::nullopt,
+                   .policy = policy->name,
+                   .rights = policy->rights,
+                   .method = AuthMethod::sas,
+                   .expires_ms = to_millis(kLatestExpiryS)};
 }
 
 Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view host) const {

@@ -35,6 +35,7 @@ class HubGatekeeper final : public Gatekeeper {
                              std::string_view host) const;
   Result<Principal> by_own_certificate(const Claim& claim, const TlsPeer& peer,
                                        std::string_view host) const;
+  Result<Principal> by_policy_key(const Claim& claim, std::string_view host) const;
   Result<Principal> by_token(const Claim& claim, std::string_view host) const;
   bool is_service_host(std::string_view host) const;
 

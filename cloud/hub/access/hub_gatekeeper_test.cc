@@ -203,6 +203,36 @@ TEST_F(HubGatekeeperTest, PolicyTokens) {
       << "a token for one device opens no service";
 }
 
+TEST_F(HubGatekeeperTest, PolicyKeysOpenEventsAlone) {
+  const std::string host = "plant-1.test";
+  const std::string key = to_base64(kPolicyKey);
+  Claim claim{.host = host, .event_hub = true, .policy = "service", .policy_key = key};
+  const auto principal = gatekeeper_.authenticate(claim, {});
+  ASSERT_TRUE(principal);
+  EXPECT_EQ(principal->policy, "service");
+  EXPECT_EQ(principal->rights, static_cast<Rights>(Right::service_connect));
+  EXPECT_FALSE(principal->identity);
+  EXPECT_GT(principal->expires_ms, (kNow + 1'000'000'000) * 1000);
+
+  claim.event_hub = false;
+  EXPECT_EQ(outcome(claim), code(kNoProof));
+  claim.event_hub = true;
+  claim.device = "dev";
+  EXPECT_EQ(outcome(claim), code(kNoProof));
+  claim.device.reset();
+  claim.host = "other.test";
+  EXPECT_EQ(outcome(claim), code(kUnknownHost));
+  claim.host = host;
+  claim.policy = "nobody";
+  EXPECT_EQ(outcome(claim), code(kUnknownPolicy));
+  claim.policy = "service";
+  for (const std::string& wrong :
+       {std::string(), std::string("*"), to_base64(kPrimary), key.substr(0, 40), key + "AAAA"}) {
+    claim.policy_key = wrong;
+    EXPECT_EQ(outcome(claim), code(sas::kWrongSignature)) << wrong;
+  }
+}
+
 TEST_F(HubGatekeeperTest, DisabledIdentitiesAndSettings) {
   put(id("dev"), AuthKind::sas, kPrimary, {}, false);
   put(id("on"), AuthKind::sas, kPrimary);

@@ -19,9 +19,15 @@ std::vector<std::string_view> views(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+void Credentials::show(const Token& token, Claim& claim) {
+  claim.policy = token.policy;
+  (token.policy.empty() ? claim.sas_token : claim.policy_key) = token.text;
+}
+
 Result<Principal> Credentials::check(const Token& token) {
   const auto& segments = token.audience.segments;
-  Claim claim{.host = host_, .sas_token = token.text, .event_hub = token.audience.event_hub};
+  Claim claim{.host = host_, .event_hub = token.audience.event_hub};
+  show(token, claim);
   const std::vector<std::string_view> resource = views(segments);
   if (names_device(segments)) {
     claim.device = segments[1];
@@ -54,8 +60,13 @@ Result<Principal> Credentials::put(std::string_view audience, std::string_view t
 Result<Principal> Credentials::plain(std::string_view host, std::string_view user,
                                      std::string_view token) {
   const std::size_t at = user.rfind("@sas.");
-  if (at == std::string_view::npos || at == 0) return kBadTokenRequest;
+  if (user.empty() || at == 0) return kBadTokenRequest;
   host_ = host;
+  if (at == std::string_view::npos)
+    return keep({.name = std::string(user),
+                 .audience = {.host = {}, .segments = {}, .event_hub = true},
+                 .text = std::string(token),
+                 .policy = std::string(user)});
   Token out{.name = std::string(user), .audience = {}, .text = std::string(token)};
   if (!user.substr(at + 5).starts_with("root.")) {
     const std::string_view id = user.substr(0, at);
@@ -131,10 +142,9 @@ Result<Principal> Credentials::service(const Address& address) {
     // Where no entity is named, the token's own audience says which is meant.
     if (address.kind == Address::Kind::event_management && address.entity.empty())
       resource = views(token.audience.segments);
-    auto principal = port_.authenticate({.host = host_,
-                                         .sas_token = token.text,
-                                         .resource = resource,
-                                         .event_hub = token.audience.event_hub});
+    Claim claim{.host = host_, .resource = resource, .event_hub = token.audience.event_hub};
+    show(token, claim);
+    auto principal = port_.authenticate(claim);
     if (principal && has(principal->rights, Right::service_connect)) return principal;
     if (!principal) last = std::move(principal).error();
   }

@@ -27,7 +27,7 @@ class Credentials {
   // and the errors of authenticate().
   Result<Principal> put(std::string_view audience, std::string_view token);
   // SASL PLAIN: "{device}@sas.{hub}", "{device}/modules/{module}@sas.{hub}",
-  // "{policy}@sas.root.{hub}".
+  // "{policy}@sas.root.{hub}"; or, for events alone, a policy's name and its key.
   Result<Principal> plain(std::string_view host, std::string_view user, std::string_view token);
 
   // By its own token, a policy's token or the TLS certificate, in this order. The error is the
@@ -49,8 +49,10 @@ class Credentials {
     std::string name;  // what it was put for
     Audience audience;
     std::string text;
+    std::string policy = {};  // whose key the text is; empty: a token
     UnixMillis expires_ms = 0;
   };
+  static void show(const Token& token, Claim& claim);
   Result<Principal> check(const Token& token);
   Result<Principal> keep(Token token);
 

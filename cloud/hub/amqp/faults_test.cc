@@ -71,6 +71,23 @@ TEST_F(AmqpFaults, CutTcpWithoutAWord) {
   EXPECT_FALSE(client_.ended());
 }
 
+// As the C client, which sends every message in a batch and asks with the batch's properties.
+TEST_F(AmqpFaults, AreFoundInABatch) {
+  Bytes inner;
+  data("x").encode(inner);
+  amqp::Message batch;
+  batch.application_properties = {{Value("AzIoTHub_FaultOperationType"), Value("KillTcp")},
+                                  {Value("AzIoTHub_FaultOperationCloseReason"), Value("boom")},
+                                  {Value("AzIoTHub_FaultOperationDelayInSecs"), Value("1")}};
+  batch.body = amqp::Message::Data{std::move(inner)};
+  const auto id = send(*events_, batch, amqp::kBatchFormat);
+  durable(hub_.records.size());
+  EXPECT_EQ(events_->outcomes.at(id), "accepted");
+  pass(1'000);
+  pass(kFaultRestMs);
+  EXPECT_EQ(closed(), "PV-FLT-004");
+}
+
 TEST_F(AmqpFaults, EndTheSession) {
   ClientLink& messages = receive_link(kDev + "/messages/devicebound");
   ask("KillAmqpSession");

@@ -248,6 +248,8 @@ void AmqpSession::attach_reader(Link link, const amqp::LinkOpened& event) {
     case PartitionGrant::too_many_readers:
       return refuse(link.id, kTooManyReaders);
   }
+  // azure-eventhub for Python fails when it named some and hears of none.
+  engine_.repeat_properties(link.id);
   accept(std::move(link), 0);
 }
 

@@ -84,10 +84,24 @@ TEST_F(AmqpSaslTest, PlainNamesAPolicy) {
   EXPECT_TRUE(send_link("/messages/devicebound").attached);
 }
 
+// As the Event Hubs clients of uamqp and of others that know AMQP alone.
+TEST_F(AmqpSaslTest, PlainWithThePoliciesKeyReadsEventsAndNothingElse) {
+  start("PLAIN", plain("service", "key:service"));
+  EXPECT_EQ(client_.sasl_code(), 0);
+  go_on();
+  EXPECT_TRUE(receive_link("plant-1/ConsumerGroups/$Default/Partitions/0").attached);
+  EXPECT_FALSE(send_link("/messages/devicebound").attached);
+  EXPECT_FALSE(receive_link("/messages/serviceBound/feedback").attached);
+  EXPECT_FALSE(send_link(kEvents).attached);
+}
+
 TEST_F(AmqpSaslTest, PlainIsRefused) {
   for (const auto& [user, password] :
        std::vector<std::pair<std::string, std::string>>{{"dev@sas.plant-1", "good:other"},
                                                         {"dev", "good:dev"},
+                                                        {"service", "key:other"},
+                                                        {"service", "policy:service"},
+                                                        {"", "key:service"},
                                                         {"@sas.plant-1", "good:dev"},
                                                         {"dev@sas.plant-1", ""},
                                                         {"none@sas.root.plant-1", "policy:none"}}) {
@@ -167,6 +181,18 @@ TEST_F(AmqpSessionTest, OtherRequestsToCbsAreAnswered400) {
     ASSERT_EQ(cbs_in_->received.size(), 1U);
     EXPECT_EQ(at(cbs_in_->received[0].message.application_properties, "status-code"), "400");
   }
+}
+
+TEST_F(AmqpSessionTest, ASharedKeysTokenThatIsCalledAJwtIsChecked) {
+  open();
+  put_token(kHost, "policy:service");
+  cbs_in_->received.clear();
+  amqp::Message request = put_token_request(kHost, "SharedAccessSignature unknown");
+  for (auto& [key, value] : request.application_properties)
+    if (amqp::text_of(key) == "type") value = Value("jwt");
+  send(*cbs_out_, request);
+  EXPECT_EQ(at(cbs_in_->received.at(0).message.application_properties, "status-code"), "401");
+  EXPECT_EQ(hub_.claims.back(), std::string(kHost) + "|-||SharedAccessSignature unknown|");
 }
 
 TEST_F(AmqpSessionTest, TokensOfAConnectionAreBounded) {
@@ -407,7 +433,8 @@ class EverybodysHub final : public FakeHub {
 };
 
 TEST(AmqpCaptures, StayWithinTheLimitsOfStrangers) {
-  for (const char* name : {"node_device", "node_service", "node_events", "proton_plain"}) {
+  for (const char* name : {"node_device", "node_service", "node_events", "proton_plain",
+                           "python_events", "events_by_key"}) {
     std::ifstream file("cloud/hub/amqp/testdata/corpus/session_fuzz/" + std::string(name),
                        std::ios::binary);
     const std::string wire{std::istreambuf_iterator<char>(file), {}};

@@ -56,6 +56,22 @@ void StoreData::ensure_attested(const iothub::Identity& identity) {
       [](const Status&) {});
 }
 
+void StoreData::keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) {
+  // What could not be kept is asked for again by a client that finds no session present.
+  queue_.submit([kept = store::KeptSubscriptions{identity, subscriptions}](
+                    HubTransaction& transaction) { return transaction.keep_subscriptions(kept); },
+                [](const Status&) {});
+}
+
+Status StoreData::restore_subscriptions(
+    const std::function<void(const iothub::Identity&, std::uint8_t)>& each) {
+  return queue_.store().read([&](store::HubReader& reader) -> Status {
+    PAVISE_TRY_ASSIGN(const auto kept, reader.kept_subscriptions());
+    for (const store::KeptSubscriptions& one : kept) each(one.id, one.subscriptions);
+    return {};
+  });
+}
+
 void StoreData::twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) {
   queue_.submit<TwinReply>(
       [identity, request = std::move(request)](HubTransaction& transaction) -> Result<TwinReply> {

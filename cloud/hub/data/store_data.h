@@ -40,6 +40,9 @@ class StoreData final : public HubData {
   void note_connection(const iothub::Identity& identity, bool connected) override {
     activity_.note_connection(identity, connected);
   }
+  void keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) override;
+  Status restore_subscriptions(
+      const std::function<void(const iothub::Identity&, std::uint8_t)>& each) override;
   void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override;
   void next_message(const iothub::Identity& identity, LockOwner owner,
                     Done<std::optional<DeviceMessage>> done) override;

@@ -135,6 +135,25 @@ TEST_F(StoreDataTest, AnAttestedDeviceHasItsTwinAtOnce) {
   EXPECT_EQ(store_->index().find(attested)->kind, store::AuthKind::attested);
 }
 
+TEST_F(StoreDataTest, SubscriptionsAreKept) {
+  make_device();
+  const auto restored = [&] {
+    std::string out;
+    EXPECT_TRUE(data_->restore_subscriptions(
+        [&](const iothub::Identity& identity, std::uint8_t subscriptions) {
+          out += identity.client_id() + " " + std::to_string(subscriptions) + "\n";
+        }));
+    return out;
+  };
+  data_->keep_subscriptions(device_, 5);
+  data_->keep_subscriptions(*iothub::Identity::make(hub_, "nobody"), 5);
+  run([](store::HubTransaction&) { return Status{}; });  // those before it are done
+  EXPECT_EQ(restored(), "dev 5\n");
+  data_->keep_subscriptions(device_, 0);
+  run([](store::HubTransaction&) { return Status{}; });
+  EXPECT_EQ(restored(), "");
+}
+
 TEST_F(StoreDataTest, MessagesAreOfferedSettledAndReleased) {
   make_device();
   EXPECT_FALSE(next(1));

@@ -215,6 +215,9 @@ void HttpSession::answer(HttpResponse response, SessionNow now, Bytes& out) {
   // What else would come of the body is not wanted.
   if (more) keep_alive_ = false;
   if (response.status != 401) served_ = true;
+  // The C client looks for this very spelling.
+  for (auto& [name, value] : response.headers)
+    if (name == "etag") name = "ETag";
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) response.headers.emplace_back("content-type", response.content_type);
   http1::ResponseOptions options{.close = !keep_alive_, .to_head = parser_.head().method == "HEAD"};
@@ -303,8 +306,11 @@ void HttpSession::give_room() {
 
 void HttpSession::upgrade(SessionNow now, Bytes& out) {
   const http1::RequestHead& head = parser_.head();
-  if (!http1::equal_folded(head.path(), kWebSocketPath))
-    return refuse(404, Error(kHttpNoWebSocketHere), out);
+  std::string_view path = head.path();
+  if (path.ends_with('/')) path.remove_suffix(1);
+  const bool ours = http1::equal_folded(path, kWebSocketPath) ||
+                    http1::equal_folded(path, kServiceBusWebSocketPath);
+  if (!ours) return refuse(404, Error(kHttpNoWebSocketHere), out);
   const auto accepted = websocket::accept(head, kSubprotocols);
   if (!accepted) {
     const auto headers = websocket::refusal_headers(accepted.error());

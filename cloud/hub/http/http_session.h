@@ -35,8 +35,10 @@ inline constexpr std::size_t kHttpPieceSlack = 64UL * 1024;
 // How long a part of a file waits for room, and how often it asks.
 inline constexpr std::int64_t kHttpRoomWaitMs = 60'000;
 inline constexpr std::int64_t kHttpRoomEveryMs = 20;
-// The path under which every official client opens its WebSocket.
+// The path under which the clients of IoT Hub open their WebSocket, and those of Event Hubs and
+// azure-iot-hub for Python theirs; a '/' at the end is passed over.
 inline constexpr std::string_view kWebSocketPath = "/$iothub/websocket";
+inline constexpr std::string_view kServiceBusWebSocketPath = "/$servicebus/websocket";
 
 class HttpSession final : public ProtocolSession {
  public:

@@ -84,7 +84,7 @@ TEST_F(HttpSessionTest, RequestAndAnswer) {
   answer(200, "{}", {{"etag", "\"1\""}});
   const std::string text = sent();
   EXPECT_TRUE(text.starts_with("HTTP/1.1 200 OK\r\n")) << text;
-  EXPECT_NE(text.find("\"1\""), std::string::npos);
+  EXPECT_NE(text.find("\r\nETag: \"1\"\r\n"), std::string::npos) << text;
   EXPECT_TRUE(text.ends_with("\r\n\r\n{}"));
   EXPECT_TRUE(session_->wants_input());
   EXPECT_TRUE(session_->established());
@@ -337,6 +337,15 @@ TEST_F(HttpSessionTest, RefusedUpgrades) {
   restart();
   feed(upgrade("mqtt", "/$iothub/websocket?iothub-no-client-cert=true"));
   EXPECT_EQ(status(), "HTTP/1.1 101") << "java's query";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket"));
+  EXPECT_EQ(status(), "HTTP/1.1 101") << "@azure/event-hubs";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket/"));
+  EXPECT_EQ(status(), "HTTP/1.1 101") << "uamqp";
+  restart();
+  feed(upgrade("mqtt", "/$servicebus/websocket//"));
+  EXPECT_EQ(status(), "HTTP/1.1 404");
 }
 
 }  // namespace

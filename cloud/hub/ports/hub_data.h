@@ -27,6 +27,12 @@ class HubData {
   virtual void note_active(const iothub::Identity& identity) = 0;
   // It has a connection since now, or has none any more.
   virtual void note_connection(const iothub::Identity& identity, bool connected) = 0;
+  // What the identity's persistent MQTT session listens to, a set of iothub::Subscription; 0: it is
+  // over. After a restart restore_subscriptions() has it again.
+  virtual void keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) = 0;
+  // Calls `each` for what was kept. Blocks. Errors of the store.
+  virtual Status restore_subscriptions(
+      const std::function<void(const iothub::Identity&, std::uint8_t)>& each) = 0;
   virtual void twin(const iothub::Identity& identity, TwinRequest request,
                     Done<TwinReply> done) = 0;
   // Locks the oldest waiting message for this identity; nullopt: there is none.

@@ -39,6 +39,9 @@ struct Claim {
   // Hubs client, which signs with the text of the key and folds the audience's case.
   std::span<const std::string_view> resource{};
   bool event_hub = false;
+  // Instead of a token, of an Event Hubs client over SASL PLAIN: a policy and the text of its key.
+  std::string_view policy{};
+  std::string_view policy_key{};
 };
 
 struct Principal {

@@ -70,7 +70,9 @@ TEST_F(ConfigurationTest, ChangesUnderItsETagButNotItsContent) {
   const Answer made = put("fan-on", body());
   const std::string etag = made.header("etag");
   EXPECT_EQ(put("fan-on", body(), {{"if-match", "\"old\""}}).error(), "PreconditionFailed");
-  EXPECT_EQ(put("fan-on", body(), {{"if-match", "unquoted"}}).error(), "ArgumentInvalid");
+  EXPECT_EQ(put("fan-on", body(), {{"if-match", "unquoted"}}).error(), "PreconditionFailed");
+  for (const char* const bad : {"", "\"", "\"half", "half\""})
+    EXPECT_EQ(put("fan-on", body(), {{"if-match", bad}}).error(), "ArgumentInvalid") << bad;
   const json::value other{{"deviceContent", {{"properties.desired.fan", {{"on", false}}}}}};
   EXPECT_EQ(put("fan-on", body({{"content", other}}), {{"if-match", etag}}).error(),
             "CannotModifyImmutableConfigurationContent");

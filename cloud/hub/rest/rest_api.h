@@ -42,7 +42,7 @@ inline constexpr ErrorInfo kBadArgument{"PV-HRS-005", Retry::never,
                                         "a parameter or header cannot be used",
                                         "Correct what the detail names."};
 inline constexpr ErrorInfo kIfMatchRequired{"PV-HRS-006", Retry::never,
-                                            "If-Match must be \"*\" or a quoted ETag",
+                                            "If-Match must be \"*\" or an ETag",
                                             "Send the ETag of the last answer in quotes, or *."};
 inline constexpr ErrorInfo kMessageBodyTooLarge{
     "PV-HRS-007", Retry::never, "the message exceeds 256 KiB", "Split the message."};

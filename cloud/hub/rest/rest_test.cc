@@ -38,6 +38,23 @@ TEST_F(RestTest, EveryRouteRefusesWithoutTokenAndWithTooSmallARight) {
   }
 }
 
+TEST_F(RestTest, ADeviceKeepsItsOwnModules) {
+  make_device("dev");
+  make_device("other");
+  const std::string module = "/devices/dev/modules/m";
+  EXPECT_EQ(call("PUT", module, "{}", {}, "other").status, 401);
+  EXPECT_EQ(call("PUT", module, "{}", {}, "dev/m").status, 401) << "a module is no device";
+  EXPECT_EQ(call("PUT", module, "{}", {}, "dev").status, 200);
+  EXPECT_EQ(call("GET", module, {}, {}, "dev").status, 200);
+  EXPECT_EQ(call("GET", "/devices/dev/modules", {}, {}, "dev").body.as_array().size(), 1U);
+  EXPECT_EQ(call("GET", module, {}, {}, "other").status, 401);
+  EXPECT_EQ(call("GET", "/devices/dev/modules", {}, {}, "other").status, 401);
+  EXPECT_EQ(call("DELETE", module, {}, {}, "other").status, 401);
+  EXPECT_EQ(call("DELETE", module, {}, {}, "dev").status, 204);
+  EXPECT_EQ(call("GET", "/devices/dev", {}, {}, "dev").status, 401) << "of itself it reads nothing";
+  EXPECT_EQ(call("GET", "/twins/dev", {}, {}, "dev").status, 401);
+}
+
 TEST_F(RestTest, TheReasonGoesToTheLogNotToTheClient) {
   const Answer answer = call("GET", "/devices/x", {}, {}, "wrong");
   EXPECT_EQ(answer.text.find("PV-HUB"), std::string::npos) << answer.text;
@@ -222,7 +239,7 @@ TEST_F(RestTest, BadBodiesAreRefusedAndChangeNothing) {
   }
   EXPECT_EQ(call("GET", "/devices").body.as_array().size(), 0U);
   EXPECT_EQ(make_device("a%20b").status, 400);
-  EXPECT_EQ(call("PUT", "/devices/dev", "{}", {{"if-match", "unquoted"}}).status, 400);
+  EXPECT_EQ(call("PUT", "/devices/dev", "{}", {{"if-match", "\"half"}}).status, 400);
   EXPECT_EQ(call("GET", "/devices?top=x").status, 400);
   // Documented: what is outside counts as 1000.
   EXPECT_EQ(call("GET", "/devices?top=0").status, 200);

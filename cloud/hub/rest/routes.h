@@ -45,6 +45,7 @@ struct Route {
   Need need;
   Handler handler;
   LaterHandler later = nullptr;
+  bool own_device = false;  // also the device in the path, as itself
 };
 
 std::span<const Route> route_table();

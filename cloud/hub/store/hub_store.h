@@ -56,6 +56,9 @@ class HubReader {
   // Events that are not yet in the event log, the oldest first.
   virtual Result<std::vector<DeviceEvent>> device_events(std::size_t limit) = 0;
 
+  // Of all hubs, where there are any.
+  virtual Result<std::vector<KeptSubscriptions>> kept_subscriptions() = 0;
+
   virtual Result<std::uint32_t> messages_waiting(const iothub::Identity& id) = 0;
   // When a message or lock of a hub ends by time, or a feedback batch is due; nullopt: never.
   virtual Result<std::optional<UnixMillis>> next_sweep_ms() = 0;
@@ -166,6 +169,9 @@ class HubTransaction : public HubReader {
   // Unknown identities are skipped. Changes no ETag. A connection state to report that is not the
   // one reported last becomes an event, if the hub wants those. kTooManyEvents.
   virtual Status note_activity(std::span<const Activity> activities) = 0;
+
+  // An unknown identity is skipped. Changes no ETag.
+  virtual Status keep_subscriptions(const KeptSubscriptions& kept) = 0;
 
   // ---- twins
 

@@ -297,6 +297,28 @@ TEST_P(HubStoreContract, AnAttestedDeviceStaysAttested) {
   EXPECT_TRUE(said_nothing->fields.auth.given);
 }
 
+TEST_P(HubStoreContract, KeepsSubscriptionsWithTheIdentity) {
+  make_hub(store());
+  const IdentityRecord made = make_device(store());
+  const auto keep = [&](const iothub::Identity& id, std::uint8_t subscriptions) {
+    return run([&](Tx& tx) { return tx.keep_subscriptions({id, subscriptions}); });
+  };
+  const auto kept = [&] { return *run([](Tx& tx) { return tx.kept_subscriptions(); }); };
+  EXPECT_TRUE(kept().empty());
+  ASSERT_TRUE(keep(device_id(), 5));
+  ASSERT_TRUE(keep(device_id("nobody"), 5));
+  EXPECT_EQ(kept(), (std::vector<KeptSubscriptions>{{device_id(), 5}}));
+  ASSERT_TRUE(keep(device_id(), 255));
+  EXPECT_EQ(kept(), (std::vector<KeptSubscriptions>{{device_id(), 255}}));
+  EXPECT_EQ(run([](Tx& tx) { return tx.identity(device_id()); })->etag, made.etag);
+  ASSERT_TRUE(keep(device_id(), 0));
+  EXPECT_TRUE(kept().empty());
+  ASSERT_TRUE(keep(device_id(), 1));
+  ASSERT_TRUE(run([](Tx& tx) { return tx.delete_identity(device_id(), {}); }));
+  make_device(store());
+  EXPECT_TRUE(kept().empty()) << "another device of that name listens to nothing yet";
+}
+
 TEST_P(HubStoreContract, ActivityChangesNoEtag) {
   make_hub(store());
   const IdentityRecord made = make_device(store());

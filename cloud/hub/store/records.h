@@ -168,6 +168,13 @@ struct IdentityRecord {
   std::uint32_t messages_waiting = 0;  // cloudToDeviceMessageCount
 };
 
+// What the persistent MQTT session of an identity listens to: a set of iothub::Subscription.
+struct KeptSubscriptions {
+  iothub::Identity id;
+  std::uint8_t subscriptions = 0;
+  bool operator==(const KeptSubscriptions&) const = default;
+};
+
 struct IdentityCounts {
   std::uint64_t devices = 0;  // modules are not counted here
   std::uint64_t enabled = 0;

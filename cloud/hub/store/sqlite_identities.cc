@@ -325,6 +325,33 @@ Status SqliteTransaction::note_activity(std::span<const Activity> activities) {
   return {};
 }
 
+// ---- subscriptions
+
+Result<std::vector<KeptSubscriptions>> SqliteTransaction::kept_subscriptions() {
+  std::vector<KeptSubscriptions> out;
+  bool good = true;
+  PAVISE_TRY(query(
+      "SELECT h.name, i.device, i.module, i.subscriptions FROM identities i JOIN hubs h ON h.id = "
+      "i.hub WHERE i.subscriptions <> 0 ORDER BY h.name, i.device, i.module",
+      [&](const Row& row) {
+        auto hub = iothub::HubName::parse(row.text(0));
+        auto id =
+            hub ? iothub::Identity::make(*std::move(hub), row.text(1), row.text(2)) : std::nullopt;
+        good = good && id.has_value();
+        if (id) out.push_back({*std::move(id), static_cast<std::uint8_t>(row.integer(3))});
+      }));
+  if (!good) return damaged("an identity");
+  return out;
+}
+
+Status SqliteTransaction::keep_subscriptions(const KeptSubscriptions& kept) {
+  PAVISE_TRY(
+      change("UPDATE identities SET subscriptions = ?4 "
+             "WHERE hub = (SELECT id FROM hubs WHERE name = ?1) AND device = ?2 AND module = ?3",
+             kept.id.hub().text(), kept.id.device(), kept.id.module_id(), kept.subscriptions));
+  return {};
+}
+
 // ---- the index
 
 IdentityAuth auth_of(const IdentityRecord& record) {

@@ -273,8 +273,14 @@ CREATE TABLE acts (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kDeviceEvents,   kFileUpload,
-                                       kRouting,  kJobCheckpoints, kActs};
+// Of MQTT sessions that persist, a set of iothub::Subscription.
+constexpr const char* kSubscriptions = R"sql(
+ALTER TABLE identities ADD COLUMN subscriptions INTEGER NOT NULL DEFAULT 0
+  CHECK (subscriptions BETWEEN 0 AND 255);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1,       kDeviceEvents, kFileUpload,   kRouting,
+                                       kJobCheckpoints, kActs,         kSubscriptions};
 
 }  // namespace
 

@@ -79,6 +79,8 @@ class SqliteTransaction final : public HubTransaction {
                                                         const IfMatch& if_match) override;
   Result<IdentityRecord> ensure_attested(const iothub::Identity& device) override;
   Status note_activity(std::span<const Activity> activities) override;
+  Result<std::vector<KeptSubscriptions>> kept_subscriptions() override;
+  Status keep_subscriptions(const KeptSubscriptions& kept) override;
 
   Result<TwinRecord> twin(const iothub::Identity& id) override;
   Result<std::string> device_twin(const iothub::Identity& id) override;

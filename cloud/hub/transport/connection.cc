@@ -58,7 +58,8 @@ std::optional<std::uint8_t> Connection::load_subscriptions(const iothub::Identit
 }
 void Connection::store_subscriptions(const iothub::Identity& identity,
                                      std::optional<std::uint8_t> subscriptions) {
-  host_.table().store_subscriptions(identity, subscriptions);
+  if (host_.table().store_subscriptions(identity, subscriptions))
+    host_.keep_subscriptions(identity, subscriptions.value_or(0));
 }
 
 void Connection::send_message(const iothub::HubName& hub, MessageToDevice message, Token token) {

@@ -36,6 +36,7 @@ class ConnectionHost {
                               const std::string& lock_token, Settlement settlement,
                               Token token) = 0;
   virtual ConnectionTable& table() = 0;
+  virtual void keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) = 0;
   // As ServicePort has them.
   virtual void send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
                             Token token) = 0;

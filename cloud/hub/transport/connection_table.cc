@@ -1,5 +1,7 @@
 #include "cloud/hub/transport/connection_table.h"
 
+#include <utility>
+
 namespace pavise::hub {
 
 ConnectionTable::Shard& ConnectionTable::shard_of(const iothub::Identity& identity) {
@@ -104,13 +106,14 @@ std::optional<std::uint8_t> ConnectionTable::load_subscriptions(
   return found == shard.entries.end() ? std::nullopt : found->second.subscriptions;
 }
 
-void ConnectionTable::store_subscriptions(const iothub::Identity& identity,
+bool ConnectionTable::store_subscriptions(const iothub::Identity& identity,
                                           std::optional<std::uint8_t> subscriptions) {
   Shard& shard = shard_of(identity);
   const std::lock_guard lock(shard.mutex);
-  if (!subscriptions && !shard.entries.contains(identity)) return;
-  shard.entries[identity].subscriptions = subscriptions;
+  if (!subscriptions && !shard.entries.contains(identity)) return false;
+  const auto before = std::exchange(shard.entries[identity].subscriptions, subscriptions);
   drop_if_empty(shard, identity);
+  return before.value_or(0) != subscriptions.value_or(0);
 }
 
 void ConnectionTable::drop_subscriptions(const iothub::HubName& hub) {

@@ -50,7 +50,8 @@ class ConnectionTable {
   std::size_t count(const iothub::HubName& hub) const;  // walks over all
 
   std::optional<std::uint8_t> load_subscriptions(const iothub::Identity& identity) const;
-  void store_subscriptions(const iothub::Identity& identity,
+  // True if it listens to something else than before.
+  bool store_subscriptions(const iothub::Identity& identity,
                            std::optional<std::uint8_t> subscriptions);
   void drop_subscriptions(const iothub::HubName& hub);  // of all its identities; walks over all
 

@@ -72,13 +72,15 @@ TEST(ConnectionTable, TheSubscriptionsOfOneHubAreDropped) {
 TEST(ConnectionTable, SubscriptionsOutliveConnections) {
   ConnectionTable table;
   EXPECT_FALSE(table.load_subscriptions(kDevice));
-  table.store_subscriptions(kDevice, std::nullopt);
+  EXPECT_FALSE(table.store_subscriptions(kDevice, std::nullopt));
   table.attach(kDevice, kFirst, kTwin, {});
   EXPECT_FALSE(table.load_subscriptions(kDevice));
-  table.store_subscriptions(kDevice, std::uint8_t{8});
+  EXPECT_FALSE(table.store_subscriptions(kDevice, std::uint8_t{0}));
+  EXPECT_TRUE(table.store_subscriptions(kDevice, std::uint8_t{8}));
+  EXPECT_FALSE(table.store_subscriptions(kDevice, std::uint8_t{8}));
   table.remove(kDevice, kFirst);
   EXPECT_EQ(table.load_subscriptions(kDevice), 8);
-  table.store_subscriptions(kDevice, std::nullopt);
+  EXPECT_TRUE(table.store_subscriptions(kDevice, std::nullopt));
   EXPECT_FALSE(table.load_subscriptions(kDevice));
 }
 

@@ -133,6 +133,30 @@ TEST_F(DownstreamHubTest, MessagesAreDeliveredOnceAndKeptUntilAcknowledged) {
   EXPECT_EQ(publish_text(*client), topic + "three");
 }
 
+// The official Python client subscribes once in its life.
+TEST_F(DownstreamHubTest, APersistentSessionOutlivesTheServer) {
+  {
+    const auto client = connected(false);
+    ASSERT_TRUE(subscribe(*client, iothub::kDesiredPatchFilter));
+  }
+  ASSERT_TRUE(closed_with(kPeerClosed));
+  EXPECT_EQ(data_.keepings(), 1U);
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    hub_.reset();
+    log_.reset();
+    start();
+    const auto client = connected(false);
+    merge_desired(*device_, R"({"a":1})");
+    EXPECT_TRUE(publish_text(*client).starts_with("$iothub/twin/PATCH/properties/desired/"));
+  }
+  EXPECT_EQ(data_.keepings(), 1U) << "nothing has changed";
+  hub_.reset();
+  log_.reset();
+  start();
+  ASSERT_TRUE(connected(true));  // ends it
+  EXPECT_EQ(data_.keepings(), 2U);
+}
+
 TEST_F(DownstreamHubTest, ForgetEndsThePersistentSession) {
   {
     const auto client = connected(false);

@@ -90,6 +90,10 @@ class Hub::Core : public std::enable_shared_from_this<Core> {
 };
 
 Status Hub::Core::start() {
+  PAVISE_TRY(data_.restore_subscriptions(
+      [this](const iothub::Identity& identity, std::uint8_t subscriptions) {
+        table_.store_subscriptions(identity, subscriptions);
+      }));
   PAVISE_TRY(make_workers());
   hear_of_rights();
   log_subscription_ = log_.subscribe([this](const LogProgress& progress) {

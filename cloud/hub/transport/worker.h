@@ -99,6 +99,9 @@ class Worker final : public ConnectionHost {
   void settle_message(Connection& from, const iothub::Identity& identity,
                       const std::string& lock_token, Settlement settlement, Token token) override;
   ConnectionTable& table() override { return shared_.table; }
+  void keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) override {
+    shared_.data.keep_subscriptions(identity, subscriptions);
+  }
   void send_message(Connection& from, const iothub::HubName& hub, MessageToDevice message,
                     Token token) override;
   void next_service_message(Connection& from, const iothub::HubName& hub, ServiceQueue queue,

@@ -315,6 +315,40 @@ TEST(AmqpBatch, UnpacksEveryMessage) {
   EXPECT_EQ(*messages, (std::vector<Message>{first, second}));
 }
 
+TEST(AmqpBatch, SectionsBeforeTheBodyComeInAnyOrder) {
+  // As the C client writes them: application properties, annotations, data.
+  const Bytes properties = hex("005374c10702a1016ba10176");
+  const Bytes annotations = hex("005372c10702a30161a10162");
+  const Bytes body = hex("005375a00178");
+  const auto unpacked = [](std::initializer_list<Bytes> sections) {
+    Bytes inner;
+    for (const Bytes& section : sections) append(inner, section);
+    Message outer;
+    outer.body = Message::Data{inner};
+    return unpack_batch(encoded(outer));
+  };
+  const auto given = unpacked({properties, annotations, body});
+  ASSERT_TRUE(given) << given.error().message();
+  EXPECT_EQ(text_of(*find(given->front().application_properties, "k")), "v");
+  EXPECT_EQ(text_of(*find(given->front().annotations, "a")), "b");
+  EXPECT_EQ(*unpacked({annotations, properties, body}), *given);
+  EXPECT_EQ(unpacked({properties, annotations, properties, body}).error().code(), kBadSection.code);
+  EXPECT_EQ(unpacked({body, annotations}).error().code(), kBadSection.code);
+  EXPECT_EQ(unpacked({properties, body, annotations}).error().code(), kBadSection.code);
+}
+
+TEST(AmqpBatch, TheOuterPropertiesAreTheFirstMessages) {
+  Message first, second, outer;
+  first.application_properties = {{Value("own"), Value("1")}};
+  first.body = second.body = Message::Data{to_bytes(as_bytes("x"))};
+  outer.application_properties = {{Value("fault"), Value("KillTcp")}, {Value("own"), Value("2")}};
+  outer.body = Message::Data{encoded(first), encoded(second)};
+  const auto messages = unpack_batch(encoded(outer));
+  ASSERT_TRUE(messages);
+  first.application_properties.push_back({Value("fault"), Value("KillTcp")});
+  EXPECT_EQ(*messages, (std::vector<Message>{first, second}));
+}
+
 TEST(AmqpBatch, IsBounded) {
   EXPECT_EQ(unpack_batch(batch_of(kBatchMessagesMax))->size(), kBatchMessagesMax);
   const auto longer = unpack_batch(batch_of(kBatchMessagesMax + 1));

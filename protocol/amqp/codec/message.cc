@@ -127,17 +127,24 @@ void encode_properties(const Properties& p, Bytes& out) {
 
 }  // namespace
 
-Result<Message> Message::decode(ByteView bytes) {
+Result<Message> Message::decode(ByteView bytes, SectionOrder order) {
   Message out;
   ValueReader reader(bytes);
   std::uint64_t last = 0;
+  unsigned seen = 0;  // of the sections before the body, in any order
   while (!reader.at_end()) {
     PAVISE_TRY_ASSIGN(const std::uint64_t section, reader.next_descriptor());
     const bool repeats = section == last && (section == kData || section == kSequence);
     const bool second_body =
         section > kData && section <= kValue && last >= kData && last <= kValue && !repeats;
-    if (section < kHeader || section > kFooter || (section <= last && !repeats) || second_body)
+    if (section < kHeader || section > kFooter) return kBadSection;
+    if (order == SectionOrder::any && section < kData && last < kData) {
+      const unsigned bit = 1U << (section - kHeader);
+      if ((seen & bit) != 0) return kBadSection;
+      seen |= bit;
+    } else if ((section <= last && !repeats) || second_body) {
       return kBadSection;
+    }
     last = section;
     if (section == kData) {
       PAVISE_TRY_ASSIGN(const ByteView data, reader.next_binary());
@@ -218,15 +225,26 @@ Bytes Message::data() const {
   return out;
 }
 
+namespace {
+
+void append_missing(const Map& from, Map& to) {
+  for (const MapEntry& entry : from)
+    if (std::ranges::find(to, entry.key, &MapEntry::key) == to.end()) to.push_back(entry);
+}
+
+}  // namespace
+
 Result<std::vector<Message>> unpack_batch(ByteView bytes) {
   PAVISE_TRY_ASSIGN(const Message outer, Message::decode(bytes));
   const auto* sections = std::get_if<Message::Data>(&outer.body);
   if (sections == nullptr) return kBadBatch;
   std::vector<Message> out;
   for (const Bytes& section : *sections) {
-    PAVISE_TRY_ASSIGN(Message message, Message::decode(section));
+    PAVISE_TRY_ASSIGN(Message message, Message::decode(section, SectionOrder::any));
     out.push_back(std::move(message));
   }
+  if (!out.empty())
+    append_missing(outer.application_properties, out.front().application_properties);
   return out;
 }
 

@@ -32,6 +32,8 @@ struct Properties {
   bool operator==(const Properties&) const = default;
 };
 
+enum class SectionOrder { specified, any };
+
 struct Message {
   using Data = std::vector<Bytes>;
   struct Sequence {
@@ -47,9 +49,10 @@ struct Message {
   // Nothing, data sections, one value, or sequences.
   std::variant<std::monostate, Data, Value, Sequence> body = {};
 
-  // Sections must come in the order of the specification. The footer is checked and dropped.
-  // kBadSection, kBadProperties and the errors of ValueReader.
-  static Result<Message> decode(ByteView bytes);
+  // Sections must come in the order of the specification; with SectionOrder::any those before the
+  // body as they like, each once. The footer is checked and dropped. kBadSection, kBadProperties
+  // and the errors of ValueReader.
+  static Result<Message> decode(ByteView bytes, SectionOrder order = SectionOrder::specified);
   void encode(Bytes& out) const;
 
   // Of data sections, one after the other; empty for other bodies.
@@ -57,8 +60,10 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-// The messages of a transfer of kBatchFormat, in order; the properties of the outer message count
-// for nothing. kBadBatch, kBatchTooLong and the errors of Message::decode().
+// The messages of a transfer of kBatchFormat, in order. The C client writes the annotations of each
+// after its application properties, and gives the outer message those that ask for a fault: the
+// outer application properties count for the first one. kBadBatch, kBatchTooLong and the errors of
+// Message::decode().
 Result<std::vector<Message>> unpack_batch(ByteView bytes);
 
 // An id as text: strings as they are, uuids as their text, numbers in decimal, binary as UTF-8 when

@@ -150,7 +150,8 @@ void Engine::handle_frame(const Frame& frame) {
     return fail(allowed.error(), too_many ? "amqp:resource-limit-exceeded" : "amqp:not-allowed");
   }
   proton_->current = &*performative;
-  const bool alive = proton_->push(frame.whole);
+  const bool opens = performative->code == PerformativeCode::open;
+  const bool alive = opens ? proton_->push_open(frame.whole) : proton_->push(frame.whole);
   step();
   if (!failed_ && !alive && phase_ != Phase::ended) fail(kEngineFailed, {});
   proton_->current = nullptr;
@@ -318,6 +319,12 @@ void Engine::accept(LinkId id, unsigned credit, std::size_t message_size_max) {
   if (state->client_sends && credit != 0) pn_link_flow(link, static_cast<int>(credit));
 }
 
+void Engine::repeat_properties(LinkId id) {
+  Link* state = proton_->find(id);
+  pn_data_t* given = state == nullptr ? nullptr : pn_link_remote_properties(state->link);
+  if (given != nullptr) pn_data_copy(pn_link_properties(state->link), given);
+}
+
 void Engine::refuse(LinkId id, const Condition& why) {
   // An attach without source and target says that there is no link (part 2, 2.6.3).
   if (Link* state = proton_->find(id)) {
@@ -425,6 +432,7 @@ void Engine::settle(LinkId link, DeliveryId number, Outcome outcome, const Condi
   if (delivery == nullptr) return;
   if (why != nullptr && outcome == Outcome::rejected)
     Proton::set(pn_disposition_condition(pn_delivery_local(delivery)), *why);
+  outcomes_wait_ = true;
   pn_delivery_update(delivery, state_of(outcome));
   pn_delivery_settle(delivery);
   proton_->find(link)->deliveries.erase(number);
@@ -443,6 +451,7 @@ bool Engine::can_send(LinkId id) const {
 
 DeliveryId Engine::send(LinkId id, ByteView tag, ByteView message, bool settled) {
   PAVISE_CHECK(can_send(id) && !tag.empty() && tag.size() <= kDeliveryTagMax);
+  write_outcomes();
   Link& state = *proton_->find(id);
   const DeliveryId number = proton_->next_delivery++;
   pn_delivery_t* delivery =
@@ -458,6 +467,13 @@ DeliveryId Engine::send(LinkId id, ByteView tag, ByteView message, bool settled)
     state.deliveries.emplace(number, delivery);
   }
   return number;
+}
+
+// Proton writes messages before outcomes; the C client takes an answer to its token for none if its
+// request was not accepted before.
+void Engine::write_outcomes() {
+  if (outcomes_wait_) proton_->drain(written_);
+  outcomes_wait_ = false;
 }
 
 void Engine::nothing_to_send(LinkId id) {
@@ -510,7 +526,10 @@ void Engine::on_time(std::int64_t now_ms) {
 void Engine::drain(Bytes& out) {
   append(out, sasl_out_);
   Bytes().swap(sasl_out_);
+  append(out, written_);
+  Bytes().swap(written_);
   if (!proton_) return;
+  outcomes_wait_ = false;
   proton_->drain(out);
   step();
 }

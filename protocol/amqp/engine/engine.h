@@ -119,6 +119,8 @@ class Engine {
   // Answers the attach. A link of unknown id, because it was closed meanwhile, is passed over here
   // and below.
   void accept(LinkId link, unsigned credit, std::size_t message_size_max = kMessageSizeMax);
+  // Before accept(): the answer repeats the properties that the client attached with.
+  void repeat_properties(LinkId link);
   void refuse(LinkId link, const Condition& why);
   // Ends a link: no events of it follow.
   void close_link(LinkId link, const Condition& why);
@@ -150,6 +152,7 @@ class Engine {
   void handle_sasl(const Frame& frame);
   void handle_frame(const Frame& frame);
   void step();
+  void write_outcomes();
   void close_connection(const std::optional<Condition>& why);
   void handle(pn_event_t* event);
   void session_ended(pn_session_t* session);
@@ -167,11 +170,13 @@ class Engine {
   ConnectionGuard guard_;
   std::deque<Event> events_;
   Bytes sasl_out_;
+  Bytes written_;  // before what proton has yet to write
   std::optional<Error> failed_;
   std::int64_t deadline_ms_ = INT64_MAX;
   Phase phase_ = Phase::header;
   bool admitted_ = false;
   bool used_sasl_ = false;
+  bool outcomes_wait_ = false;  // given to proton, not written
 };
 
 }  // namespace pavise::amqp

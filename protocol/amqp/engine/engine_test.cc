@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/amqp/engine/full_frames.h"
 #include "protocol/amqp/engine/testing/client.h"
 
 namespace pavise::amqp {
@@ -9,6 +10,7 @@ namespace {
 
 using testing::Client;
 using testing::ClientLink;
+using testing::LinkOptions;
 
 // An engine and a client on two ends of a wire that the test moves.
 struct Pair {
@@ -158,6 +160,24 @@ TEST_F(EngineTest, TellsWhatAnAttachSays) {
   EXPECT_TRUE(opened.wants_settled);
 }
 
+TEST_F(EngineTest, RepeatsThePropertiesOfALinkWhenTold) {
+  accept_links_ = false;
+  connect();
+  const LinkOptions options{.address = "a", .properties = {{Value(Symbol{"p"}), Value("v")}}};
+  ClientLink& repeated = client_.receiver("repeated", options);
+  ClientLink& plain = client_.receiver("plain", options);
+  ClientLink& none = client_.receiver("none", {.address = "a"});
+  exchange();
+  for (const auto* opened : all<LinkOpened>()) {
+    if (opened->name != "plain") engine_.repeat_properties(opened->link);
+    engine_.accept(opened->link, 0);
+  }
+  exchange();
+  EXPECT_EQ(repeated.properties, options.properties);
+  EXPECT_EQ(plain.properties, std::nullopt);
+  EXPECT_EQ(none.properties, std::nullopt);
+}
+
 TEST_F(EngineTest, ReceivesAndSettles) {
   connect();
   ClientLink& link = client_.sender("out", {.address = "a"});
@@ -223,6 +243,61 @@ TEST_F(EngineTest, SendsWithinCredit) {
   exchange();
   EXPECT_EQ(only<MessageSettled>().delivery, kept);
   EXPECT_EQ(only<MessageSettled>().outcome, Outcome::released);
+}
+
+TEST_F(EngineTest, AnOutcomeComesBeforeTheMessagesAfterIt) {
+  connect();
+  ClientLink& requests = client_.sender("requests", {.address = "a"});
+  ClientLink& answers = client_.receiver("answers", {.address = "a", .credit = 2});
+  exchange();
+  const LinkId out = all<LinkOpened>().at(1)->link;
+  client_.send(requests, text_message("request"));
+  engine_.feed(client_.take());
+  take_events();
+  const auto& request = only<MessageReceived>();
+  engine_.send(out, as_bytes("t0"), encoded(text_message("earlier")), true);
+  engine_.settle(request.link, request.delivery, Outcome::accepted);
+  engine_.send(out, as_bytes("t1"), encoded(text_message("answer")), true);
+  Bytes down;
+  engine_.drain(down);
+  FrameStream stream;
+  stream.feed(down);
+  std::vector<std::uint64_t> codes;
+  while (const auto frame = *stream.next_frame(SIZE_MAX))
+    codes.push_back(*ValueReader(frame->body).next_descriptor());
+  EXPECT_EQ(codes, (std::vector<std::uint64_t>{0x14, 0x15, 0x14}));
+  client_.feed(down);
+  EXPECT_EQ(answers.received.size(), 2U);
+}
+
+// A client's frames hold what was cut from a message and all fields of the transfer.
+TEST_F(EngineTest, FillsTheFramesOfAClientAndNoMore) {
+  for (const std::uint32_t size_max : {512U, 1000U, 65'536U}) {
+    Pair pair;
+    pair.client_.header(ProtocolId::amqp);
+    pair.client_.raw(0, 0x10, {Value("client"), Value("h"), Value(size_max)});
+    pair.exchange();
+    pair.engine_.admit();
+    ClientLink& link = pair.client_.receiver("in", {.address = "a", .credit = 1});
+    pair.exchange();
+    const LinkId id = pair.all<LinkOpened>().at(0)->link;
+    const std::string text(200'000, 'x');
+    pair.engine_.send(id, as_bytes("t"), encoded(text_message(text)), true);
+    Bytes down;
+    pair.engine_.drain(down);
+    FrameStream stream;
+    stream.feed(down);
+    std::size_t largest = 0;
+    while (const auto frame = *stream.next_frame(SIZE_MAX))
+      largest = std::max(largest, frame->whole.size());
+    EXPECT_LE(largest, size_max);
+    EXPECT_GE(largest + kFullTransferGrowth, size_max);
+    if (size_max == 512) continue;  // proton has no smaller frames, so there is no room for nulls
+    pair.client_.feed(down);
+    pair.exchange();
+    ASSERT_EQ(link.received.size(), 1U);
+    EXPECT_EQ(as_text(link.received[0].message.data()), text);
+  }
 }
 
 TEST_F(EngineTest, GivesCreditBackWhenAskedTo) {

@@ -44,12 +44,24 @@ bool Engine::Proton::push(ByteView bytes) {
   return true;
 }
 
+bool Engine::Proton::push_open(ByteView frame) {
+  const auto place = find_frame_size_max(frame);
+  if (!place) return push(frame);
+  const auto told = *ByteReader(frame.subspan(*place)).be<std::uint32_t>();
+  full_frames.set_frame_size_max(told);
+  const std::uint32_t less =
+      std::max(told, kFrameSizeLeast + kFullTransferGrowth) - kFullTransferGrowth;
+  ByteWriter open;
+  open.raw(frame.first(*place)).be(less).raw(frame.subspan(*place + sizeof(less)));
+  return push(open.bytes());
+}
+
 void Engine::Proton::drain(Bytes& out) {
   for (;;) {
     const ssize_t pending = pn_transport_pending(transport);
     if (pending <= 0) return;
     const auto size = static_cast<std::size_t>(pending);
-    append(out, std::as_bytes(std::span(pn_transport_head(transport), size)));
+    full_frames.write(std::as_bytes(std::span(pn_transport_head(transport), size)), out);
     pn_transport_pop(transport, size);
   }
 }

@@ -16,6 +16,7 @@
 #include <unordered_map>
 
 #include "protocol/amqp/engine/engine.h"
+#include "protocol/amqp/engine/full_frames.h"
 
 namespace pavise::amqp {
 
@@ -39,6 +40,8 @@ struct Engine::Proton {
 
   // False: proton ended the connection.
   bool push(ByteView bytes);
+  // The client's open: proton is told to leave room in its frames for what drain() adds.
+  bool push_open(ByteView frame);
   void drain(Bytes& out);
   Link* find(LinkId id);
   pn_delivery_t* find(LinkId link, DeliveryId delivery);
@@ -52,6 +55,7 @@ struct Engine::Proton {
   pn_collector_t* collector;
   std::unordered_map<LinkId, Link> links;
   const Performative* current = nullptr;  // while proton handles its frame
+  FullFrames full_frames;
   std::size_t unfinished_bytes = 0;
   LinkId next_link = 1;
   DeliveryId next_delivery = 1;

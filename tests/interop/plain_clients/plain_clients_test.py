@@ -1,21 +1,26 @@
-"""Clients that only know their protocol, Debian's own: paho over MQTT, curl over HTTPS, qpid-proton over AMQP."""
+"""Clients that only know their protocol, Debian's own: paho over MQTT, curl over HTTPS, qpid-proton and uamqp over AMQP."""
+import collections
 import json
 import queue
 import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.parse
 
 import paho.mqtt.client
 import proton
 import proton.utils
+import uamqp
 
 from tests.hub_alone.running_hub import RunningHub, fields, sas_token
 
 TIMEOUT_S = 30
 API = "api-version=2021-04-12"
+PARTITIONS = 4
+AccessToken = collections.namedtuple("AccessToken", "token expires_on")
 
 
 class PlainClientsTest(unittest.TestCase):
@@ -165,6 +170,69 @@ class PlainClientsTest(unittest.TestCase):
         with self.assertRaises(proton.ConnectionException) as refused:
             self.proton("proton-wrong@sas.hub", sas_token(self.new_device("proton-other")))
         self.assertIn("unauthorized", str(refused.exception))
+
+    # --- uamqp ---------------------------------------------------------------------------------------
+
+    def uamqp(self, client, address, auth, **words):
+        made = client(address, auth=auth, **words)
+        self.addCleanup(made.close)
+        return made
+
+    def token_of_the_owner(self):
+        """As azure-iot-hub for Python makes its own."""
+        auth = uamqp.authentication.JWTTokenAuth(
+            audience="https://127.0.0.1", uri="https://127.0.0.1", port=self.house.facts["ports"]["amqp"],
+            get_token=lambda: AccessToken(sas_token(self.owner), int(time.time()) + 3600), verify=self.house.facts["ca_file"],
+            token_type=b"servicebus.windows.net:sastoken")
+        auth.update_token()
+        return auth
+
+    def test_uamqp_sends_to_a_device_and_hears_feedback(self):
+        string = self.new_device("uamqp")
+        properties = uamqp.message.MessageProperties(message_id="u1", to="/devices/uamqp/messages/devicebound")
+        sender = self.uamqp(uamqp.SendClient, "amqps://127.0.0.1/messages/devicebound", self.token_of_the_owner())
+        sender.queue_message(uamqp.Message("open the valve", properties=properties,
+                                           application_properties={"urgency": "high", "iothub-ack": "full"}))
+        self.assertEqual(sender.send_all_messages(close_on_done=False), [uamqp.constants.MessageState.SendComplete])
+
+        client, _, _, messages = self.paho("uamqp", string)
+        client.subscribe("devices/uamqp/messages/devicebound/#", 1)
+        message = messages.get(timeout=TIMEOUT_S)
+        self.assertEqual(message.payload, b"open the valve")
+        self.assertIn("urgency=high", message.topic)
+
+        feedback = self.uamqp(uamqp.ReceiveClient, "amqps://127.0.0.1/messages/serviceBound/feedback", self.token_of_the_owner())
+        batch, = self.some(feedback)
+        record, = json.loads(b"".join(batch.get_data()))
+        self.assertEqual((record["originalMessageId"], record["deviceId"], record["statusCode"]), ("u1", "uamqp", "Success"))
+
+    def some(self, client):
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            found = client.receive_message_batch(timeout=500)
+            if found:
+                return found
+        raise AssertionError("nothing came")
+
+    def test_uamqp_reads_events_with_the_key_of_a_policy(self):
+        """As a client of Event Hubs that knows SASL PLAIN alone."""
+        device = self.new_device("uamqp-events")
+        self.curl(sas_token(device), "POST", f"/devices/uamqp-events/messages/events?{API}", "--data", "hello")
+        key = fields(self.owner)["SharedAccessKey"]
+        clients = []
+        for partition in range(PARTITIONS):
+            source = uamqp.address.Source(f"amqps://127.0.0.1/hub1/ConsumerGroups/$Default/Partitions/{partition}")
+            source.set_filter(b"amqp.annotation.x-opt-offset > '-1'")
+            auth = uamqp.authentication.SASLPlain("127.0.0.1", "iothubowner", key, port=self.house.facts["ports"]["amqp"],
+                                                  verify=self.house.facts["ca_file"])
+            clients.append(self.uamqp(uamqp.ReceiveClient, source, auth))
+        deadline = time.monotonic() + TIMEOUT_S
+        found = []
+        while not found and time.monotonic() < deadline:
+            for client in clients:
+                found += [event for event in client.receive_message_batch(timeout=200)
+                          if event.annotations[b"iothub-connection-device-id"] == b"uamqp-events"]
+        self.assertEqual([b"".join(event.get_data()) for event in found], [b"hello"])
 
 
 if __name__ == "__main__":

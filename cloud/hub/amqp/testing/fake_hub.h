@@ -24,7 +24,8 @@ class FakeHub : public DevicePort, public ServicePort {
     bool operator==(const Settled&) const = default;
   };
 
-  // A token "good:{client id}" or "policy:{name}", or no token with a certificate, proves it.
+  // A token "good:{client id}" or "policy:{name}", a policy's key "key:{name}", or no token with a
+  // certificate, proves it.
   Result<Principal> authenticate(const Claim& claim) override {
     claims.push_back(std::string(claim.host) + "|" + std::string(claim.device.value_or("-")) + "|" +
                      std::string(claim.module_id) + "|" + std::string(claim.sas_token) + "|" +
@@ -37,6 +38,12 @@ class FakeHub : public DevicePort, public ServicePort {
                   .may_ask_for_faults = allow_faults};
     const std::string id = std::string(claim.device.value_or("")) +
                            (claim.module_id.empty() ? "" : "/" + std::string(claim.module_id));
+    if (!claim.policy.empty()) {
+      out.policy = claim.policy;
+      if (claim.policy_key != "key:" + out.policy || !policies.contains(out.policy)) return refusal;
+      out.rights = policies.at(out.policy);
+      return out;
+    }
     if (claim.sas_token.starts_with("policy:")) {
       out.policy = claim.sas_token.substr(7);
       if (!policies.contains(out.policy)) return refusal;

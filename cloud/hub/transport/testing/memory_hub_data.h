@@ -22,6 +22,22 @@ class MemoryHubData final : public HubData {
   void note_connection(const iothub::Identity& identity, bool connected) override {
     note(identity, connected ? " came" : " went");
   }
+  void keep_subscriptions(const iothub::Identity& identity, std::uint8_t subscriptions) override {
+    const std::lock_guard lock(mutex_);
+    kept_.insert_or_assign(identity, subscriptions);
+    ++keepings_;
+  }
+  Status restore_subscriptions(
+      const std::function<void(const iothub::Identity&, std::uint8_t)>& each) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [identity, subscriptions] : kept_) each(identity, subscriptions);
+    return {};
+  }
+  // How often keep_subscriptions() was called.
+  std::size_t keepings() const {
+    const std::lock_guard lock(mutex_);
+    return keepings_;
+  }
   void twin(const iothub::Identity& identity, TwinRequest request, Done<TwinReply> done) override {
     std::unique_lock lock(mutex_);
     if (full_) {
@@ -146,12 +162,14 @@ class MemoryHubData final : public HubData {
     DeviceMessage message;
     LockOwner owner;
   };
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   bool full_ = false;
   std::uint64_t sequence_ = 0;
   std::uint64_t locks_ = 0;
   std::map<iothub::Identity, twin::Twin> twins_;
   std::map<iothub::Identity, std::deque<Queued>> queues_;
+  std::map<iothub::Identity, std::uint8_t> kept_;
+  std::size_t keepings_ = 0;
   std::vector<iothub::Identity> ensured_;
   std::vector<std::string> noted_;
 };

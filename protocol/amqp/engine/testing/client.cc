@@ -205,6 +205,11 @@ void Client::take_frame(const Frame& frame) {
   const std::uint64_t code = *reader.next_descriptor();
   const Value value = *reader.next();
   const List& fields = *value.as<List>();
+  // As azure-eventhub for Python, which reads each field by its place.
+  static const std::map<std::uint64_t, std::size_t> kFields = {{0x10, 10}, {0x11, 8},  {0x12, 14},
+                                                               {0x13, 11}, {0x14, 11}, {0x15, 6},
+                                                               {0x16, 3},  {0x17, 1},  {0x18, 1}};
+  PAVISE_CHECK(fields.size() == kFields.at(code));
   if (code == 0x11)
     channels_[frame.channel] = static_cast<std::uint16_t>(integer_of(at(fields, 0)).value_or(0));
   // The hub numbers its own ends of the sessions.
@@ -262,6 +267,7 @@ void Client::take_attach(std::uint16_t channel, const List& fields) {
   by_hub_handle_[{channel, *at(fields, 1).as<std::uint32_t>()}] = link;
   link->attached = !at(fields, hub_receives ? 6 : 5).is_null();
   link->max_message_size = static_cast<std::uint64_t>(integer_of(at(fields, 10)).value_or(0));
+  if (const auto* properties = at(fields, 13).as<Map>()) link->properties = *properties;
 }
 
 ClientLink* Client::by_hub_handle(std::uint16_t channel, const Value& handle) {

@@ -46,6 +46,7 @@ struct ClientLink {
   bool detached = false;  // by the hub
   std::optional<Failure> failure = {};
   std::uint64_t max_message_size = 0;
+  std::optional<Map> properties = {};  // of the hub's attach
   std::int64_t credit = 0;  // of a sender: what the hub granted; of a receiver: what is left
   std::uint32_t sent = 0;
   bool drained = false;
