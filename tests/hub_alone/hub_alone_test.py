@@ -136,6 +136,41 @@ class HubAloneTest(unittest.TestCase):
         self.assertEqual(self.hub("c2d-message", "purge", "-d", "sleeper")["totalMessagesPurged"], 1)
         self.assert_refused(3, "c2d-message", "send", "-d", "nobody", "--data", "x")
 
+    def test_message_routing_is_a_switch(self):
+        ca = pathlib.Path(self.house.facts["ca_file"])
+        endpoint = ("message-endpoint", "create", "--en", "hook", "--type", "webhook", "--address", "https://127.0.0.1:1/",
+                    "--ca", ca)
+        self.assertIn("PV-HRT-007", self.house.try_cli("hub", *endpoint).stderr)
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
+        house = RunningHub(folder, "--message-routing")
+        self.addCleanup(house.stop)
+        house.wait_until_ready()
+        house.hub(*endpoint)
+        house.hub("message-route", "create", "--rn", "all", "--en", "hook")
+        sent = house.mosquitto("mosquitto_pub", DEVICE, house.facts["connection_strings"]["device"], "-t",
+                               f"devices/{DEVICE}/messages/events/", "-m", "x")
+        self.assertEqual(sent.wait(20), 0, sent.stdout.read())
+        sent.stdout.close()
+        # Nobody listens there; that it tried is what counts.
+        until(lambda: house.hub("message-endpoint", "show", "--en", "hook")["health"]["error"], "a delivery that failed")
+        token = house.cli("token", "create", "prometheus", "--role", "metrics", "-o", "json")
+        page = metrics(house.facts["ports"]["management"], house.facts["ca_file"], json.loads(token)["token"])
+        labels = f'{{hub="{house.facts["hub"]}",endpoint="hook"}}'
+        self.assertIn(f"pavise_routing_healthy{labels} 0", page)
+        self.assertIn(f"pavise_routing_lag_records{labels} 1", page)
+        self.assertIn(f"pavise_routing_delivered_total{labels} 0", page)
+        self.assertNotIn(f"pavise_routing_failures_total{labels} 0", page)
+
+    def test_acts_stand_in_the_audit_of_the_hub(self):
+        self.hub("device-identity", "create", "-d", "audited")
+        self.hub("device-identity", "update", "-d", "audited", "--status", "disabled")
+        self.hub("device-identity", "delete", "-d", "audited")
+        entries = json.loads(self.house.cli("audit", "--hub", self.house.facts["hub"], "-o", "json"))["entries"]
+        told = [(each["action"], each["detail"], each["actor"]) for each in entries if each["subject"] == "audited"]
+        self.assertEqual(told, [("device.delete", "", "policy iothubowner"),
+                                ("device.update", "disabled, sas", "policy iothubowner"),
+                                ("device.create", "enabled, sas", "policy iothubowner")])
+
     def test_identities_are_made_changed_and_removed(self):
         thumbprint = "AB" * 20
         made = self.hub("device-identity", "create", "-d", "thumb", "--auth-method", "x509_thumbprint",
@@ -323,41 +358,6 @@ class StartAndStopTest(unittest.TestCase):
             device.tls.settimeout(2)
             with self.assertRaises(TimeoutError, msg="the method came a second time"):
                 device.next_message()
-
-    def test_message_routing_is_a_switch(self):
-        ca = pathlib.Path(self.house.facts["ca_file"])
-        endpoint = ("message-endpoint", "create", "--en", "hook", "--type", "webhook", "--address", "https://127.0.0.1:1/",
-                    "--ca", ca)
-        self.assertIn("PV-HRT-007", self.house.try_cli("hub", *endpoint).stderr)
-        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
-        house = RunningHub(folder, "--message-routing")
-        self.addCleanup(house.stop)
-        house.wait_until_ready()
-        house.hub(*endpoint)
-        house.hub("message-route", "create", "--rn", "all", "--en", "hook")
-        sent = house.mosquitto("mosquitto_pub", DEVICE, house.facts["connection_strings"]["device"], "-t",
-                               f"devices/{DEVICE}/messages/events/", "-m", "x")
-        self.assertEqual(sent.wait(20), 0, sent.stdout.read())
-        sent.stdout.close()
-        # Nobody listens there; that it tried is what counts.
-        until(lambda: house.hub("message-endpoint", "show", "--en", "hook")["health"]["error"], "a delivery that failed")
-        token = house.cli("token", "create", "--name", "prometheus", "--role", "metrics", "-o", "json")
-        page = metrics(house.facts["ports"]["management"], ca, json.loads(token)["token"])
-        labels = f'{{hub="{house.facts["hub"]}",endpoint="hook"}}'
-        self.assertIn(f"pavise_routing_healthy{labels} 0", page)
-        self.assertIn(f"pavise_routing_lag_records{labels} 1", page)
-        self.assertIn(f"pavise_routing_delivered_total{labels} 0", page)
-        self.assertNotIn(f"pavise_routing_failures_total{labels} 0", page)
-
-    def test_acts_stand_in_the_audit_of_the_hub(self):
-        self.hub("device-identity", "create", "-d", "audited")
-        self.hub("device-identity", "update", "-d", "audited", "--status", "disabled")
-        self.hub("device-identity", "delete", "-d", "audited")
-        entries = json.loads(self.house.cli("audit", "--hub", self.house.facts["hub"], "-o", "json"))["entries"]
-        told = [(each["action"], each["detail"], each["actor"]) for each in entries if each["subject"] == "audited"]
-        self.assertEqual(told, [("device.delete", "", "policy iothubowner"),
-                                ("device.update", "disabled, sas", "policy iothubowner"),
-                                ("device.create", "enabled, sas", "policy iothubowner")])
 
     def test_a_port_in_use_is_named(self):
         # Entered first, so that the hub stops before its folder goes.

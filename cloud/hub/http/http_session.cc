@@ -198,6 +198,7 @@ void HttpSession::send_request(SessionNow now) {
 }
 
 void HttpSession::next_piece(const HttpResponse& response, SessionNow now, Bytes& out) {
+  if (!piece_) return;
   for (const auto& [name, value] : response.headers)
     if (name == kHttpPieceStream) piece_->stream = value;
   state_ = State::reading;
@@ -272,7 +273,8 @@ void HttpSession::await_request(SessionNow now) {
 // The body of a call whose head was refused went by. False: there is no such call.
 bool HttpSession::answer_refused(SessionNow now, Bytes& out) {
   if (closed_ || !refusal_ || state_ != State::waiting_for_answer) return false;
-  HttpResponse response = *std::exchange(refusal_, {});
+  HttpResponse response = *std::move(refusal_);
+  refusal_.reset();
   response.headers.emplace_back("content-type", response.content_type);
   const Status written = http1::write_response(
       response.status, response.headers, as_bytes(response.body),
@@ -340,8 +342,8 @@ void HttpSession::on_tunnel_bytes(ByteView bytes, SessionNow now, Bytes& out) {
   tunnel_->on_bytes(bytes, payload, out);
   if (!payload.empty())
     inner_step([&](Bytes& inner_out) { inner_->on_bytes(payload, now, inner_out); }, out);
-  if (tunnel_->closed() && !inner_->closed()) {
-    const Error reason = *tunnel_->closed();
+  if (const auto& closed = tunnel_->closed(); closed && !inner_->closed()) {
+    const Error reason = *closed;
     inner_step([&](Bytes& inner_out) { inner_->close(reason, inner_out); }, out);
   }
 }

@@ -266,12 +266,12 @@ void RestApi::handle(const Request& request, const Respond& respond) {
   auto principal = authorise(services_.gatekeeper, head, *found);
   if (!principal) return respond(refuse->unauthorised(principal.error()));
   refuse->believe();
+  Principal caller = *std::move(principal);
   const Route& route = *found->route;
-  if (route.need == Need::device && principal->identity)
-    services_.device_active(*principal->identity);
+  if (route.need == Need::device && caller.identity) services_.device_active(*caller.identity);
   auto query = query_of(request.query);
   if (!query) return respond((*refuse)(query.error()));
-  Call call{services_,        shared_, request, *std::move(principal), std::move(found->names),
+  Call call{services_,        shared_, request, std::move(caller), std::move(found->names),
             *std::move(query)};
   if (route.later != nullptr)
     return route.later(call, respond, [refuse](const Error& error) { return (*refuse)(error); });

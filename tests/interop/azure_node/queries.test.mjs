@@ -133,7 +133,8 @@ test('a job that is scheduled can be cancelled', async () => {
   const jobId = newId('later');
   const { jobStatus } = await jobs.scheduleTwinUpdate(jobId, '*', { etag: '*', tags: { never: true } },
     new Date(Date.now() + 3_600_000), 60);
-  assert.equal(jobStatus.status, 'scheduled');
+  assert.equal(jobStatus.status, 'queued');
+  assert.equal((await jobs.getJob(jobId)).jobStatus.status, 'scheduled');
   assert.equal((await jobs.cancelJob(jobId)).jobStatus.status, 'cancelled');
   assert.equal((await jobs.getJob(jobId)).jobStatus.status, 'cancelled');
   // The client knows no error of its own for it.
