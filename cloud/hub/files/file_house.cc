@@ -92,7 +92,8 @@ std::int64_t FileHouse::collect() {
 // The device is there, enabled and the one that began; its hub is there and wants files.
 Result<FileLimits> FileHouse::admit(const NewUpload& upload) const {
   const auto name = iothub::HubName::parse(upload.hub.substr(0, upload.hub.find('.')));
-  const auto hub = name ? index_.hub(*name) : nullptr;
+  if (!name) return kUploadNotFound;
+  const auto hub = index_.hub(*name);
   if (hub == nullptr || hub_key(hub->hub) != upload.hub) return kUploadNotFound;
   if (!hub->hub.settings.file_upload.enabled) return kUploadsOff;
   const auto identity = iothub::Identity::make(*name, upload.device);

@@ -63,8 +63,8 @@ Status S3Depot::write(const std::string& name, ByteView bytes) {
   PAVISE_CHECK(files::is_object_name(name));
   const Call call{.method = "PUT", .key = folder_ + "/" + name, .body = bytes};
   PAVISE_TRY_ASSIGN(const auto response, send(call));
-  const bool stored = response.status == kOk || response.status == kCreated ||
-                      response.status == kNoContent;
+  const bool stored =
+      response.status == kOk || response.status == kCreated || response.status == kNoContent;
   if (!stored) return refusal(call, response);
   return {};
 }

@@ -1,8 +1,8 @@
 // The thread that executes imports and exports.
 #pragma once
 
-#include "common/base/step_thread.h"
 #include "cloud/hub/transfers/transfer_engine.h"
+#include "common/base/step_thread.h"
 
 namespace pavise::hub::transfers {
 
