@@ -197,8 +197,8 @@ void RestApi::handle(const Request& request, const Respond& respond) {
       return respond(answer(principal.error(), iothub::HubErrorCode::iot_hub_unauthorized_access,
                             "Unauthorized"));
     stranger->clear();
-    if (route.need == Need::device && principal->identity)
-      services_.device_active(*principal->identity);
+    const std::optional<iothub::Identity>& caller = principal->identity;
+    if (route.need == Need::device && caller) services_.device_active(*caller);
     auto query = query_of(request.query);
     if (!query) return respond(refuse(query.error()));
     Call call{services_, shared_, request, *std::move(principal), *names, *std::move(query)};
