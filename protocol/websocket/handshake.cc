@@ -24,15 +24,22 @@ bool any_list_has(const http1::RequestHead& head, std::string_view name, std::st
   });
 }
 
-std::optional<std::string_view> choose(const http1::RequestHead& head,
-                                       std::span<const std::string_view> spoken) {
+struct Choice {
+  std::string_view spoken;
+  std::string_view offered;  // the same in the client's letters
+};
+
+// Whatever the case of its letters: the C client offers MQTT.
+std::optional<Choice> choose(const http1::RequestHead& head,
+                             std::span<const std::string_view> spoken) {
   for (const http1::Header& header : head.headers) {
     if (header.name != "sec-websocket-protocol") continue;
     std::string_view list = header.value;
     while (true) {
       const std::size_t comma = list.find(',');
-      const auto found = std::ranges::find(spoken, http1::trimmed(list.substr(0, comma)));
-      if (found != spoken.end()) return *found;
+      const std::string_view offered = http1::trimmed(list.substr(0, comma));
+      for (const std::string_view each : spoken)
+        if (http1::equal_folded(each, offered)) return Choice{each, offered};
       if (comma == std::string_view::npos) break;
       list.remove_prefix(comma + 1);
     }
@@ -61,13 +68,13 @@ Result<Accepted> accept(const http1::RequestHead& head, std::span<const std::str
   const auto version = only(head, "sec-websocket-version");
   if (!version) return Error(kNoUpgrade, "Sec-WebSocket-Version");
   if (*version != "13") return kOtherVersion;
-  const auto subprotocol = choose(head, spoken);
-  if (!subprotocol) return kNoSubprotocol;
-  return Accepted{*subprotocol,
+  const auto choice = choose(head, spoken);
+  if (!choice) return kNoSubprotocol;
+  return Accepted{choice->spoken,
                   {{"Upgrade", "websocket"},
                    {"Connection", "Upgrade"},
                    {"Sec-WebSocket-Accept", accept_value(*key)},
-                   {"Sec-WebSocket-Protocol", std::string(*subprotocol)}}};
+                   {"Sec-WebSocket-Protocol", std::string(choice->offered)}}};
 }
 
 int status_of(const Error& error) {

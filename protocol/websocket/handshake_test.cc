@@ -55,6 +55,13 @@ TEST(WebSocketHandshake, TheFirstSubprotocolThatIsSpokenWins) {
   }
 }
 
+TEST(WebSocketHandshake, TheSubprotocolIsAnsweredAsItWasOffered) {
+  const auto accepted = accept(head_of(usual_with("Sec-WebSocket-Protocol: MQTT\r\n")), kSpoken);
+  ASSERT_TRUE(accepted);
+  EXPECT_EQ(accepted->subprotocol, "mqtt");
+  EXPECT_EQ(accepted->headers.back().second, "MQTT");
+}
+
 TEST(WebSocketHandshake, OtherSpellingsOfHeaders) {
   EXPECT_TRUE(accept(head_of("Upgrade: h2c, WebSocket\r\nConnection: keep-alive, upgrade\r\n"
                              "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -87,7 +94,6 @@ TEST(WebSocketHandshake, Refusals) {
       {mqtt + key + upgrade + "Sec-WebSocket-Version: 8\r\n", &kOtherVersion, 426},
       {mqtt + key + upgrade + "Sec-WebSocket-Version: 13, 8\r\n", &kOtherVersion, 426},
       {key + upgrade + version, &kNoSubprotocol, 400},
-      {key + upgrade + version + "Sec-WebSocket-Protocol: MQTT\r\n", &kNoSubprotocol, 400},
       {key + upgrade + version + "Sec-WebSocket-Protocol: amqp, stomp\r\n", &kNoSubprotocol, 400},
       {key + upgrade + version + "Sec-WebSocket-Protocol: \r\n", &kNoSubprotocol, 400},
   };

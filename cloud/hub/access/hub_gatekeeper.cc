@@ -60,7 +60,7 @@ Result<Principal> HubGatekeeper::authenticate(const Claim& claim, const TlsPeer&
 Result<Principal> HubGatekeeper::attested(const Claim& claim,
                                           const security::AdmittedDevice& device,
                                           std::string_view host) const {
-  if (*claim.device != device.device.text() || !claim.module_id.empty()) return kNotThisDevice;
+  if (claim.device != device.device.text() || !claim.module_id.empty()) return kNotThisDevice;
   auto hub = iothub::HubName::of_tenant(device.tenant);
   if (!is_service_host(host)) {
     const auto named = index_.hub_by_host(host);
@@ -68,7 +68,9 @@ Result<Principal> HubGatekeeper::attested(const Claim& claim,
     if (named->hub.tenant != device.tenant) return kOtherTenantsHub;
     hub = named->hub.name;
   }
-  const iothub::Identity identity = *iothub::Identity::make(std::move(hub), device.device.text());
+  auto made = iothub::Identity::make(std::move(hub), device.device.text());
+  if (!made) return kNotThisDevice;
+  const iothub::Identity identity = *std::move(made);
   Principal out{.hub = identity.hub(),
                 .tenant = device.tenant,
                 .identity = identity,
@@ -93,7 +95,8 @@ Result<Principal> HubGatekeeper::by_own_certificate(const Claim& claim, const Tl
   // At the server's own host name only attested certificates count.
   if (hub == nullptr)
     return is_service_host(host) ? Error(security::kUnknownCertificate) : Error(kUnknownHost);
-  const auto identity = iothub::Identity::make(hub->hub.name, *claim.device, claim.module_id);
+  const auto identity =
+      iothub::Identity::make(hub->hub.name, claim.device.value_or(""), claim.module_id);
   const auto entry = identity ? index_.find(*identity) : std::nullopt;
   if (!entry) return kUnknownIdentity;
   PAVISE_TRY_ASSIGN(const LeafFacts leaf, leaf_facts(peer.chain.front()));
@@ -115,7 +118,7 @@ Result<Principal> HubGatekeeper::by_own_certificate(const Claim& claim, const Tl
   if (!entry->enabled) return kIdentityDisabled;
   return Principal{.hub = hub->hub.name,
                    .tenant = hub->hub.tenant,
-                   .identity = *identity,
+                   .identity = identity,
                    .rights = kDeviceConnect,
                    .method = AuthMethod::x509,
                    .generation_id = std::to_string(entry->generation_id),
@@ -165,8 +168,8 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
     entry = out.identity ? index_.find(*out.identity) : std::nullopt;
     if (entry) out.generation_id = std::to_string(entry->generation_id);
   }
-  if (token.policy()) {
-    const store::PolicyAuth* policy = hub->policy(*token.policy());
+  if (const std::optional<std::string>& signer = token.policy()) {
+    const store::PolicyAuth* policy = hub->policy(*signer);
     if (policy == nullptr) return kUnknownPolicy;
     PAVISE_TRY(token.check_signature(policy->primary_key, policy->secondary_key, form));
     out.policy = policy->name;
@@ -176,7 +179,7 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
     out.rights = kDeviceConnect;
     if (!entry) return kUnknownIdentity;
   } else {
-    if (!entry) return kUnknownIdentity;
+    if (!entry || !out.identity) return kUnknownIdentity;
     const auto& settings = hub->hub.settings;
     if (out.identity->is_module() ? settings.disable_module_sas : settings.disable_device_sas)
       return kSasDisabled;
@@ -184,7 +187,7 @@ Result<Principal> HubGatekeeper::by_token(const Claim& claim, std::string_view h
     PAVISE_TRY(token.check_signature(entry->primary.view(), entry->secondary.view(), form));
     out.rights = kDeviceConnect;
   }
-  if (!entry->enabled) return kIdentityDisabled;
+  if (!entry || !entry->enabled) return kIdentityDisabled;
   return out;
 }
 

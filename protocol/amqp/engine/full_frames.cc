@@ -24,8 +24,8 @@ constexpr std::uint8_t kRejected = 0x25;
 // none).
 struct Shape {
   std::uint8_t code;
-  std::size_t fields;
-  int nested = -1;
+  std::uint8_t fields;
+  std::int8_t nested = -1;
 };
 constexpr Shape kShapes[] = {
     {0x10, 10},    // open
@@ -82,7 +82,8 @@ std::optional<std::size_t> encoded_size(ByteView bytes) {
 
 struct ListView {
   std::size_t count = 0;
-  ByteView fields;
+  ByteView fields = {};
+  std::size_t size = 1;  // with its constructor
 };
 
 std::optional<ListView> list_at(ByteView bytes) {
@@ -90,9 +91,9 @@ std::optional<ListView> list_at(ByteView bytes) {
   if (!size) return std::nullopt;
   if (bytes[0] == kList0) return ListView{};
   if (bytes[0] == kList8 && *size >= 3)
-    return ListView{std::to_integer<std::size_t>(bytes[2]), bytes.first(*size).subspan(3)};
+    return ListView{std::to_integer<std::size_t>(bytes[2]), bytes.first(*size).subspan(3), *size};
   if (bytes[0] == kList32 && *size >= 9)
-    return ListView{read_u32(bytes.subspan(5)), bytes.first(*size).subspan(9)};
+    return ListView{read_u32(bytes.subspan(5)), bytes.first(*size).subspan(9), *size};
   return std::nullopt;
 }
 
@@ -136,7 +137,7 @@ std::optional<std::size_t> append_full(ByteView described, Bytes& out) {
   }
   append(out, described.first(kDescriptorSize));
   append(out, list_of(shape->fields, fields));
-  return kDescriptorSize + *encoded_size(described.subspan(kDescriptorSize));
+  return kDescriptorSize + list->size;
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ bool Engine::Proton::push(ByteView bytes) {
 bool Engine::Proton::push_open(ByteView frame) {
   const auto place = find_frame_size_max(frame);
   if (!place) return push(frame);
-  const auto told = *ByteReader(frame.subspan(*place)).be<std::uint32_t>();
+  const std::uint32_t told =
+      ByteReader(frame.subspan(*place)).be<std::uint32_t>().value_or(kFrameSizeLeast);
   full_frames.set_frame_size_max(told);
   const std::uint32_t less =
       std::max(told, kFrameSizeLeast + kFullTransferGrowth) - kFullTransferGrowth;

@@ -14,6 +14,7 @@ from tests.hub_alone.running_hub import PROGRAMS, RunningHub, fields
 INSIDE = "PAVISE_INSIDE_NAMESPACE"
 NAME = "iot.pavise.test"  # a name with a dot that is not the hub's own
 HUB = "hub1"
+PARTITIONS = "PAVISE_HUB_PARTITIONS"  # another hub than that of ./run --hub, with this many
 TRUSTED = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 # As the SDKs' suites want their hub: events of twins, and of nothing else.
 SETTINGS = ["--fault-injection", "true", "--file-upload", "true", "--file-upload-notifications", "true",
@@ -60,6 +61,11 @@ class Surroundings(RunningHub):
         trusted = TRUSTED.read_text(encoding="utf-8")
         lay_over(pathlib.Path("/etc/hosts"), f"127.0.0.1 localhost {NAME}\n", folder)
         house = cls(folder).wait_until_ready()
+        if PARTITIONS in os.environ:
+            house.cli("hub", "delete", HUB)
+            house.cli("hub", "create", HUB, "--tenant", "home", "--host-alias", NAME, "--partition-count", os.environ[PARTITIONS])
+            strings = house.facts["connection_strings"]
+            strings["iothubowner"] = house.hub("connection-string", "show", HUB)["connectionString"]
         house.cli("hub", "update", HUB, *SETTINGS)
         house.ca = pathlib.Path(house.facts["ca_file"]).read_text(encoding="utf-8")
         lay_over(TRUSTED, trusted + house.ca, folder)
@@ -92,7 +98,7 @@ class Surroundings(RunningHub):
             "IOTHUB_EVENTHUB_CONNECTION_STRING": self.events,
             "IOTHUB_EVENTHUB_LISTEN_NAME": HUB,
             "IOTHUB_EVENTHUB_CONSUMER_GROUP": "$Default",
-            "IOTHUB_PARTITION_COUNT": "4",
+            "IOTHUB_PARTITION_COUNT": os.environ.get(PARTITIONS, "4"),
             "IOTHUB_E2E_TARGET_NETWORK_INTERFACE": "lo",
             "EVENTHUB_CONNECTION_STRING": self.events,
         }
