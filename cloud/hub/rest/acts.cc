@@ -3,10 +3,20 @@
 
 namespace pavise::hub::rest {
 
+namespace {
+
+std::string actor_of(const Principal& principal) {
+  // A device that makes its own modules.
+  if (principal.identity) return "device " + principal.identity->client_id();
+  return "policy " + principal.policy;
+}
+
+}  // namespace
+
 Status note_act(store::HubTransaction& transaction, const Call& call, std::string_view action,
                 std::string_view subject, std::string_view detail) {
   return transaction.note_act(call.hub(), {.at_ms = call.services.clock.now_ms(),
-                                           .actor = "policy " + call.principal.policy,
+                                           .actor = actor_of(call.principal),
                                            .peer = call.request.peer,
                                            .action = std::string(action),
                                            .subject = std::string(subject),

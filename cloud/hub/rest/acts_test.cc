@@ -48,6 +48,8 @@ TEST_F(ActsTest, SayWhoDidWhatFromWhere) {
   EXPECT_LE(std::abs(act.at_ms - clock_.now_ms()), 60'000);
   call("PUT", "/devices/other", "{}", {}, "write");
   EXPECT_EQ(kept(1).at(0).actor, "policy write");
+  call("PUT", "/devices/dev/modules/m", "{}", {}, "dev");
+  EXPECT_EQ(kept(1).at(0).actor, "device dev");
 }
 
 TEST_F(ActsTest, IdentitiesOneByOne) {

@@ -136,7 +136,9 @@ Result<Principal> authorise(Gatekeeper& gatekeeper, const HttpHead& head, const 
     // IoT Edge and the C client's programs make the modules of their device with its own key.
     claim.device = found.names[0];
     auto device = gatekeeper.authenticate(claim, head.tls);
-    if (device && device->method == AuthMethod::attested) return kRightMissing;
+    // Not with a policy's key, which speaks for all devices, and not attested ones.
+    if (device && (device->method == AuthMethod::attested || !device->policy.empty()))
+      return kRightMissing;
     if (device) return device;
   }
   PAVISE_TRY_ASSIGN(Principal principal, std::move(identified));

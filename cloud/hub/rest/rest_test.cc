@@ -44,6 +44,8 @@ TEST_F(RestTest, ADeviceKeepsItsOwnModules) {
   const std::string module = "/devices/dev/modules/m";
   EXPECT_EQ(call("PUT", module, "{}", {}, "other").status, 401);
   EXPECT_EQ(call("PUT", module, "{}", {}, "dev/m").status, 401) << "a module is no device";
+  EXPECT_EQ(call("PUT", module, "{}", {}, "gateway").status, 401)
+      << "a policy's key is not its own";
   EXPECT_EQ(call("PUT", module, "{}", {}, "dev").status, 200);
   EXPECT_EQ(call("GET", module, {}, {}, "dev").status, 200);
   EXPECT_EQ(call("GET", "/devices/dev/modules", {}, {}, "dev").body.as_array().size(), 1U);
