@@ -55,7 +55,7 @@ inline int run(const std::vector<std::string>& command) {
   const pid_t child = ::fork();
   if (child == 0) {
     const int quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    ::dup2(quiet, STDOUT_FILENO);
+    if (quiet < 0 || ::dup2(quiet, STDOUT_FILENO) < 0) ::_exit(126);
     ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
