@@ -56,7 +56,7 @@ class Explainer {
   }
   // One sentence per element, with its index in the pointer.
   template <class List, class Words>
-  void say_each(std::string_view member, const List& list, Words words) {
+  void say_each(std::string_view member, const List& list, const Words& words) {
     std::size_t index = 0;
     for (const auto& element : list)
       say(std::string(member) + "/" + std::to_string(index++), words(element));
@@ -105,14 +105,14 @@ std::string restart_words(const manifest::Lifecycle& lifecycle) {
 std::vector<Sentence> explain_capabilities(const Manifest& manifest) {
   const Capabilities& c = manifest.capabilities;
   Explainer out("/capabilities/");
-  const auto connect = [](std::string protocol) {
+  const auto connect = [](const std::string& protocol) {
     return [protocol](const Destination& to) {
       return "connect by " + protocol + " to " + destination_words(to);
     };
   };
   out.say_each("outgoing_tcp", c.outgoing_tcp, connect("TCP"));
   out.say_each("outgoing_udp", c.outgoing_udp, connect("UDP"));
-  const auto listen = [](std::string protocol) {
+  const auto listen = [](const std::string& protocol) {
     return [protocol](std::uint16_t port) {
       return "be reached on " + protocol + " port " + std::to_string(port);
     };

@@ -118,6 +118,7 @@ std::string last_line(std::string text) {
 // What the tool prints goes into `log`; its last line is the reason.
 Status run_mkfs(std::vector<std::string> command, const fs::path& log) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   // Time zone, locale and the like of a person do not reach the image.

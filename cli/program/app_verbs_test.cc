@@ -37,6 +37,7 @@ class AppVerbs : public ::testing::Test {
     Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
                     .err = [&](std::string_view text) { outcome.err += text; }};
     std::vector<const char*> raw;
+    raw.reserve(arguments.size());
     for (const std::string& argument : arguments) raw.push_back(argument.c_str());
     outcome.code = run_program(raw, streams);
     return outcome;

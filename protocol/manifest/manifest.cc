@@ -264,8 +264,7 @@ std::optional<Manifest> read_manifest(const Node& node) {
 std::optional<Version> Version::parse(std::string_view text) {
   Version out;
   for (std::uint16_t* part : {&out.major, &out.minor, &out.patch}) {
-    const char* const end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data(), end, *part);
+    const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), *part);
     const auto length = static_cast<std::size_t>(rest - text.data());
     if (failed != std::errc{} || *part > kVersionPartMax || (length > 1 && text.front() == '0'))
       return std::nullopt;
@@ -293,8 +292,8 @@ Result<Manifest> Manifest::parse(ByteView json) {
   if (!view) return Error(kNotJson, view.error().detail());
   Problem problem;
   std::optional<Manifest> out = read_manifest(Node(*view, "", problem));
-  if (problem.error()) return *problem.error();
-  PAVISE_CHECK(out.has_value());
+  if (!out || problem.error())
+    return problem.error().value_or(Error(kMissingMember, "/component_id: absent"));
   out->digest = crypto::sha256(json);
   return *std::move(out);
 }

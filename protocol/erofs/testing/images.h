@@ -48,13 +48,14 @@ class Folder {
 // Its exit code; what it prints is dropped.
 inline int run(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
     const int quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    ::dup2(quiet, STDOUT_FILENO);
+    if (quiet < 0 || ::dup2(quiet, STDOUT_FILENO) < 0) ::_exit(126);
     ::execvp(arguments[0], arguments.data());
     ::_exit(127);
   }
