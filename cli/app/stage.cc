@@ -43,6 +43,20 @@ class Stage {
     return {};
   }
 
+  // Folders that the device puts something of its own on; it cannot make them in an image.
+  Status add_mount_points() {
+    for (const char* name : {"dev", "proc", "tmp", "data"}) {
+      std::error_code failed;
+      if (!fs::create_directory(to_ / name, failed)) {
+        if (failed || !fs::is_directory(fs::symlink_status(to_ / name)))
+          return file_error(to_ / name, failed ? failed : make_error_code(std::errc::file_exists));
+        continue;
+      }
+      if (::chmod((to_ / name).c_str(), 0755) != 0) return last_error(to_ / name);
+    }
+    return {};
+  }
+
   // A program at a path of the image, with the folders above it. A link among those would lead the
   // copy out of the stage, to wherever the folder's author likes.
   Status add_program(const fs::path& from, const std::string& entry_point) {
@@ -156,6 +170,7 @@ Result<Bytes> make_image(const ImageSource& source, const manifest::ComponentId&
   Stage stage(staged);
   if (source.root) PAVISE_TRY(stage.add_tree(*source.root));
   if (source.binary) PAVISE_TRY(stage.add_program(*source.binary, source.entry_point));
+  PAVISE_TRY(stage.add_mount_points());
   const fs::path image = folder.path() / "image";
   PAVISE_TRY(run_mkfs({"mkfs.erofs", "--quiet", "-x-1", "-T0", "--all-root", "-U" + id.text(),
                        image.string(), staged.string()},
