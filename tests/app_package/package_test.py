@@ -15,6 +15,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAVISE = pathlib.Path(os.environ.get("PAVISE_PROGRAMS", ROOT / "build/release/bin")).resolve() / "pavise"
 BLOCK = 4096
+MOUNT_POINTS = ("/data", "/dev", "/proc", "/tmp")  # added by the build
 MANIFEST = {
     "schema_version": 1, "name": "hello", "component_id": "6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e07", "version": "2.0.1",
     "security_epoch": 5, "entry_point": "/app/hello", "budgets": {"memory_kib": 1024, "cpu_percent": 10, "processes": 2},
@@ -173,7 +174,7 @@ class PackageTest(unittest.TestCase):
         shown = json.loads(self.tool(PAVISE, "app", "show", "other.pvimage", "--owner-key", "owner.pem.pub", "-o", "json"))
         self.assertEqual((shown["version"], shown["signature_checked"]), ("3.0.0", True))
         self.assertEqual(shown["verity"]["root_hash"], root.hex())
-        self.assertEqual({row["path"] for row in shown["files"]}, {"/", "/app", "/app/hello", "/etc", "/etc/link", "/etc/note"})
+        self.assertEqual({row["path"] for row in shown["files"]}, {"/", "/app", "/app/hello", "/etc", "/etc/link", "/etc/note", *MOUNT_POINTS})
 
     def test_a_second_build_gives_the_same_bytes(self):
         before = (self.folder / "app/hello.pvimage").read_bytes()

@@ -173,6 +173,7 @@ TEST_F(AmqpFaults, ATimeWithoutAValueIsNone) {
   durable(hub_.records.size());
   EXPECT_EQ(events_->outcomes.at(id), "accepted");
   pass(1);
+  pass(kFaultRestMs);
   EXPECT_EQ(closed(), "PV-FLT-005");
 }
 
