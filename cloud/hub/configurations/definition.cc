@@ -249,6 +249,8 @@ Result<DeviceContent> parse_device_content(std::string_view body_json) {
     PAVISE_TRY_ASSIGN(auto settings, parse_settings(member.value().get_object(), id));
     out.modules.push_back({id, std::move(settings)});
   }
+  if (out.device.empty() && out.modules.empty())
+    return Error(kBadContent, "there is nothing in it to apply");
   return out;
 }
 

@@ -162,7 +162,7 @@ TEST(DeviceContent, ForADeviceAndItsModules) {
   for (const char* bad :
        {"", "{}", "[1]", R"({"moduleContent":{"properties.desired.a":1}})",
         R"({"modulesContent":{"a b":{"properties.desired":{}}}})", R"({"modulesContent":{"m":1}})",
-        R"({"modulesContent":{"m":{}}})", R"({"content":{}})"})
+        R"({"modulesContent":{"m":{}}})", R"({"modulesContent":{}})", R"({"content":{}})"})
     EXPECT_TRUE(parse_device_content(bad).error().is(kBadContent)) << bad;
 }
 
