@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ class Workshop {
             "mounts");
     char path[] = "/tmp/pavise-bench-apps-XXXXXX";
     folder_ = ::mkdtemp(path);
-    fs::permissions(folder_, fs::perms(0755));
+    require(::chmod(folder_.c_str(), 0755) == 0, "folder");
     for (const char* name :
          {"cgroup", "image", "image/dev", "image/proc", "image/tmp", "image/data", "storage"})
       fs::create_directory(folder_ / name);
@@ -108,6 +109,7 @@ double median_ms(int times, const std::function<void()>& once) {
 
 void run_outside(std::vector<std::string> words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -199,6 +201,7 @@ double connect_ns(int count, std::uint16_t port) {
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  require(fd.valid(), "socket");
   const auto begin = Clock::now();
   for (int i = 0; i < count; ++i)
     require(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0, "connect");

@@ -65,8 +65,10 @@ void reset_signals() {
 // failures, which exec closes. First out of the way: one may stand where another has to go.
 bool place_descriptors(std::vector<int> given, ChildEnds& ends) {
   const int above = kFirstDescriptor + static_cast<int>(given.size());
-  for (int& fd : given)
-    if ((fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above + 1)) < 0) return false;
+  for (int& fd : given) {
+    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above + 1);
+    if (fd < 0) return false;
+  }
   const int setup = ::fcntl(ends.setup, F_DUPFD_CLOEXEC, above + 1);
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (setup < 0 || null < 0 || ::dup2(null, STDIN_FILENO) < 0 ||
@@ -94,6 +96,7 @@ sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;

@@ -21,8 +21,8 @@ inline Network network_of(const std::string& text) {
     mapped_bits = 96;
   }
   if (address.size() < text.size())
-    out.prefix_bits =
-        mapped_bits + static_cast<std::uint32_t>(std::atoi(text.c_str() + address.size() + 1));
+    out.prefix_bits = mapped_bits + static_cast<std::uint32_t>(std::strtoul(
+                                        text.c_str() + address.size() + 1, nullptr, 10));
   return out;
 }
 
