@@ -293,7 +293,7 @@ TEST_F(CertificateTest, Thumbprints) {
   EXPECT_EQ(by_certificate("sas", {leaf}), code(kOtherAuthentication));
   EXPECT_EQ(by_certificate("gone", {leaf}), code(kUnknownIdentity));
   EXPECT_EQ(by_certificate("dev", {Bytes(10)}), code(kUnreadableCertificate));
-  clock_.now += 2 * 86'400;
+  clock_.now += 2L * 86'400;
   EXPECT_EQ(by_certificate("dev", {leaf}), code(kCertificateNotValidNow));
 }
 

@@ -14,7 +14,6 @@ namespace pavise::security {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::SizeIs;
 using testing::SoftDevice;
 using testing::World;
 

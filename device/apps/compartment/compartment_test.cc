@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -50,7 +51,7 @@ class CompartmentTest : public testing::Test {
     if (!sandbox::landlock_available()) GTEST_SKIP() << "this kernel has no Landlock";
     char path[] = "/tmp/pavise-compartment-XXXXXX";
     folder_ = ::mkdtemp(path);
-    fs::permissions(folder_, fs::perms(0755));
+    ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
     for (const char* name :
          {"cgroup", "image", "image/dev", "image/proc", "image/tmp", "image/data", "storage"})
       fs::create_directory(folder_ / name);
@@ -58,7 +59,7 @@ class CompartmentTest : public testing::Test {
     std::ofstream(folder_ / "secret") << "of the neighbour";
     std::ofstream(folder_ / "image/readable") << "text";
     ASSERT_EQ(::chown((folder_ / "storage").c_str(), kUser, kUser), 0);
-    fs::permissions(folder_ / "storage", fs::perms(0700));
+    ASSERT_EQ(::chmod((folder_ / "storage").c_str(), 0700), 0);
     ASSERT_EQ(::mount("none", (folder_ / "cgroup").c_str(), "cgroup2", 0, nullptr), 0);
     group_path_ = folder_ / "cgroup" / ("pavise-test-" + std::to_string(::getpid()));
     fs::create_directory(group_path_);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr auto kNone = BpfRegister::r0;
 
+// Of an instruction. BPF_K and BPF_IMM (a constant) and BPF_LD are zero and may be left out.
 std::uint8_t code(unsigned bits) {
   return static_cast<std::uint8_t>(bits);
 }
@@ -40,7 +41,7 @@ void BpfProgram::set(Register to, std::int32_t value) {
   emit(code(BPF_ALU64 | BPF_MOV | BPF_K), to, kNone, 0, value);
 }
 void BpfProgram::add(Register to, std::int32_t value) {
-  emit(code(BPF_ALU64 | BPF_ADD | BPF_K), to, kNone, 0, value);
+  emit(code(BPF_ALU64 | BPF_ADD), to, kNone, 0, value);
 }
 void BpfProgram::add(Register to, Register other) {
   emit(code(BPF_ALU64 | BPF_ADD | BPF_X), to, other, 0, 0);
@@ -74,8 +75,7 @@ void BpfProgram::add_in_memory(Register base, std::int16_t offset, Register amou
 }
 void BpfProgram::set_map(Register to, int map_descriptor) {
   // The one instruction of two words; the mark says that the value is a descriptor.
-  emit(code(BPF_LD | BPF_DW | BPF_IMM), to, static_cast<Register>(BPF_PSEUDO_MAP_FD), 0,
-       map_descriptor);
+  emit(code(BPF_LD | BPF_DW), to, static_cast<Register>(BPF_PSEUDO_MAP_FD), 0, map_descriptor);
   emit(0, kNone, kNone, 0, 0);
 }
 void BpfProgram::call(std::int32_t helper) {
@@ -104,11 +104,13 @@ void BpfProgram::jump_if_less(Register what, Register than, const std::string& l
 std::vector<bpf_insn> BpfProgram::assemble() const {
   std::vector<bpf_insn> out = code_;
   for (const auto& [name, at] : jumps_) {
-    const auto is_named = [&](const auto& label) { return label.first == name; };
+    const std::string& wanted = name;
+    const auto is_named = [&wanted](const auto& label) { return label.first == wanted; };
     PAVISE_CHECK(std::ranges::count_if(labels_, is_named) == 1);
     // Counted from the instruction behind the jump.
-    const auto target = std::ranges::find_if(labels_, is_named)->second;
-    const auto distance = static_cast<std::ptrdiff_t>(target) - static_cast<std::ptrdiff_t>(at) - 1;
+    const auto label = std::ranges::find_if(labels_, is_named);
+    const auto distance =
+        static_cast<std::ptrdiff_t>(label->second) - static_cast<std::ptrdiff_t>(at) - 1;
     PAVISE_CHECK(distance >= std::numeric_limits<std::int16_t>::min() &&
                  distance <= std::numeric_limits<std::int16_t>::max());
     out[at].off = static_cast<std::int16_t>(distance);

@@ -92,8 +92,14 @@ struct Place {
   int family() const { return storage.ss_family; }
 };
 
+UniqueFd socket_of(int family, int type) {
+  UniqueFd fd(::socket(family, type | SOCK_CLOEXEC, 0));
+  PAVISE_CHECK(fd.valid());
+  return fd;
+}
+
 UniqueFd bound(const Place& place, int type) {
-  UniqueFd fd(::socket(place.family(), type | SOCK_CLOEXEC, 0));
+  UniqueFd fd = socket_of(place.family(), type);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   EXPECT_EQ(::bind(fd.get(), place.get(), place.size), 0) << std::strerror(errno);
@@ -120,7 +126,7 @@ int connect_to(const char* text, std::uint16_t port, int type = SOCK_STREAM) {
 
 int send_to(const char* text, std::uint16_t port, int type, int flags) {
   const Place place(text, port);
-  const UniqueFd fd(::socket(place.family(), type | SOCK_CLOEXEC, 0));
+  const UniqueFd fd = socket_of(place.family(), type);
   return error_of(::sendto(fd.get(), "x", 1, flags, place.get(), place.size));
 }
 
@@ -311,7 +317,7 @@ TEST_F(EgressGuardTest, BindsDeclaredPortsOnly) {
   const auto binds = [](const char* where, std::uint16_t port, int type) {
     return [=] {
       const Place place(where, port);
-      const UniqueFd fd(::socket(place.family(), type, 0));
+      const UniqueFd fd = socket_of(place.family(), type);
       return error_of(::bind(fd.get(), place.get(), place.size));
     };
   };
@@ -362,9 +368,11 @@ class Listener {
                                 int news) {
     std::ofstream(group / "cgroup.procs") << "0" << std::flush;
     const Place place("0.0.0.0", bind_to);
-    const UniqueFd fd(::socket(AF_INET, type, 0));
-    if (bind_to != 0 || type == SOCK_DGRAM) ::bind(fd.get(), place.get(), place.size);
-    if (type == SOCK_STREAM) ::listen(fd.get(), 4);  // without bind the kernel chooses a port
+    const UniqueFd fd = socket_of(AF_INET, type);
+    if (bind_to != 0 || type == SOCK_DGRAM)
+      PAVISE_CHECK(::bind(fd.get(), place.get(), place.size) == 0);
+    // Without bind the kernel chooses a port.
+    if (type == SOCK_STREAM) PAVISE_CHECK(::listen(fd.get(), 4) == 0);
     const std::uint16_t port = port_of(fd);
     (void)!::send(news, &port, sizeof port, 0);
     while (true) {
@@ -384,7 +392,7 @@ class Listener {
 
 int connect_for_a_moment(std::uint16_t port) {
   const Place place(kNear, port);
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd fd = socket_of(AF_INET, SOCK_STREAM);
   // A dropped opening is repeated after a second; this gives up before.
   const timeval patience{.tv_sec = 0, .tv_usec = 300'000};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -417,7 +425,7 @@ TEST_F(EgressGuardTest, TheAnswersOfAnAllowedPeerArrive) {
   allow("192.0.2.0/24");
   EXPECT_EQ(inside([&] {
               const Place place(kNear, port_);
-              const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+              const UniqueFd fd = socket_of(AF_INET, SOCK_STREAM);
               if (::connect(fd.get(), place.get(), place.size) != 0) return errno;
               return error_of(::send(fd.get(), "question", 8, 0));
             }),

@@ -32,6 +32,10 @@ int outcome(long result) {
   return result < 0 ? errno : 0;
 }
 
+int number(const char* text) {
+  return static_cast<int>(std::strtol(text, nullptr, 10));
+}
+
 int open_it(const char* path, int flags) {
   const int fd = ::open(path, flags, 0600);
   return outcome(fd);
@@ -64,7 +68,7 @@ int run_program(const char* path) {
 int connect_to(const char* host, const char* port) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  to.sin_port = htons(static_cast<uint16_t>(number(port)));
   ::inet_pton(AF_INET, host, &to.sin_addr);
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0) return errno;
@@ -74,7 +78,7 @@ int connect_to(const char* host, const char* port) {
 int listen_on(const char* port) {
   sockaddr_in at{};
   at.sin_family = AF_INET;
-  at.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  at.sin_port = htons(static_cast<uint16_t>(number(port)));
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0) return errno;
   if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return errno;
@@ -208,7 +212,7 @@ int act(int count, char** words) {
   const char* const first = count > 2 ? words[2] : "";
   const char* const second = count > 3 ? words[3] : "";
   if (verb == "nothing") return 0;
-  if (verb == "exit") ::_exit(std::atoi(first));
+  if (verb == "exit") ::_exit(number(first));
   if (verb == "abort") std::abort();
   if (verb == "facts") return facts();
   if (verb == "descriptors") return open_descriptors();
@@ -231,7 +235,7 @@ int act(int count, char** words) {
   if (verb == "ignore_the_end") return wait_for_end(false);
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
-  if (verb == "kill") return outcome(::kill(std::atoi(first), 0));
+  if (verb == "kill") return outcome(::kill(number(first), 0));
   return forbidden(first);
 }
 
