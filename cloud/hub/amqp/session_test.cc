@@ -200,7 +200,9 @@ TEST_F(AmqpSessionTest, TokensOfAConnectionAreBounded) {
   const std::string host(kHost);
   for (std::size_t i = 0; i < kTokensMax; ++i) {
     const std::string id = "d" + std::to_string(i);
-    ASSERT_EQ(put_token(host + "/devices/" + id, "good:" + id), 200);
+    std::string audience = host;
+    audience.append("/devices/").append(id);
+    ASSERT_EQ(put_token(audience, "good:" + id), 200);
     if (i % 50 == 0) client_.flow(*cbs_in_, 100);
   }
   EXPECT_EQ(put_token(host + "/devices/more", "good:more"), 403);

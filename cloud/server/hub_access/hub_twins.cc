@@ -20,7 +20,9 @@ using hub::store::HubTransaction;
 constexpr std::string_view kVersionMember = "$version";
 
 iothub::Identity identity_of(const TenantId& tenant, const DeviceId& device) {
-  return *iothub::Identity::make(iothub::HubName::of_tenant(tenant), device.text());
+  auto out = iothub::Identity::make(iothub::HubName::of_tenant(tenant), device.text());
+  PAVISE_CHECK(out.has_value());  // a device id is one of the hub's
+  return *std::move(out);
 }
 
 // Takes "$version" out of a section.
@@ -97,6 +99,7 @@ Result<TwinDocument> HubTwins::change_desired(const TenantId& tenant, const Devi
 Status HubTwins::forget(const DeviceId& device) {
   for (const auto& one : queue_.store().index().hubs()) {
     const auto identity = iothub::Identity::make(one->hub.name, device.text());
+    PAVISE_CHECK(identity.has_value());
     const auto entry = queue_.store().index().find(*identity);
     if (!entry || entry->kind != hub::store::AuthKind::attested) continue;
     auto removed = queue_.call<std::vector<iothub::Identity>>(

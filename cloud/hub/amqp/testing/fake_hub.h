@@ -49,10 +49,9 @@ class FakeHub : public DevicePort, public ServicePort {
       if (!policies.contains(out.policy)) return refusal;
       out.rights = policies.at(out.policy);
       if (!claim.device) return out;
-    } else if (claim.sas_token.empty() ? !certificates.contains(id)
-                                       : claim.sas_token != "good:" + id) {
-      return refusal;
-    } else if (barred.contains(id)) {
+    } else if ((claim.sas_token.empty() ? !certificates.contains(id)
+                                        : claim.sas_token != "good:" + id) ||
+               barred.contains(id)) {
       return refusal;
     } else {
       out.method = claim.sas_token.empty() ? AuthMethod::x509 : AuthMethod::sas;

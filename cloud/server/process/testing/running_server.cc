@@ -151,12 +151,27 @@ RunningServer::Reply RunningServer::call(std::string_view method, std::string_vi
   return reply;
 }
 
+namespace {
+
+// Empty if the process has ended meanwhile, which a stream would make an exception of.
+std::string command_line_of(const fs::path& process) {
+  const int fd = ::open((process / "cmdline").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  std::string out(4096, '\0');
+  const ssize_t size = ::read(fd, out.data(), out.size());
+  ::close(fd);
+  out.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return out;
+}
+
+}  // namespace
+
 pid_t RunningServer::signer_pid() const {
   const std::string wanted = folder + "/state/signer";
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string command = text_of(entry.path() / "cmdline");
+    const std::string command = command_line_of(entry.path());
     // The supervisor has the server's command line; the signer's begins with its own name.
     if (command.starts_with(programs_.signer) && command.find(wanted) != std::string::npos)
       return static_cast<pid_t>(std::stol(name));
