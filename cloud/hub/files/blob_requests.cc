@@ -253,7 +253,7 @@ Result<HttpResponse> BlobRequests::put_whole(const HttpRequest& request, const U
   PAVISE_TRY_ASSIGN(const bool fresh, only_new(request));
   if (request.header("x-ms-blob-type") != "BlockBlob")
     return Error(kBlobCallUnknown, "x-ms-blob-type is not BlockBlob");
-  if (request.piece) return put_piece(request, upload, limits, fresh);
+  if (request.piece) return put_piece(request, *request.piece, upload, limits, fresh);
   PAVISE_TRY_ASSIGN(const StoredFile file, store_.put(upload.id, as_bytes(request.body),
                                                       content_type_of(request), fresh, limits));
   return created(request, file);
@@ -261,9 +261,9 @@ Result<HttpResponse> BlobRequests::put_whole(const HttpRequest& request, const U
 
 // The pieces are blocks of ours. An attempt begins by dropping what earlier ones left, and two at
 // once cannot mix: each has blocks of its own.
-Result<HttpResponse> BlobRequests::put_piece(const HttpRequest& request, const Upload& upload,
-                                             const FileLimits& limits, bool only_new) const {
-  const HttpPiece& piece = *request.piece;
+Result<HttpResponse> BlobRequests::put_piece(const HttpRequest& request, const HttpPiece& piece,
+                                             const Upload& upload, const FileLimits& limits,
+                                             bool only_new) const {
   if (piece.total > limits.file_bytes_max) return kFileTooLarge;
   std::string stream = piece.stream;  // "{random}-{pieces so far}"
   if (piece.offset == 0) {
@@ -284,6 +284,7 @@ Result<HttpResponse> BlobRequests::put_piece(const HttpRequest& request, const U
         .headers = {{std::string(kHttpPieceStream), key + "-" + std::to_string(count)}},
         .body = {}};
   std::vector<BlockName> blocks;
+  blocks.reserve(count);
   for (std::size_t i = 0; i < count; ++i) blocks.push_back({BlockFrom::uncommitted, id_of(i)});
   PAVISE_TRY_ASSIGN(const StoredFile file,
                     store_.commit(upload.id, blocks, content_type_of(request), only_new, limits));

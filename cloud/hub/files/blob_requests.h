@@ -57,8 +57,9 @@ class BlobRequests {
                                 const FileLimits& limits) const;
   Result<HttpResponse> put_whole(const HttpRequest& request, const Upload& upload,
                                  const FileLimits& limits) const;
-  Result<HttpResponse> put_piece(const HttpRequest& request, const Upload& upload,
-                                 const FileLimits& limits, bool only_new) const;
+  Result<HttpResponse> put_piece(const HttpRequest& request, const HttpPiece& piece,
+                                 const Upload& upload, const FileLimits& limits,
+                                 bool only_new) const;
   HttpResponse refusal(const Error& error, std::string_view call, std::string_view peer,
                        const Refused& refused) const;
 

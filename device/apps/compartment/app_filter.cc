@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -407,8 +408,9 @@ Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs) {
 
 Result<std::vector<sock_filter>> make_warden_filter() {
   Rules rules(SCMP_ACT_KILL_PROCESS);
-  rules.add(SCMP_ACT_ALLOW,
-            {"wait4", "rt_sigtimedwait", "kill", "write", "close", "exit_group", "rt_sigreturn"});
+  rules.add(SCMP_ACT_ALLOW, {"wait4", "rt_sigtimedwait", "kill", "write", "close", "exit_group",
+                             "rt_sigreturn", "poll"});
+  rules.allow("prctl", {masked(0, 0xffffffffU, PR_SET_PDEATHSIG)});
 #if __has_feature(address_sanitizer)
   // Its run-time probes memory and has stacks of its own.
   rules.add(SCMP_ACT_ALLOW,

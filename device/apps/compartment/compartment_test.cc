@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -325,6 +326,33 @@ TEST_F(CompartmentTest, AnAppThatIsLetGoEnds) {
   std::ifstream processes(group_path_ / "cgroup.procs");
   std::string left;
   EXPECT_FALSE(std::getline(processes, left)) << left;
+}
+
+TEST_F(CompartmentTest, AnAppEndsWithItsLauncher) {
+  const auto processes = [this] {
+    std::ifstream file(group_path_ / "cgroup.procs");
+    std::string first;
+    return static_cast<bool>(std::getline(file, first));
+  };
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const pid_t launcher = ::fork();
+  if (launcher == 0) {
+    const auto app = Compartment::start(spec({"ignore_the_end"}), *group_);
+    const char started = app ? 's' : 'f';
+    (void)!::write(ends[1], &started, 1);
+    while (true) ::pause();
+  }
+  char started = 0;
+  EXPECT_EQ(::read(ends[0], &started, 1), 1);
+  EXPECT_EQ(started, 's');
+  EXPECT_TRUE(processes());
+  ::kill(launcher, SIGKILL);
+  ::waitpid(launcher, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  for (int turns = 0; processes() && turns < 6000; ++turns) ::usleep(10'000);
+  EXPECT_FALSE(processes());
 }
 
 TEST_F(CompartmentTest, ReachesOnlyItsOwnBySignals) {

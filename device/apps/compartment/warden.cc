@@ -1,7 +1,9 @@
 #include "device/apps/compartment/warden.h"
 
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,10 @@ sandbox::SandboxPolicy warden_policy(uid_t user, std::span<const sock_filter> fi
 }
 
 void guard_app(pid_t app, int report) {
+  // Without the launcher nobody would hold the app to its budgets and its owner's word. It may have
+  // ended just before: then nobody reads the report any more.
+  pollfd reader{report, 0, 0};
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::poll(&reader, 1, 0) != 0) ::_exit(1);
   sigset_t heard;
   ::sigemptyset(&heard);
   ::sigaddset(&heard, SIGTERM);

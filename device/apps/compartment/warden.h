@@ -17,7 +17,8 @@ using WaitStatus = std::int32_t;
 sandbox::SandboxPolicy warden_policy(uid_t user, std::span<const sock_filter> filter);
 
 // Waits for `app`, taking in orphans, and passes on SIGTERM; then writes the WaitStatus to
-// `report` and ends, which ends what is left in the namespace. SIGTERM must be blocked before `app`
+// `report` and ends, which ends what is left in the namespace. Ends likewise with the process that
+// started it. SIGTERM must be blocked before `app`
 // is forked, so that none gets lost.
 [[noreturn]] void guard_app(pid_t app, int report);
 
