@@ -93,6 +93,8 @@ struct SandboxPolicy {
   std::vector<std::string> refused_syscalls = {};  // answer EPERM instead of death
   // Made elsewhere, in place of one from groups and names; the groups then only tell Landlock.
   std::vector<sock_filter> compiled_filter = {};
+  // Landlock forbids to mount, so who mounts goes without: `paths` says nothing then.
+  bool mounts = false;
   Limits limits = {};
   std::optional<LandlockMayBeMissingForDevelopment> development = {};
 };

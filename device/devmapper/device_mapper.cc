@@ -89,10 +89,23 @@ Result<std::string> DeviceMapper::create(const std::string& name, const DmTable&
   return "/dev/dm-" + std::to_string(node);
 }
 
+Result<bool> DeviceMapper::remove_if_there(const std::string& name) {
+  const Status removed = remove(name);
+  if (removed || errno == ENXIO) return true;
+  if (errno == EBUSY) return false;
+  return removed.error();
+}
+
+// errno says why.
 Status DeviceMapper::remove(const std::string& name) {
   if (name.empty() || name.size() > kDmNameMax) return Error(kBadMapping, "name");
   dm_ioctl io = header(name, sizeof(dm_ioctl), 0);
-  if (::ioctl(fd_, DM_DEV_REMOVE, &io) != 0) return refused("remove", name);
+  if (::ioctl(fd_, DM_DEV_REMOVE, &io) != 0) {
+    const int why = errno;
+    Error error = refused("remove", name);
+    errno = why;
+    return error;
+  }
   return {};
 }
 

@@ -40,6 +40,8 @@ class DeviceMapper {
   // Creates mapping `name` with this table and activates it. Returns its node, "/dev/dm-<n>", which
   // devtmpfs makes. On failure nothing stays behind. kBadMapping, kMapperRefused.
   Result<std::string> create(const std::string& name, const DmTable& table, bool read_only);
+  // True if it is gone or was not there, false if it is in use. kMapperRefused.
+  Result<bool> remove_if_there(const std::string& name);
   // kMapperRefused if it does not exist or is in use.
   Status remove(const std::string& name);
 

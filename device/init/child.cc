@@ -50,9 +50,14 @@ bool place_descriptors(std::vector<int> sockets, int output) {
   return ::close_range(static_cast<unsigned>(above), ~0U, 0) == 0;
 }
 
-bool drop_powers(const ChildSpec& spec) {
+bool drop_capabilities() {
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return false;
+  return true;
+}
+
+bool drop_powers(const ChildSpec& spec) {
+  if (!spec.keeps_powers && !drop_capabilities()) return false;
   return set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_NOFILE, spec.open_files_max) &&
          ::setgroups(0, nullptr) == 0 && ::setresgid(spec.uid, spec.uid, spec.uid) == 0 &&
          ::setresuid(spec.uid, spec.uid, spec.uid) == 0 &&

@@ -26,6 +26,7 @@ struct ChildSpec {
   std::uint64_t memory_bytes_max = 0;
   std::uint32_t processes_max = 1;  // threads count
   std::uint32_t open_files_max = 32;
+  bool keeps_powers = false;  // the capabilities of who starts it: it gives them up by itself
 };
 
 struct RunningChild {
@@ -50,9 +51,9 @@ Result<OutputPipe> make_output_pipe();  // kChildNotStarted
                             const std::vector<int>& sockets, int output);
 
 // Starts it: `sockets` become its descriptors 3, 4, ...; input is empty, output goes to a pipe; the
-// environment is empty; user, group, limits and control group are set, all capabilities dropped,
-// no_new_privs on. Returns at once; a failure after the fork ends the child with exit code 127 and
-// a line on its output. kChildNotStarted.
+// environment is empty; user, group, limits and control group are set, all capabilities dropped
+// (unless it keeps them), no_new_privs on. Returns at once; a failure after the fork ends the child
+// with exit code 127 and a line on its output. kChildNotStarted.
 Result<RunningChild> start_child(const std::string& cgroup_root, const ChildSpec& spec,
                                  const std::vector<int>& sockets);
 

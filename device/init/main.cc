@@ -9,9 +9,11 @@
 #include <cctype>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
+#include "device/apps/powers/powers.h"
 #include "device/boot/boot_parameters.h"
 #include "device/boot/mount_point.h"
 #include "device/init/data_volume.h"
@@ -29,6 +31,7 @@ constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 constexpr const char* kTemplate = "/usr/lib/pavise/data.template";
 constexpr const char* kMemoryNote = "/run/pavise/init-memory";  // device/agent/system_info reads it
 constexpr const char* kData = "/data";
+constexpr const char* kAppOwnerKeys = "/etc/pavise/app-owner.pem";
 constexpr const char* kAgentData = "/data/agent";
 constexpr uid_t kMonitorUid = 10;
 constexpr uid_t kAgentUid = 20;
@@ -103,6 +106,17 @@ Result<BootParameters> read_parameters() {
   return BootParameters::parse({text.data(), static_cast<std::size_t>(size)});
 }
 
+// An image without a key of an owner has no apps, and nothing that could start some.
+std::optional<ChildSpec> apps_program() {
+  if (::access(kAppOwnerKeys, R_OK) != 0) return std::nullopt;
+  return ChildSpec{.name = "apps",
+                   .program = "/usr/bin/pavise-apps",
+                   .memory_bytes_max = 32 * kMiB,
+                   .processes_max = 8,
+                   .open_files_max = 1024,
+                   .keeps_powers = true};
+}
+
 Supervisor::Programs programs() {
   return {.monitor = {.name = "monitor",
                       .program = "/usr/bin/pavise-monitor",
@@ -115,13 +129,28 @@ Supervisor::Programs programs() {
                     .uid = kAgentUid,
                     .memory_bytes_max = 32 * kMiB,
                     .processes_max = 8,
-                    .open_files_max = 64}};
+                    .open_files_max = 64},
+          .apps = apps_program()};
 }
 
 Status confine_launcher() {
   PAVISE_TRY(sandbox::apply(launcher_policy()));
   release_startup_pages();
   return {};
+}
+
+Status confine_apps_launcher() {
+  PAVISE_TRY_ASSIGN(const sandbox::SandboxPolicy policy, apps_launcher_policy());
+  PAVISE_TRY(sandbox::apply(policy));
+  release_startup_pages();
+  return {};
+}
+
+Result<std::optional<Launcher>> fork_apps_launcher() {
+  const std::optional<ChildSpec> apps = apps_program();
+  if (!apps) return std::optional<Launcher>();
+  PAVISE_TRY_ASSIGN(Launcher launcher, Launcher::fork(kCgroupRoot, {*apps}, confine_apps_launcher));
+  return std::optional(std::move(launcher));
 }
 
 Status run(const Clock& clock) {
@@ -134,13 +163,15 @@ Status run(const Clock& clock) {
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
   PAVISE_TRY_ASSIGN(Launcher launcher,
-                    Launcher::fork(kCgroupRoot, programs().in_order(), confine_launcher));
+                    Launcher::fork(kCgroupRoot, programs().pair(), confine_launcher));
+  PAVISE_TRY_ASSIGN(std::optional<Launcher> apps_launcher, fork_apps_launcher());
   auto note = MemoryNote::create(kMemoryNote, {"self", std::to_string(launcher.pid())});
   if (!note) say(note.error().message());
-  supervisor.start_through(std::move(launcher));
+  supervisor.start_through(std::move(launcher), std::move(apps_launcher));
   PAVISE_TRY(sandbox::apply(init_policy()));
   release_startup_pages();
   PAVISE_TRY(supervisor.start_agent());
+  PAVISE_TRY(supervisor.start_apps());
   say("up");
   const Status ended = supervisor.run([&] {
     if (note) (void)note->keep(clock.steady_ms()).has_value();

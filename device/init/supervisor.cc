@@ -1,5 +1,6 @@
 #include "device/init/supervisor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -11,12 +12,11 @@
 #include <csignal>
 #include <cstring>
 
+#include "common/ipc/descriptors.h"
+
 namespace pavise::device {
 namespace {
 
-// In Programs::in_order().
-constexpr std::size_t kMonitorPlace = 0;
-constexpr std::size_t kAgentPlace = 1;
 constexpr int kPollMs = 1000;
 constexpr int kStopPollMs = 100;
 constexpr int kStopTurns = 30;  // three seconds for those that do not listen
@@ -54,6 +54,7 @@ Result<Supervisor> Supervisor::create(std::string cgroup_root, Programs programs
   PAVISE_TRY(enable_budgets(cgroup_root));
   PAVISE_TRY(set_budget(cgroup_root, programs.monitor));
   PAVISE_TRY(set_budget(cgroup_root, programs.agent));
+  if (programs.apps) PAVISE_TRY(set_budget(cgroup_root, *programs.apps));
   return Supervisor(std::move(cgroup_root), std::move(programs), clock, std::move(print),
                     std::move(signals));
 }
@@ -62,34 +63,68 @@ void Supervisor::say(const std::string& line) const {
   print_("pavise-init: " + line + '\n');
 }
 
-Result<RunningChild> Supervisor::start(const ChildSpec& spec, const std::vector<int>& sockets) {
-  if (!launcher_) return start_child(cgroup_root_, spec, sockets);
-  return launcher_->start_child(&spec == &programs_.monitor ? kMonitorPlace : kAgentPlace, sockets);
+const ChildSpec& Supervisor::spec(std::size_t place) const {
+  if (place == kMonitor) return programs_.monitor;
+  return place == kAgent ? programs_.agent : *programs_.apps;
 }
 
-std::vector<ChildSpec> Supervisor::Programs::in_order() const {
-  return {monitor, agent};
+void Supervisor::start_through(Launcher pair, std::optional<Launcher> apps) {
+  launcher_.emplace(std::move(pair));
+  apps_launcher_ = std::move(apps);
+}
+
+Status Supervisor::start(Place place, const std::vector<int>& sockets) {
+  std::optional<Launcher>& by = place == kApps ? apps_launcher_ : launcher_;
+  PAVISE_TRY_ASSIGN(RunningChild child, by ? by->start_child(place == kAgent ? 1 : 0, sockets)
+                                           : start_child(cgroup_root_, spec(place), sockets));
+  const int lines = place == kApps ? kAppLinesPerMinute : kRelayLinesPerMinute;
+  running_[place] = std::make_unique<Running>(
+      Running{std::move(child), LineRelay(spec(place).name, print_, lines)});
+  return {};
 }
 
 Result<int> Supervisor::start_monitor() {
   PAVISE_TRY_ASSIGN(auto init_pair, socket_pair());
   PAVISE_TRY_ASSIGN(auto agent_pair, socket_pair());
-  PAVISE_TRY_ASSIGN(RunningChild child,
-                    start(programs_.monitor, {init_pair[1].get(), agent_pair[0].get()}));
-  monitor_ = std::make_unique<Running>(
-      Running{std::move(child), LineRelay(programs_.monitor.name, print_)});
+  PAVISE_TRY_ASSIGN(auto apps_pair, socket_pair());
+  std::vector<int> sockets{init_pair[1].get(), agent_pair[0].get()};
+  if (programs_.apps) sockets.push_back(apps_pair[0].get());
+  PAVISE_TRY(start(kMonitor, sockets));
   channel_ = std::move(init_pair[0]);
   agent_channel_ = std::move(agent_pair[1]);
-  started_ms_ = clock_->steady_ms();
+  apps_ends_[0] = std::move(apps_pair[1]);
+  pair_restart_.started_ms = clock_->steady_ms();
   return channel_.get();
 }
 
 Status Supervisor::start_agent() {
-  PAVISE_TRY_ASSIGN(RunningChild child, start(programs_.agent, {agent_channel_.get()}));
-  agent_ =
-      std::make_unique<Running>(Running{std::move(child), LineRelay(programs_.agent.name, print_)});
+  PAVISE_TRY_ASSIGN(auto apps_pair, socket_pair());
+  std::vector<int> sockets{agent_channel_.get()};
+  if (programs_.apps) sockets.push_back(apps_pair[0].get());
+  PAVISE_TRY(start(kAgent, sockets));
   // Only the agent may hold its end: when it ends, the monitor must notice.
   agent_channel_ = UniqueFd();
+  apps_ends_[1] = std::move(apps_pair[1]);
+  return hand_over_channels();
+}
+
+Status Supervisor::start_apps() {
+  if (!programs_.apps) return {};
+  PAVISE_TRY_ASSIGN(auto pair, socket_pair());
+  PAVISE_TRY(start(kApps, {pair[1].get()}));
+  apps_channel_ = std::move(pair[0]);
+  // Init waits for nobody.
+  (void)::fcntl(apps_channel_.get(), F_SETFL, O_NONBLOCK);
+  apps_restart_.started_ms = clock_->steady_ms();
+  return hand_over_channels();
+}
+
+Status Supervisor::hand_over_channels() {
+  if (!running_[kApps]) return {};
+  // Its end is noticed elsewhere.
+  (void)ipc::send_descriptors(apps_channel_.get(), 0,
+                              std::array{apps_ends_[0].get(), apps_ends_[1].get()})
+      .has_value();
   return {};
 }
 
@@ -107,23 +142,27 @@ void Supervisor::step(int timeout_ms) {
   restart_if_due();
 }
 
+void Supervisor::signal_all(int signal) const {
+  for (const auto& running : running_)
+    if (running) ::kill(running->child.pid, signal);
+}
+
 void Supervisor::stop() {
   stopping_ = true;
-  for (const auto* running : {monitor_.get(), agent_.get()})
-    if (running != nullptr) ::kill(running->child.pid, SIGTERM);
+  signal_all(SIGTERM);
   for (int turn = 0; turn < kStopTurns && !all_gone(); ++turn) poll_once(kStopPollMs);
-  for (const auto* running : {monitor_.get(), agent_.get()})
-    if (running != nullptr) ::kill(running->child.pid, SIGKILL);
+  signal_all(SIGKILL);
 }
 
 void Supervisor::poll_once(int timeout_ms) {
-  std::array<pollfd, 3> polled{{{signals_.get(), POLLIN, 0},
-                                {monitor_ ? monitor_->child.output.get() : -1, POLLIN, 0},
-                                {agent_ ? agent_->child.output.get() : -1, POLLIN, 0}}};
+  std::array<pollfd, kPlaces + 1> polled{};
+  for (std::size_t place = 0; place < kPlaces; ++place)
+    polled[place] = {running_[place] ? running_[place]->child.output.get() : -1, POLLIN, 0};
+  polled[kPlaces] = {signals_.get(), POLLIN, 0};
   if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return;
-  if (polled[1].revents != 0) relay(*monitor_);
-  if (polled[2].revents != 0) relay(*agent_);
-  if (polled[0].revents != 0) read_signals();
+  for (std::size_t place = 0; place < kPlaces; ++place)
+    if (polled[place].revents != 0) relay(*running_[place]);
+  if (polled[kPlaces].revents != 0) read_signals();
 }
 
 bool Supervisor::relay(Running& running) {
@@ -147,35 +186,49 @@ void Supervisor::read_signals() {
 void Supervisor::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (monitor_ && monitor_->child.pid == pid) ended(monitor_, programs_.monitor, status);
-    if (agent_ && agent_->child.pid == pid) ended(agent_, programs_.agent, status);
-    if (launcher_ && launcher_->pid() == pid) {
+    for (const Place place : {kMonitor, kAgent, kApps})
+      if (running_[place] && running_[place]->child.pid == pid) ended(place, status);
+    for (const std::optional<Launcher>* launcher : {&launcher_, &apps_launcher_}) {
+      if (!*launcher || (*launcher)->pid() != pid) continue;
       say("launcher " + describe(status));
       launcher_gone_ = stopping_ = true;  // nothing could be started again
     }
   }
 }
 
-void Supervisor::ended(std::unique_ptr<Running>& running, const ChildSpec& spec, int status) {
-  while (running->child.output && relay(*running)) {
+void Supervisor::ended(Place place, int status) {
+  Running& running = *running_[place];
+  while (running.child.output && relay(running)) {
   }
-  running->relay.end(clock_->steady_ms());
-  say(spec.name + ' ' + describe(status));
-  running.reset();
+  running.relay.end(clock_->steady_ms());
+  say(spec(place).name + ' ' + describe(status));
+  running_[place].reset();
   if (stopping_) return;
-  auto& partner = &running == &monitor_ ? agent_ : monitor_;
+  if (place == kApps) return plan(apps_restart_, "apps start");
+  const auto& partner = running_[place == kMonitor ? kAgent : kMonitor];
   if (partner) ::kill(partner->child.pid, SIGKILL);
-  if (restart_at_ms_ >= 0) return;  // the partner's end, which we caused
+  // Otherwise it is the partner's end, which we caused.
+  if (pair_restart_.at_ms < 0) plan(pair_restart_, "monitor and agent start");
+}
+
+void Supervisor::plan(Restart& restart, const std::string& who) {
   const std::int64_t now_ms = clock_->steady_ms();
-  const std::int64_t delay_ms = restarts_.next_delay_ms(now_ms - started_ms_);
-  restart_at_ms_ = now_ms + delay_ms;
-  say("monitor and agent start again in " + std::to_string(delay_ms) + " ms");
+  const std::int64_t delay_ms = restart.policy.next_delay_ms(now_ms - restart.started_ms);
+  restart.at_ms = now_ms + delay_ms;
+  say(who + " again in " + std::to_string(delay_ms) + " ms");
+}
+
+bool Supervisor::due(const Restart& restart) const {
+  return !stopping_ && restart.at_ms >= 0 && clock_->steady_ms() >= restart.at_ms;
 }
 
 void Supervisor::restart_if_due() {
-  if (stopping_ || restart_at_ms_ < 0 || !all_gone() || clock_->steady_ms() < restart_at_ms_)
-    return;
-  restart_at_ms_ = -1;
+  if (pair_gone() && due(pair_restart_)) restart_pair();
+  if (due(apps_restart_)) restart_apps();
+}
+
+void Supervisor::restart_pair() {
+  pair_restart_.at_ms = -1;
   Status started;
   if (const auto channel = start_monitor(); !channel)
     started = channel.error();
@@ -183,8 +236,17 @@ void Supervisor::restart_if_due() {
     started = start_agent();
   if (started) return;
   say(started.error().message());
-  if (monitor_) ::kill(monitor_->child.pid, SIGKILL);  // its end brings the next try
-  if (all_gone()) restart_at_ms_ = clock_->steady_ms() + restarts_.next_delay_ms(0);
+  // Its end brings the next try.
+  if (running_[kMonitor]) ::kill(running_[kMonitor]->child.pid, SIGKILL);
+  if (pair_gone()) plan(pair_restart_, "monitor and agent start");
+}
+
+void Supervisor::restart_apps() {
+  apps_restart_.at_ms = -1;
+  if (const Status started = start_apps(); !started) {
+    say(started.error().message());
+    plan(apps_restart_, "apps start");
+  }
 }
 
 }  // namespace pavise::device

@@ -1,8 +1,10 @@
-// Keeps monitor and agent running as a pair: they share a socket pair, so when one ends the other
-// is ended too and both start anew with fresh sockets. Nothing of an old conversation can reach a
-// new program.
+// Keeps the device's programs running. Monitor and agent are a pair: they share a socket pair, so
+// when one ends the other is ended too and both start anew with fresh sockets. Nothing of an old
+// conversation can reach a new program. The launcher of apps, where there are any, comes and goes
+// for itself: apps outlive a restart of the pair, and the pair outlives the launcher.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,9 +15,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "device/console/line_relay.h"
 #include "device/init/child.h"
 #include "device/init/launcher.h"
-#include "device/init/line_relay.h"
 #include "device/init/restart_policy.h"
 
 namespace pavise::device {
@@ -23,12 +25,18 @@ namespace pavise::device {
 inline constexpr ErrorInfo kNoEventSource{"PV-INI-007", Retry::never, "init cannot receive signals",
                                           "Build the image with its own kernel configuration."};
 
+// Lines a minute of all apps together; each has a limit of its own (device/apps/house).
+inline constexpr int kAppLinesPerMinute = 1200;
+
 class Supervisor {
  public:
   struct Programs {
-    ChildSpec monitor;  // descriptors: 3 init's channel, 4 the agent's channel
-    ChildSpec agent;    // descriptor: 3 the monitor's channel
-    std::vector<ChildSpec> in_order() const;  // for the launcher
+    ChildSpec monitor;  // descriptors: 3 init's channel, 4 the agent's, 5 apps' if there are any
+    ChildSpec agent;    // 3 the monitor's channel, 4 apps' if there are any
+    // 3 init's channel, over which its ends of the other two come, at each start of the pair
+    // (ipc::send_descriptors: monitor's, then agent's).
+    std::optional<ChildSpec> apps = {};
+    std::vector<ChildSpec> pair() const { return {monitor, agent}; }  // for the launcher
   };
 
   // Blocks SIGCHLD, SIGTERM, SIGINT, SIGPWR for the process and takes them by descriptor.
@@ -38,54 +46,72 @@ class Supervisor {
   static Result<Supervisor> create(std::string cgroup_root, Programs programs, const Clock& clock,
                                    Print print);
 
-  // From now on the launcher starts the programs (its specs: monitor, then agent), and its end asks
-  // for ours.
-  void start_through(Launcher launcher) { launcher_.emplace(std::move(launcher)); }
+  // From now on launchers start the programs, and the end of one asks for ours: `pair` (its specs:
+  // monitor, then agent) and, if there are apps, `apps` (its spec: theirs).
+  void start_through(Launcher pair, std::optional<Launcher> apps);
 
   // Starts the monitor. Returns init's end of its channel, which stays the supervisor's.
   // kChildNotStarted.
   Result<int> start_monitor();
   Status start_agent();  // after start_monitor(); kChildNotStarted
+  Status start_apps();   // after start_agent(); nothing without apps; kChildNotStarted
 
   // Runs until a signal asks for the end, calling `each_turn` about once a second or more often.
   // Blocks. kLauncherGone.
   Status run(const std::function<void()>& each_turn);
   // One turn: relays output, reaps, restarts what is due. Blocks for at most timeout_ms.
   void step(int timeout_ms);
-  // Asks both to end, then ends them. Blocks for about three seconds at most.
+  // Asks all to end, then ends them. Blocks for about three seconds at most.
   void stop();
 
  private:
+  enum Place : std::size_t { kMonitor, kAgent, kApps, kPlaces };
   struct Running {
     RunningChild child;
     LineRelay relay;
+  };
+  // Of what starts and ends together.
+  struct Restart {
+    RestartPolicy policy;
+    std::int64_t started_ms = 0;
+    std::int64_t at_ms = -1;  // none is due
   };
   Supervisor(std::string cgroup_root, Programs programs, const Clock& clock, Print print,
              UniqueFd signals);
 
   void say(const std::string& line) const;
-  Result<RunningChild> start(const ChildSpec& spec, const std::vector<int>& sockets);
+  const ChildSpec& spec(std::size_t place) const;
+  Status start(Place place, const std::vector<int>& sockets);
+  Status hand_over_channels();
+  void signal_all(int signal) const;
   void poll_once(int timeout_ms);
   bool relay(Running& running);  // false when there is nothing more
   void read_signals();
   void reap();
-  void ended(std::unique_ptr<Running>& running, const ChildSpec& spec, int status);
+  void ended(Place place, int status);
+  void plan(Restart& restart, const std::string& who);
   void restart_if_due();
-  bool all_gone() const { return !monitor_ && !agent_; }
+  bool due(const Restart& restart) const;
+  void restart_pair();
+  void restart_apps();
+  bool pair_gone() const { return !running_[kMonitor] && !running_[kAgent]; }
+  bool all_gone() const { return pair_gone() && !running_[kApps]; }
 
   std::string cgroup_root_;
   Programs programs_;
   const Clock* clock_;
   Print print_;
   UniqueFd signals_;
-  std::unique_ptr<Running> monitor_;
-  std::unique_ptr<Running> agent_;
-  UniqueFd channel_;        // init's end
+  std::array<std::unique_ptr<Running>, kPlaces> running_;
+  UniqueFd channel_;        // init's end of the monitor's
   UniqueFd agent_channel_;  // the agent's end until it is started
-  RestartPolicy restarts_;
-  std::int64_t started_ms_ = 0;
-  std::int64_t restart_at_ms_ = -1;
+  // Init's copies, so that apps' launcher can be started again beside the same pair.
+  UniqueFd apps_channel_;              // init's end
+  std::array<UniqueFd, 2> apps_ends_;  // of the monitor's and of the agent's channel
+  Restart pair_restart_;
+  Restart apps_restart_;
   std::optional<Launcher> launcher_;
+  std::optional<Launcher> apps_launcher_;
   bool launcher_gone_ = false;
   bool stopping_ = false;
 };

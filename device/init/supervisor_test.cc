@@ -165,10 +165,10 @@ TEST_F(SupervisorTest, ALauncherStartsThemAgainAndItsEndIsTheEnd) {
   auto supervisor = Supervisor::create(
       folder_, programs, clock_, [this](std::string_view line) { console_.emplace_back(line); });
   ASSERT_TRUE(supervisor && supervisor->start_monitor());
-  auto launcher = Launcher::fork(folder_, programs.in_order(), [] { return Status{}; });
+  auto launcher = Launcher::fork(folder_, programs.pair(), [] { return Status{}; });
   ASSERT_TRUE(launcher) << launcher.error().message();
   const pid_t pid = launcher->pid();
-  supervisor->start_through(std::move(*launcher));
+  supervisor->start_through(std::move(*launcher), std::nullopt);
   ASSERT_TRUE(supervisor->start_agent());
   EXPECT_TRUE(turn_until(*supervisor, "agent ended with exit code 9"));
   EXPECT_TRUE(turn_until(*supervisor, "monitor ended by signal 9"));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -403,6 +404,15 @@ Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs) {
   allow_ioctl(rules, needs);
   rules.add(SCMP_ACT_KILL_PROCESS, kHostile);
   rules.add(SCMP_ACT_ERRNO(EPERM), kRefused);
+  return rules.compile();
+}
+
+Result<std::vector<sock_filter>> make_launcher_filter() {
+  constexpr std::array<std::string_view, 5> kNeeded = {"mount", "umount2", "pivot_root", "bpf",
+                                                       "sethostname"};
+  Rules rules(SCMP_ACT_ALLOW);
+  for (const char* name : kHostile)
+    if (std::ranges::find(kNeeded, name) == kNeeded.end()) rules.add(SCMP_ACT_KILL_PROCESS, name);
   return rules.compile();
 }
 

@@ -24,6 +24,10 @@ struct AppFilterNeeds {
 // an attack calls (ptrace, mount, bpf, ...) ends the whole app with SIGSYS. kFilterNotMade.
 Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs);
 
+// Of the process that starts apps, which they inherit: all but what only an attack calls and it
+// does not need itself. kFilterNotMade.
+Result<std::vector<sock_filter>> make_launcher_filter();
+
 // Of the process that waits for the app: all but that ends it. kFilterNotMade.
 Result<std::vector<sock_filter>> make_warden_filter();
 

@@ -14,6 +14,9 @@ namespace pavise::device {
 namespace {
 
 constexpr std::uint32_t kPeriodUs = 100'000;
+// How long the processes of an earlier group have to be gone.
+constexpr int kClearTries = 100;
+constexpr unsigned kClearPauseUs = 10'000;
 
 Error failed(const std::string& what) {
   return {kGroupNotMade, what + ": " + std::strerror(errno)};
@@ -77,6 +80,22 @@ Result<AppGroup> AppGroup::without_controllers(const std::string& root, const st
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return failed(path);
   return AppGroup(std::move(path), std::move(folder));
+}
+
+Status AppGroup::clear(const std::string& root, const std::string& name) {
+  const std::string path = root + '/' + name;
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) {
+    if (errno == ENOENT) return {};
+    return failed(path);
+  }
+  (void)write_file(folder.get(), "cgroup.kill", "1").has_value();
+  for (int tries = 0; tries < kClearTries; ++tries) {
+    if (::rmdir(path.c_str()) == 0) return {};
+    if (errno != EBUSY) break;
+    ::usleep(kClearPauseUs);
+  }
+  return failed(path);
 }
 
 BudgetEvents AppGroup::events() const {

@@ -38,6 +38,10 @@ class AppGroup {
   static Result<AppGroup> create(const std::string& root, const std::string& name,
                                  const AppBudget& budget);
 
+  // Ends what runs in `root`/`name` and removes it: an earlier launcher's group has the guard of
+  // that one. Missing is no error. Blocks for a second at most. kGroupNotMade.
+  static Status clear(const std::string& root, const std::string& name);
+
   // Without any budget, for machines whose controllers are elsewhere: tests.
   static Result<AppGroup> without_controllers(const std::string& root, const std::string& name);
 

@@ -15,6 +15,8 @@
 namespace pavise::device {
 namespace {
 
+constexpr int kClearTries = 100;
+constexpr unsigned kClearPauseUs = 10'000;
 constexpr int kLoopTries = 16;  // somebody else may take the device that was free
 
 Error failed(const std::string& what) {
@@ -75,6 +77,19 @@ ContentMount::~ContentMount() {
   if (name_.empty()) return;
   (void)::umount2(folder_.c_str(), MNT_DETACH);
   if (auto mapper = DeviceMapper::open()) (void)mapper->remove(name_).has_value();
+}
+
+Status ContentMount::clear(const std::string& name, const std::string& folder) {
+  while (::umount2(folder.c_str(), MNT_DETACH) == 0) {
+  }
+  PAVISE_TRY_ASSIGN(DeviceMapper mapper, DeviceMapper::open());
+  // The last that had a file of it open may be ending still.
+  for (int tries = 0; tries < kClearTries; ++tries) {
+    PAVISE_TRY_ASSIGN(const bool gone, mapper.remove_if_there(name));
+    if (gone) return {};
+    ::usleep(kClearPauseUs);
+  }
+  return Error(kContentNotMounted, name + ": an earlier mapping is in use");
 }
 
 Result<ContentMount> ContentMount::mount(const PackageFile& package, const std::string& name,

@@ -20,6 +20,9 @@ class ContentMount {
   // is a read error for the app. kContentNotMounted, and the errors of DeviceMapper.
   static Result<ContentMount> mount(const PackageFile& package, const std::string& name,
                                     const std::string& folder);
+  // Undoes what a process that is gone has left under these names; nothing there is no error.
+  // Blocks for a second at most. kContentNotMounted.
+  static Status clear(const std::string& name, const std::string& folder);
   ~ContentMount();
   ContentMount(ContentMount&& other) noexcept;
   ContentMount& operator=(ContentMount&&) = delete;

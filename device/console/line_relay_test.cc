@@ -1,4 +1,4 @@
-#include "device/init/line_relay.h"
+#include "device/console/line_relay.h"
 
 #include <gtest/gtest.h>
 

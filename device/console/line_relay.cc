@@ -1,4 +1,4 @@
-#include "device/init/line_relay.h"
+#include "device/console/line_relay.h"
 
 namespace pavise::device {
 namespace {
@@ -32,9 +32,9 @@ void LineRelay::emit(std::int64_t now_ms) {
     lines_this_minute_ = 0;
   }
   ++lines_this_minute_;
-  if (lines_this_minute_ <= kRelayLinesPerMinute)
+  if (lines_this_minute_ <= lines_per_minute_)
     sink_(name_ + ": " + line_ + '\n');
-  else if (lines_this_minute_ == kRelayLinesPerMinute + 1)
+  else if (lines_this_minute_ == lines_per_minute_ + 1)
     sink_(name_ + ": (prints too much; silent for the rest of the minute)\n");
   line_.clear();
 }

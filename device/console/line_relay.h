@@ -20,7 +20,8 @@ class LineRelay {
   using Sink = std::function<void(std::string_view line)>;
 
   // The sink gets whole lines "name: text\n".
-  LineRelay(std::string name, Sink sink) : name_(std::move(name)), sink_(std::move(sink)) {}
+  LineRelay(std::string name, Sink sink, int lines_per_minute = kRelayLinesPerMinute)
+      : name_(std::move(name)), sink_(std::move(sink)), lines_per_minute_(lines_per_minute) {}
 
   // now_ms: any clock that does not go back.
   void feed(ByteView bytes, std::int64_t now_ms);
@@ -33,6 +34,7 @@ class LineRelay {
   Sink sink_;
   std::string line_;
   std::int64_t minute_ = -1;
+  int lines_per_minute_;
   int lines_this_minute_ = 0;
 };
 

@@ -1,5 +1,5 @@
 #include "common/base/result.h"
-#include "device/init/line_relay.h"
+#include "device/console/line_relay.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pavise::device;

@@ -1,0 +1,150 @@
+#include "device/apps/house/house.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+namespace pavise::device {
+namespace {
+
+constexpr std::size_t kPolledPerApp = 3;
+
+std::int64_t now_ms(const Clock& clock) {
+  return clock.steady_ms();
+}
+
+}  // namespace
+
+void House::move_in(const std::vector<InstalledApp>& apps, const AppUsers& users) {
+  for (const InstalledApp& app : apps) {
+    auto ready = RunningApp::prepare(app, users.at(app.manifest().component_id), around_.ground,
+                                     around_.clock, around_.tell);
+    if (ready)
+      apps_.push_back(*std::move(ready));
+    else
+      around_.tell("event " + app.manifest().name + ": not installed: " + ready.error().message());
+  }
+}
+
+void House::start_all() {
+  for (const auto& app : apps_) act(*app, app->life().want_running(now_ms(around_.clock)));
+}
+
+void House::stop_all(std::int64_t timeout_ms) {
+  const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
+  for (const auto& app : apps_) act(*app, app->life().want_stopped(now_ms(around_.clock)));
+  while (any_running() && now_ms(around_.clock) < end_ms)
+    (void)turn({}, end_ms - now_ms(around_.clock));
+  for (const auto& app : apps_) app->kill();
+}
+
+bool House::any_running() const {
+  return std::ranges::any_of(apps_, [](const auto& app) { return app->running(); });
+}
+
+RunningApp* House::find(const std::string& name) {
+  const auto found = std::ranges::find(apps_, name, [](const auto& app) { return app->name(); });
+  return found == apps_.end() ? nullptr : found->get();
+}
+
+Status House::start(const std::string& name) {
+  RunningApp* const app = find(name);
+  if (app == nullptr) return Error(kNoSuchApp, name);
+  act(*app, app->life().want_running(now_ms(around_.clock)));
+  return {};
+}
+
+Status House::stop(const std::string& name) {
+  RunningApp* const app = find(name);
+  if (app == nullptr) return Error(kNoSuchApp, name);
+  act(*app, app->life().want_stopped(now_ms(around_.clock)));
+  return {};
+}
+
+Status House::restart(const std::string& name) {
+  RunningApp* const app = find(name);
+  if (app == nullptr) return Error(kNoSuchApp, name);
+  act(*app, app->life().want_restart(now_ms(around_.clock)));
+  return {};
+}
+
+void House::act(RunningApp& app, LifeAction action) {
+  while (action != LifeAction::nothing) {
+    switch (action) {
+      case LifeAction::begin:
+        action = begin(app);
+        continue;
+      case LifeAction::ask_to_end:
+        app.ask_to_end();
+        break;
+      case LifeAction::kill:
+        app.kill();
+        break;
+      case LifeAction::nothing:
+        break;
+    }
+    return;
+  }
+}
+
+LifeAction House::begin(RunningApp& app) {
+  Status started = around_.measure(app.app());
+  if (started) started = app.start();
+  if (started) {
+    app.tell("started, version " + app.app().manifest().version.text());
+    return app.life().started(now_ms(around_.clock));
+  }
+  app.tell("not started: " + started.error().message());
+  return app.life().not_started(now_ms(around_.clock));
+}
+
+std::int64_t House::next_wake_ms() const {
+  std::int64_t out = any_running() ? refused_at_ms_ : INT64_MAX;
+  for (const auto& app : apps_)
+    if (const auto wake = app->life().wakes_at_ms()) out = std::min(out, *wake);
+  return out;
+}
+
+void House::on_time() {
+  const std::int64_t now = now_ms(around_.clock);
+  for (const auto& app : apps_)
+    if (const auto wake = app->life().wakes_at_ms(); wake && *wake <= now)
+      act(*app, app->life().time_passed(now));
+  if (refused_at_ms_ > now) return;
+  refused_at_ms_ = now + kRefusedEveryMs;
+  for (const auto& app : apps_) app->tell_refused();
+}
+
+void House::look_after(RunningApp& app, short output, short end, short channel) {
+  if (output != 0 && app.running()) app.read_output();
+  if (channel != 0 && app.running() && app.read_channel())
+    app.life().is_well(now_ms(around_.clock));
+  if (end == 0 || !app.running()) return;
+  const bool failed = app.take_end();
+  act(app, app.life().ended(failed, now_ms(around_.clock)));
+}
+
+std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeout_ms) {
+  std::vector<pollfd> polled;
+  for (const auto& app : apps_) {
+    polled.push_back({app->output(), POLLIN, 0});
+    polled.push_back({app->end_descriptor(), POLLIN, 0});
+    polled.push_back({app->channel(), POLLIN, 0});
+  }
+  for (const int other : others) polled.push_back({other, POLLIN, 0});
+  const std::int64_t wait_ms =
+      std::clamp<std::int64_t>(next_wake_ms() - now_ms(around_.clock), 0, timeout_ms);
+  std::vector<int> readable;
+  if (::poll(polled.data(), polled.size(), static_cast<int>(wait_ms)) > 0) {
+    for (std::size_t i = 0; i < apps_.size(); ++i) {
+      const std::size_t at = i * kPolledPerApp;
+      look_after(*apps_[i], polled[at].revents, polled[at + 1].revents, polled[at + 2].revents);
+    }
+    for (std::size_t i = apps_.size() * kPolledPerApp; i < polled.size(); ++i)
+      if (polled[i].revents != 0) readable.push_back(polled[i].fd);
+  }
+  on_time();
+  return readable;
+}
+
+}  // namespace pavise::device

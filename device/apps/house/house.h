@@ -1,0 +1,70 @@
+// All apps of a device, from the first start to the last end.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "device/apps/house/running_app.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kNoSuchApp{"PV-HSE-001", Retry::never,
+                                      "the device has no app of this name",
+                                      "Ask the device which apps it has."};
+// How often what walls refused is looked for.
+inline constexpr std::int64_t kRefusedEveryMs = 2000;
+
+// What is to be told to the monitor before an app is started: it must be in the measured state
+// first. The app is not started if this fails.
+using Measure = std::function<Status(const InstalledApp& app)>;
+
+// Not thread-safe.
+class House {
+ public:
+  // All outlive it.
+  struct Surroundings {
+    Ground ground;
+    const Clock& clock;
+    Tell tell;  // whole lines without their end
+    Measure measure;
+  };
+  explicit House(Surroundings around) : around_(std::move(around)) {}
+
+  // Null: the data partition is closed.
+  void set_storage(AppStorage* storage) { around_.ground.storage = storage; }
+  // Puts up the walls of each app, in this order; those for which that fails are told and left out.
+  void move_in(const std::vector<InstalledApp>& apps, const AppUsers& users);
+  void start_all();
+  // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
+  void stop_all(std::int64_t timeout_ms);
+
+  // Waits for something to happen, at most `timeout_ms`, or until one of `others` can be read, and
+  // does what is due. Those of `others` that can be read are returned.
+  std::vector<int> turn(const std::vector<int>& others, std::int64_t timeout_ms);
+
+  // By a person's word. kNoSuchApp.
+  Status start(const std::string& name);
+  Status stop(const std::string& name);
+  Status restart(const std::string& name);
+
+  const std::vector<std::unique_ptr<RunningApp>>& apps() const { return apps_; }
+  RunningApp* find(const std::string& name);
+
+ private:
+  void act(RunningApp& app, LifeAction action);
+  LifeAction begin(RunningApp& app);
+  void look_after(RunningApp& app, short output, short end, short channel);
+  void on_time();
+  std::int64_t next_wake_ms() const;
+  bool any_running() const;
+
+  Surroundings around_;
+  std::vector<std::unique_ptr<RunningApp>> apps_;
+  std::int64_t refused_at_ms_ = 0;
+};
+
+}  // namespace pavise::device

@@ -1,0 +1,210 @@
+#include "device/apps/house/running_app.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <span>
+
+namespace pavise::device {
+namespace {
+
+static_assert(kAppUserMin == kFirstAppUid);
+constexpr int kLinesPerMinute = 60;
+constexpr std::size_t kReadBytes = 4096;
+constexpr int kLastReads = 16;           // 64 KiB, as much as a pipe holds
+constexpr std::size_t kRefusedTold = 8;  // at a time
+constexpr std::size_t kIpv4At = 12;
+
+std::string text_of(const AddressBytes& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  constexpr AddressBytes kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const bool v4 = std::equal(kMapped.begin(), kMapped.begin() + kIpv4At, address.begin());
+  if (v4)
+    ::inet_ntop(AF_INET, address.data() + kIpv4At, text.data(), text.size());
+  else
+    ::inet_ntop(AF_INET6, address.data(), text.data(), text.size());
+  return text.data();
+}
+
+std::string times(std::uint64_t count) {
+  return count == 1 ? std::string() : " (" + std::to_string(count) + " times)";
+}
+
+}  // namespace
+
+RunningApp::RunningApp(const InstalledApp& app, uid_t user, AppGroup group, ContentMount mount,
+                       const Clock& clock, const Tell& tell)
+    : app_(app),
+      user_(user),
+      group_(std::move(group)),
+      mount_(std::move(mount)),
+      clock_(clock),
+      tell_(tell),
+      life_(app.policy.life),
+      relay_(
+          app.manifest().name,
+          [this](std::string_view line) {
+            line.remove_suffix(1);  // its end
+            tell_(std::string(line));
+            log_.add(line.substr(std::min(line.size(), name().size() + 2)), clock_.steady_ms());
+          },
+          kLinesPerMinute),
+      events_(group_.events()) {}
+
+Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app, uid_t user,
+                                                        const Ground& ground, const Clock& clock,
+                                                        const Tell& tell) {
+  const std::string& name = app.manifest().name;
+  const std::string folder = ground.mounts + '/' + name;
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+    return Error(kContentNotMounted, folder + ": " + std::strerror(errno));
+  const std::string mapping = to_hex(app.manifest().component_id.bytes());
+  PAVISE_TRY(AppGroup::clear(ground.groups, name));
+  PAVISE_TRY(ContentMount::clear(mapping, folder));
+  PAVISE_TRY_ASSIGN(AppGroup group, AppGroup::create(ground.groups, name, app.policy.budget));
+  PAVISE_TRY_ASSIGN(ContentMount mount, ContentMount::mount(app.package, mapping, folder));
+  std::unique_ptr<RunningApp> out(
+      new RunningApp(app, user, std::move(group), std::move(mount), clock, tell));
+  if (app.policy.storage_bytes != 0) {
+    if (ground.storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
+    PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(app.manifest().component_id, user,
+                                                             app.policy.storage_bytes));
+  }
+  PAVISE_TRY(out->make_guard());
+  return out;
+}
+
+RunningApp::~RunningApp() {
+  compartment_.reset();
+  guard_.reset();
+  (void)group_.remove().has_value();
+}
+
+// Also for an app without the network: it has a network namespace of its own, and this wall too.
+Status RunningApp::make_guard() {
+  PAVISE_TRY_ASSIGN(EgressGuard guard, EgressGuard::attach(group_.folder()));
+  for (const Peers& peers : app_.policy.peers) PAVISE_TRY(guard.allow(peers));
+  for (const ListeningPort& port : app_.policy.ports) PAVISE_TRY(guard.allow(port));
+  guard_.emplace(std::move(guard));
+  return {};
+}
+
+CompartmentSpec RunningApp::spec(int channel) const {
+  const manifest::Manifest& manifest = app_.manifest();
+  return {.name = name(),
+          .user = user_,
+          .root = {.image = mount_.folder(),
+                   .storage = storage_,
+                   .devices = app_.policy.devices,
+                   .temporary_bytes_max = app_.policy.budget.temporary_bytes_max},
+          .arguments = app_.policy.arguments,
+          .environment = {"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=" + name(),
+                          "PAVISE_COMPONENT_ID=" + manifest.component_id.text(),
+                          "PAVISE_VERSION=" + manifest.version.text()},
+          .network = app_.policy.network,
+          .open_files_max = app_.policy.budget.open_files_max,
+          .filter = app_.policy.filter,
+          .descriptors = {channel}};
+}
+
+Status RunningApp::start() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return Error(kAppNotStarted, std::string("channel: ") + std::strerror(errno));
+  channel_ = UniqueFd(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  events_ = group_.events();
+  auto started = Compartment::start(spec(theirs.get()), group_);
+  if (!started) {
+    channel_.reset();
+    return started.error();
+  }
+  compartment_.emplace(*std::move(started));
+  output_open_ = true;
+  return {};
+}
+
+void RunningApp::ask_to_end() {
+  if (compartment_) compartment_->ask_to_end();
+}
+
+void RunningApp::kill() {
+  if (compartment_) compartment_->kill();
+}
+
+void RunningApp::tell(const std::string& what) {
+  last_event_ = what;
+  log_.add(what, clock_.steady_ms());
+  tell_("event " + name() + ": " + what);
+}
+
+bool RunningApp::read_output() {
+  std::array<std::byte, kReadBytes> bytes;
+  const ssize_t size = ::read(compartment_->output(), bytes.data(), bytes.size());
+  if (size > 0)
+    relay_.feed(ByteView(bytes).first(static_cast<std::size_t>(size)), clock_.steady_ms());
+  if (size == 0) output_open_ = false;
+  return size > 0;
+}
+
+bool RunningApp::read_channel() {
+  std::array<std::byte, 16> bytes{};
+  const ssize_t size = ::recv(channel_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) channel_.reset();
+  return size == 1 && bytes[0] == kWellWord;
+}
+
+std::string RunningApp::words_for(const Ending& ending, const BudgetEvents& before) const {
+  const BudgetEvents now = group_.events();
+  if (now.killed_for_memory > before.killed_for_memory)
+    return "ended: it wanted more memory than its " +
+           std::to_string(app_.policy.budget.memory_bytes_max / 1024) + " KiB";
+  if (ending.forbidden_call()) return "ended: it made a system call that no app may make";
+  if (ending.by_signal)
+    return "ended by signal " + std::to_string(ending.code) + " (" +
+           std::string(::sigdescr_np(ending.code) ? ::sigdescr_np(ending.code) : "unknown") + ')';
+  return "ended with exit code " + std::to_string(ending.code);
+}
+
+bool RunningApp::take_end() {
+  // Nobody writes any more: what is in the pipe is all.
+  for (int reads = 0; reads < kLastReads && read_output(); ++reads) {
+  }
+  relay_.end(clock_.steady_ms());
+  tell_refused();
+  const BudgetEvents before = events_;
+  const auto ending = compartment_->wait();
+  compartment_.reset();
+  channel_.reset();
+  if (ending)
+    tell(words_for(*ending, before));
+  else
+    tell(ending.error().message());
+  events_ = group_.events();
+  return !ending || ending->by_signal || ending->code != 0;
+}
+
+void RunningApp::tell_refused() {
+  const BudgetEvents now = group_.events();
+  if (now.processes_refused > events_.processes_refused)
+    tell("refused: more processes than its " +
+         std::to_string(app_.policy.budget.processes_max - 1) +
+         times(now.processes_refused - events_.processes_refused));
+  events_.processes_refused = now.processes_refused;
+  if (!guard_) return;
+  const std::vector<RefusedPeer> refused = guard_->take_refused();
+  for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
+    tell("refused: " + std::string(peer.socket_type == SOCK_DGRAM ? "udp " : "tcp ") +
+         text_of(peer.address) + " port " + std::to_string(peer.port) + times(peer.attempts));
+  if (refused.size() > kRefusedTold)
+    tell("refused: " + std::to_string(refused.size() - kRefusedTold) + " more peers");
+}
+
+}  // namespace pavise::device

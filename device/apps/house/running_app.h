@@ -1,0 +1,103 @@
+// One installed app from its mount to its end: the walls are put up once, the program may come and
+// go behind them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.h"
+#include "device/apps/compartment/compartment.h"
+#include "device/apps/egress/egress_guard.h"
+#include "device/apps/house/app_log.h"
+#include "device/apps/installation/installation.h"
+#include "device/apps/lifecycle/app_life.h"
+#include "device/apps/packages/content_mount.h"
+#include "device/apps/storage/app_storage.h"
+#include "device/console/line_relay.h"
+
+namespace pavise::device {
+
+// The app says that it is well: this one byte, as a packet on descriptor 3.
+inline constexpr std::byte kWellWord{1};
+inline constexpr int kAppChannel = 3;
+
+// Where walls are put up.
+struct Ground {
+  std::string groups;   // folder of cgroup2 whose children have the controllers
+  std::string mounts;   // folder on a tmpfs
+  AppStorage* storage;  // null: the data partition is closed
+};
+
+// What everybody may have to know of an app.
+using Tell = std::function<void(const std::string& line)>;
+
+// Not thread-safe.
+class RunningApp {
+ public:
+  // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `app`, `clock` and
+  // `tell` outlive it. Errors of all of these rooms.
+  static Result<std::unique_ptr<RunningApp>> prepare(const InstalledApp& app, uid_t user,
+                                                     const Ground& ground, const Clock& clock,
+                                                     const Tell& tell);
+  RunningApp(const RunningApp&) = delete;
+  RunningApp& operator=(const RunningApp&) = delete;
+  ~RunningApp();
+
+  // Blocks for some milliseconds. The errors of Compartment::start().
+  Status start();
+  void ask_to_end();
+  void kill();
+
+  const InstalledApp& app() const { return app_; }
+  const std::string& name() const { return app_.manifest().name; }
+  AppLife& life() { return life_; }
+  const AppLog& log() const { return log_; }
+  const std::string& last_event() const { return last_event_; }
+  EgressGuard* guard() { return guard_ ? &*guard_ : nullptr; }
+  std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
+  bool running() const { return compartment_.has_value(); }
+
+  // To be polled; -1: nothing.
+  int output() const { return compartment_ && output_open_ ? compartment_->output() : -1; }
+  int end_descriptor() const { return compartment_ ? compartment_->end_descriptor() : -1; }
+  int channel() const { return channel_.get(); }
+
+  bool read_output();  // false: nothing more for now
+  // True if it said that it is well. What else it says is ignored; a channel that is closed is not
+  // polled again.
+  bool read_channel();
+  // After end_descriptor() became readable: whether it failed. Tells how it ended.
+  bool take_end();
+  // What the walls refused since the last time, told.
+  void tell_refused();
+  // Becomes the last event, a line of the log, and one of the console.
+  void tell(const std::string& what);
+
+ private:
+  RunningApp(const InstalledApp& app, uid_t user, AppGroup group, ContentMount mount,
+             const Clock& clock, const Tell& tell);
+  CompartmentSpec spec(int channel) const;
+  Status make_guard();
+  std::string words_for(const Ending& ending, const BudgetEvents& before) const;
+
+  const InstalledApp& app_;
+  uid_t user_;
+  AppGroup group_;
+  ContentMount mount_;
+  std::string storage_;
+  std::optional<EgressGuard> guard_;
+  const Clock& clock_;
+  const Tell& tell_;
+  AppLife life_;
+  AppLog log_;
+  LineRelay relay_;
+  std::string last_event_;
+  BudgetEvents events_;
+  std::optional<Compartment> compartment_;
+  bool output_open_ = false;  // an app may close it and live on
+  UniqueFd channel_;
+};
+
+}  // namespace pavise::device

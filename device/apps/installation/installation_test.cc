@@ -1,0 +1,172 @@
+// Real packages in a folder; the inspection of their content needs root.
+#include "device/apps/installation/installation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "protocol/image/testing/packages.h"
+
+namespace pavise::device {
+namespace {
+
+using testing::HasSubstr;
+constexpr uid_t kNobody = 65534;
+
+struct Wish {
+  std::string name;
+  int number = 1;  // in the component id
+  std::string capabilities = "{}";
+  std::string lifecycle = "{}";
+};
+
+std::string component(int number) {
+  return "6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e0" + std::to_string(number);
+}
+
+std::string manifest_of(const Wish& wish) {
+  return R"({"schema_version":1,"name":")" + wish.name + R"(","component_id":")" +
+         component(wish.number) +
+         R"(","version":"1.2.3","entry_point":"/app/bin/blink","capabilities":)" +
+         wish.capabilities +
+         R"(,"budgets":{"memory_kib":1024,"cpu_percent":10,"processes":2},"lifecycle":)" +
+         wish.lifecycle + "}";
+}
+
+class InstallationTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for the inspection";
+    char path[] = "/tmp/pavise-installation-XXXXXX";
+    folder_ = ::mkdtemp(path);
+  }
+  void TearDown() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  void put(const std::string& file, const Bytes& bytes) const {
+    std::ofstream(folder_ / file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  void put(const std::string& file, const Wish& wish, const char* tenant = "acme") const {
+    const std::string manifest = manifest_of(wish);
+    image::Parts parts = image::testing::parts();
+    parts.manifest = as_bytes(manifest);
+    parts.tenant = *TenantId::parse(tenant);
+    put(file, image::testing::package(parts).bytes);
+  }
+  Installation read(const HardwareDefinition& hardware = {}) const {
+    const Owner owner{*TenantId::parse("acme"), image::testing::owner_keys()};
+    return read_installation(folder_, owner, hardware, kNobody);
+  }
+  static std::vector<std::string> names(const Installation& of) {
+    std::vector<std::string> out;
+    for (const InstalledApp& app : of.apps) out.push_back(app.manifest().name);
+    return out;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(InstallationTest, AFolderThatIsNotThereHasNoApps) {
+  std::filesystem::remove_all(folder_);
+  const Installation got = read();
+  EXPECT_TRUE(got.apps.empty());
+  EXPECT_TRUE(got.refused.empty());
+}
+
+TEST_F(InstallationTest, AppsComeInTheOrderInWhichTheyStart) {
+  put("a.pvimage",
+      {.name = "last", .number = 1, .lifecycle = R"({"start_after":[")" + component(3) + R"("]})"});
+  put("b.pvimage", {.name = "middle", .number = 2});
+  put("c.pvimage", {.name = "first",
+                    .number = 3,
+                    .lifecycle = R"({"start_after":[")" + component(9) + R"("]})"});
+  put("readme.txt", Bytes(10));
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"middle", "first", "last"}));
+  EXPECT_TRUE(got.refused.empty());
+}
+
+TEST_F(InstallationTest, WhatIsRefusedDoesNotKeepOthersAway) {
+  Bytes damaged = image::testing::package().bytes;
+  damaged.back() ^= std::byte{1};
+  put("a.pvimage", damaged);
+  put("b.pvimage", Bytes(10));
+  put("c.pvimage", Wish{.name = "good", .number = 2});
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"good"}));
+  ASSERT_EQ(got.refused.size(), 2U);
+  EXPECT_THAT(got.refused[0].path, HasSubstr("a.pvimage"));
+  EXPECT_THAT(got.refused[0].why.message(), HasSubstr("PV-IMG"));
+}
+
+TEST_F(InstallationTest, AnotherTenantIsRefused) {
+  put("a.pvimage", {.name = "foreign", .number = 1}, "other");
+  put("b.pvimage",
+      {.name = "ours", .number = 2, .capabilities = R"({"device_authentication":"acme"})"});
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"ours"}));
+  ASSERT_EQ(got.refused.size(), 1U);
+  EXPECT_TRUE(got.refused[0].why.is(kOtherOwner));
+}
+
+TEST_F(InstallationTest, OfTwoThatClaimOnePinTheFirstStays) {
+  HardwareDefinition hardware;
+  hardware[static_cast<std::size_t>(manifest::Hardware::gpio)]["LED1"] = "/dev/null";
+  put("a.pvimage", {.name = "one", .number = 1, .capabilities = R"({"gpio":["LED1"]})"});
+  put("b.pvimage", {.name = "two", .number = 2, .capabilities = R"({"gpio":["LED1"]})"});
+  const Installation got = read(hardware);
+  EXPECT_EQ(names(got), (std::vector<std::string>{"one"}));
+  ASSERT_EQ(got.refused.size(), 1U);
+  EXPECT_THAT(got.refused[0].why.message(), HasSubstr("one and two: gpio LED1"));
+  EXPECT_TRUE(read().refused.front().why.is(kNoSuchHardware));  // without any hardware
+}
+
+TEST_F(InstallationTest, ACopyOfAnAppIsRefused) {
+  put("a.pvimage", {.name = "one", .number = 1});
+  put("b.pvimage", {.name = "one", .number = 1});
+  EXPECT_EQ(read().apps.size(), 1U);
+}
+
+TEST_F(InstallationTest, LimitAtNAndNPlusOne) {
+  for (std::size_t i = 0; i <= kAppsMax; ++i) {
+    std::string manifest = manifest_of({.name = "app" + std::to_string(i)});
+    char number[3];
+    std::snprintf(number, sizeof number, "%02zu", i);
+    manifest.replace(manifest.find("3e01"), 4, std::string("4e") + number);
+    image::Parts parts = image::testing::parts();
+    parts.manifest = as_bytes(manifest);
+    put(std::string(number) + ".pvimage", image::testing::package(parts).bytes);
+  }
+  const Installation got = read();
+  EXPECT_EQ(got.apps.size(), kAppsMax);
+  ASSERT_EQ(got.refused.size(), 1U);
+  EXPECT_TRUE(got.refused[0].why.is(kTooManyApps));
+}
+
+TEST(OwnerTest, KeysAndTenantAreReadOrRefused) {
+  const std::string pem =
+      "-----BEGIN PUBLIC KEY-----\n"
+      "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE4jMC9/j3h1vBXXDIgmryz7IMC4aa\n"
+      "WnoS6EeMIoLAOKbTPNxgCH2TIk/mxk1F7gtZATTfhBJeqGF9F0cUQApnvQ==\n"
+      "-----END PUBLIC KEY-----\n";
+  const auto two = parse_owner("acme\n", pem + pem);
+  ASSERT_TRUE(two) << two.error().message();
+  EXPECT_EQ(two->keys.size(), 2U);
+  std::string many;
+  for (std::size_t i = 0; i < kOwnerKeysMax; ++i) many += pem;
+  EXPECT_TRUE(parse_owner("acme", many));
+  EXPECT_FALSE(parse_owner("acme", many + pem));
+  EXPECT_FALSE(parse_owner("acme", ""));
+  EXPECT_FALSE(parse_owner("acme", pem + "more"));
+  EXPECT_FALSE(parse_owner("Acme!", pem));
+  EXPECT_FALSE(parse_owner("acme", pem.substr(0, 40) + pem.substr(44)));
+}
+
+}  // namespace
+}  // namespace pavise::device

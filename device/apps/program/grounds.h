@@ -1,0 +1,33 @@
+// What apps stand on: made once at the start of the launcher.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/result.h"
+#include "device/apps/house/running_app.h"
+#include "device/apps/installation/installation.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kNoGround{"PV-LAP-001", Retry::never,
+                                     "the device is not prepared for apps",
+                                     "Build the image again with its own configuration."};
+
+struct AppPaths {
+  std::string packages = "/usr/lib/pavise/apps";
+  std::string owner_keys = "/etc/pavise/app-owner.pem";
+  std::string owner_tenant = "/etc/pavise/app-tenant";
+  std::string groups = "/sys/fs/cgroup/compartments";
+  std::string mounts = "/run/pavise/apps";
+  std::string storage = "/data/apps";
+};
+
+// kNoGround, kBadOwnerKeys.
+Result<Owner> read_owner(const AppPaths& paths);
+// Control groups and mounts. kNoGround.
+Status make_grounds(const AppPaths& paths);
+// Erases what belongs to no app any more, unless some package was refused: it may be its app's.
+void erase_orphans(AppStorage& storage, const Installation& installation, const Tell& tell);
+
+}  // namespace pavise::device

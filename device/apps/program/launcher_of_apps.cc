@@ -1,0 +1,113 @@
+#include "device/apps/program/launcher_of_apps.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "common/ipc/descriptors.h"
+#include "device/apps/house/house.h"
+
+namespace pavise::device {
+namespace {
+
+constexpr uid_t kInspectorUid = 31;
+constexpr std::int64_t kTurnMs = 60'000;
+constexpr std::int64_t kStopMs = 2500;  // init waits three seconds
+constexpr std::size_t kChannels = 2;    // monitor's, agent's
+
+void print(const std::string& line) {
+  const std::string text = line + '\n';
+  (void)!::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+class LauncherOfApps {
+ public:
+  LauncherOfApps(const AppPaths& paths, const Clock& clock, UniqueFd signals)
+      : paths_(paths),
+        signals_(std::move(signals)),
+        house_({.ground = {paths.groups, paths.mounts, nullptr},
+                .clock = clock,
+                .tell = print,
+                .measure = [this](const InstalledApp& app) { return measure(app); }}) {}
+
+  Status prepare() {
+    PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths_));
+    PAVISE_TRY(make_grounds(paths_));
+    installation_ = read_installation(paths_.packages, owner, {}, kInspectorUid);
+    for (const RefusedPackage& refused : installation_.refused)
+      print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
+            ": refused: " + refused.why.message());
+    return {};
+  }
+
+  void live() {
+    bool started = false;
+    while (true) {
+      const std::vector<int> ready = house_.turn({signals_.get(), kInitChannel}, kTurnMs);
+      if (std::ranges::count(ready, signals_.get()) != 0) break;
+      if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
+      if (started || !monitor_) continue;
+      started = true;
+      move_in();
+    }
+    house_.stop_all(kStopMs);
+  }
+
+ private:
+  bool take_channels() {
+    auto packet = ipc::receive_descriptors(kInitChannel);
+    if (!packet) return false;
+    if (packet->descriptors.size() != kChannels) return true;
+    monitor_ = std::move(packet->descriptors[0]);
+    agent_ = std::move(packet->descriptors[1]);
+    return true;
+  }
+
+  void move_in() {
+    auto storage = AppStorage::open(paths_.storage);
+    if (storage) {
+      storage_.emplace(*std::move(storage));
+      erase_orphans(*storage_, installation_, print);
+    } else {
+      print(storage.error().message());
+    }
+    std::vector<manifest::ComponentId> components;
+    for (const InstalledApp& app : installation_.apps)
+      components.push_back(app.manifest().component_id);
+    house_.set_storage(storage_ ? &*storage_ : nullptr);
+    house_.move_in(installation_.apps,
+                   assign_users(components, storage_ ? storage_->owners() : AppUsers{}));
+    house_.start_all();
+    print("up: " + std::to_string(house_.apps().size()) + " apps, " +
+          std::to_string(installation_.refused.size()) + " packages refused");
+  }
+
+  Status measure(const InstalledApp&) { return {}; }
+
+  AppPaths paths_;
+  UniqueFd signals_;
+  UniqueFd monitor_;
+  UniqueFd agent_;
+  Installation installation_;
+  std::optional<AppStorage> storage_;
+  House house_;
+};
+
+}  // namespace
+
+Status launch_apps(const AppPaths& paths, const Clock& clock) {
+  sigset_t heard;
+  ::sigemptyset(&heard);
+  ::sigaddset(&heard, SIGTERM);
+  UniqueFd signals(::signalfd(-1, &heard, SFD_CLOEXEC));
+  if (!signals) return Error(kNoGround, std::strerror(errno));
+  LauncherOfApps launcher(paths, clock, std::move(signals));
+  PAVISE_TRY(launcher.prepare());
+  launcher.live();
+  return {};
+}
+
+}  // namespace pavise::device

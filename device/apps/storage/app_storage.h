@@ -1,0 +1,55 @@
+// What apps may keep: a folder for each, below one root on the data partition.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "protocol/manifest/component_id.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kStorageFailed{
+    "PV-STO-001", Retry::later, "the storage of an app cannot be provided",
+    "See the detail: the data partition may be closed or full."};
+
+inline constexpr uid_t kAppUserMin = 1000;  // those of the system's own programs are below
+inline constexpr uid_t kAppUserMax = 59'999;
+// Files and folders that an app may have: one for each 4 KiB of its quota, and some.
+inline constexpr std::uint64_t kStorageFilesFree = 16;
+
+using AppUsers = std::map<manifest::ComponentId, uid_t>;
+
+// A user for each of `apps`: the one that owns its folder already, else the lowest that nobody has.
+// `owners` with the same user twice, or with one out of range, lose it. Pure.
+AppUsers assign_users(std::span<const manifest::ComponentId> apps, const AppUsers& owners);
+
+// Not thread-safe. Blocks on the disk.
+class AppStorage {
+ public:
+  // `root` is made if it is missing, for root alone to look into. kStorageFailed.
+  static Result<AppStorage> open(const std::string& root);
+
+  // Who owns the folders that are there.
+  AppUsers owners() const;
+  // The app's folder, `user`'s, which may hold `bytes` (the kernel's quota for that user on this
+  // file system). What is in it stays. kStorageFailed.
+  Result<std::string> provide(const manifest::ComponentId& app, uid_t user, std::uint64_t bytes);
+  // With all that is in it. Missing is no error. kStorageFailed.
+  Status erase(const manifest::ComponentId& app);
+
+ private:
+  AppStorage(std::string root, UniqueFd folder)
+      : root_(std::move(root)), folder_(std::move(folder)) {}
+  Status limit(uid_t user, std::uint64_t bytes);
+
+  std::string root_;
+  UniqueFd folder_;
+};
+
+}  // namespace pavise::device
