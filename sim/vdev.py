@@ -191,16 +191,23 @@ class Device:
 
     def wait_console(self, text, timeout_s=300):
         """Waits until the console shows `text`. Returns seconds since power-on. Fails at once if the machine ends."""
+        self.wait_console_match(re.escape(text), timeout_s)
+        return round(time.time() - self.run_state().get("started", time.time()), 2)
+
+    def wait_console_match(self, pattern, timeout_s=300):
+        """As wait_console, for a regular expression in which ^ and $ are ends of lines. Returns the match."""
+        wanted = re.compile(pattern, re.M)
         deadline = time.monotonic() + timeout_s
         while True:
             self.reap()
             alive = self.running()
-            if self.console_has(text):
-                return round(time.time() - self.run_state().get("started", time.time()), 2)
+            # A serial console ends lines in its own way.
+            if found := wanted.search(self.console_text().replace("\r", "")):
+                return found
             if not alive or time.monotonic() > deadline:
                 tail = " / ".join(self.console_text().strip().splitlines()[-3:]) or "nothing"
                 why = f"not within {timeout_s} s" if alive else "the machine went off"
-                raise VirtualDeviceError(f"the console does not show {text!r}: {why}; its last lines: {tail}. "
+                raise VirtualDeviceError(f"the console does not show {pattern!r}: {why}; its last lines: {tail}. "
                                          f"Next: read {self.console}.")
             time.sleep(POLL_S)
 

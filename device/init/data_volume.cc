@@ -114,7 +114,7 @@ Status grow(const char* target, std::uint64_t size_bytes) {
 
 Status mount_data(const std::string& node, const char* target) {
   if (::mount(node.c_str(), target, "ext4", MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOATIME,
-              "errors=remount-ro") != 0)
+              "errors=remount-ro,usrquota") != 0)
     return Error(kDataMount, std::strerror(errno));
   return {};
 }

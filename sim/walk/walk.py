@@ -1,4 +1,5 @@
 """The first walk through the house: birth, claim, boot, attest, speak (ARCHITECTURE.md, flows 1 to 5)."""
+import pathlib
 import datetime
 import json
 import shutil
@@ -173,11 +174,13 @@ def platform_profile(house, vendor, keys):
     return profile
 
 
-def build_image(house, keys, out, version, epoch=1, platform=None):
-    """Builds the image unless the one in `out` was made from the same inputs. Returns (out, built now)."""
-    programs = [program(name) for name in ("pavise-boot", "pavise-init", "pavise-monitor", "pavise-agent")]
+def build_image(house, keys, out, version, epoch=1, platform=None, apps=()):
+    """Builds the image unless the one in `out` was made from the same inputs. Returns (out, built now). `apps`: options
+    of device/os/build for apps; what is a path among them is an input."""
+    programs = [program(name) for name in ("pavise-boot", "pavise-init", "pavise-monitor", "pavise-agent", "pavise-apps")]
     service_ca = house.server_dir / "service-ca.pem"
-    inputs = tree_digest([*programs, service_ca, ROOT / "device/os"]) + repr(
+    inputs = tree_digest([*programs, service_ca, ROOT / "device/os",
+                          *(word for word in apps if isinstance(word, pathlib.Path))]) + repr(
         (version, epoch, house.ports()["device"], platform and platform.read_text(encoding="utf-8")))
     stamp = out / "inputs"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
@@ -188,7 +191,7 @@ def build_image(house, keys, out, version, epoch=1, platform=None):
     run_checked([ROOT / "device/os/build", "--out", out, "--keys", keys, "--service-ca", service_ca,
                  "--service", f"{HOST_SEEN_BY_GUEST}:{house.ports()['device']}:{HUB_NAME}",
                  "--programs", programs[0].parent, "--version", version, "--epoch", epoch,
-                 *(("--platform", platform) if platform else ())],
+                 *(("--platform", platform) if platform else ()), *apps],
                 "building the system image", "Run the command by itself for its whole output.")
     stamp.write_text(inputs, encoding="utf-8")
     return out, True

@@ -142,14 +142,19 @@ ChildEnds keep_only(const ChildEnds& ends) {
   guard_app(app, kept.report);
 }
 
+// A kernel without message queues and shared memory of System V has nothing there to keep apart.
+std::uint64_t ipc_namespace() {
+  return ::access("/proc/self/ns/ipc", F_OK) == 0 ? std::uint64_t{CLONE_NEWIPC} : 0U;
+}
+
 Result<pid_t> fork_warden(const CompartmentSpec& spec, const AppGroup& group, UniqueFd& process,
                           const ChildEnds& ends) {
   static const auto warden_filter = make_warden_filter();
   if (!warden_filter) return warden_filter.error();
   int process_descriptor = -1;
   clone_args arguments{};
-  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
-                    CLONE_INTO_CGROUP | (spec.network ? 0U : std::uint64_t{CLONE_NEWNET});
+  arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_PIDFD | CLONE_INTO_CGROUP |
+                    ipc_namespace() | (spec.network ? 0U : std::uint64_t{CLONE_NEWNET});
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&process_descriptor);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<std::uint64_t>(group.folder());

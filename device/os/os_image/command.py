@@ -32,7 +32,16 @@ def parse(words):
     parser.add_argument("--telemetry-interval", type=int, default=10, metavar="SECONDS")
     parser.add_argument("--platform", action="append", default=[], metavar="FILE", type=pathlib.Path,
                         help="profile of a platform's firmware (PCR 0 and 2), JSON; may be repeated")
+    parser.add_argument("--app", action="append", default=[], metavar="FILE", type=pathlib.Path,
+                        help="package of an app (.pvimage, made by pavise app build); may be repeated")
+    parser.add_argument("--app-owner-key", action="append", default=[], metavar="PEM", type=pathlib.Path,
+                        help="public key that signs apps for these devices; may be repeated; without one there are no apps")
+    parser.add_argument("--app-tenant", metavar="NAME", help="the owner of the devices, as packages name it")
     options = parser.parse_args(words)
+    if options.app and not options.app_owner_key:
+        parser.error("--app needs --app-owner-key: devices run what its owner signed")
+    if bool(options.app_owner_key) != bool(options.app_tenant):
+        parser.error("--app-owner-key and --app-tenant belong together")
     match = SERVICE.match(options.service)
     if not match or not 0 < int(match.group(2)) < 65536:
         parser.error(f"--service {options.service!r} is not HOST:PORT or HOST:PORT:NAME")
@@ -57,6 +66,8 @@ def build(options, work):
     with step("packing the root file system"):
         files = root.configuration(options.service, options.service_ca, keys.public("pcr-policy"), options.version,
                                    options.telemetry_interval)
+        if options.app_owner_key:
+            files |= root.app_files(options.app, options.app_owner_key, options.app_tenant)
         files["usr/lib/pavise/data.template"] = data_template.template(work)
         packed = root.Root(work, options.programs, files)
     boot_program = work / "init"

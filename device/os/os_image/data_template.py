@@ -14,8 +14,9 @@ BLOCK = 4096
 BLOCKS = 4096  # 16 MiB; grown to the partition when it is first mounted
 INODES = 2048
 ZERO, DATA = 0, 1
-FEATURES = "extent,64bit,metadata_csum,has_journal,resize_inode,sparse_super,dir_index,filetype,^uninit_bg"
-OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0,hash_seed={seed},resize=1048576"
+FEATURES = "extent,64bit,metadata_csum,has_journal,resize_inode,sparse_super,dir_index,filetype,^uninit_bg,quota"
+OPTIONS = ("lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0,hash_seed={seed},resize=1048576,"
+           "quotatype=usrquota")
 
 
 def empty_file_system(path, fill):

@@ -9,6 +9,9 @@ from os_image.tools import EPOCH, BuildError, run, write_if_changed
 
 PROGRAMS = {"pavise-init": "sbin/pavise-init", "pavise-monitor": "usr/bin/pavise-monitor",
             "pavise-agent": "usr/bin/pavise-agent"}
+# Only in images that may have apps.
+APP_PROGRAMS = {"pavise-apps": "usr/bin/pavise-apps"}
+APP_OWNER_KEYS, APP_TENANT, APP_FOLDER = "etc/pavise/app-owner.pem", "etc/pavise/app-tenant", "usr/lib/pavise/apps"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "data", "etc/pavise", "sbin", "usr/bin", "usr/lib/pavise")
 NEEDED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.M)
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "os.pavise.internal")
@@ -32,7 +35,8 @@ def populate(tree, programs, files):
     for folder in FOLDERS:
         (tree / folder).mkdir(parents=True, exist_ok=True)
     needed = set()
-    for name, place in PROGRAMS.items():
+    wanted = PROGRAMS | (APP_PROGRAMS if APP_OWNER_KEYS in files else {})
+    for name, place in wanted.items():
         source = programs / name
         if not source.exists():
             raise BuildError(f"{source} is missing. Next: tools/build-release.")
@@ -62,6 +66,18 @@ def configuration(service, service_ca, policy_public, version, interval_s):
         "etc/hosts": b"127.0.0.1 localhost\n",
         "etc/nsswitch.conf": b"hosts: files dns\n",
     }
+
+
+def app_files(apps, owner_keys, tenant):
+    """What an image with apps has besides: the owner's keys and name, and packages, which devices judge themselves."""
+    files = {APP_OWNER_KEYS: b"".join(pathlib.Path(key).read_bytes() for key in owner_keys),
+             APP_TENANT: f"{tenant}\n".encode()}
+    for app in apps:
+        path = f"{APP_FOLDER}/{app.name}"
+        if path in files:
+            raise BuildError(f"two packages have the file name {app.name}. Next: rename one of them.")
+        files[path] = app.read_bytes()
+    return files
 
 
 def tree_digest(tree):

@@ -143,6 +143,29 @@ int wait_for_end(bool obeys) {
   }
 }
 
+// A good one: keeps a file and says every second that it lives.
+int beat(const char* path) {
+  const int fd = ::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (fd < 0 || ::write(fd, "secret", 6) != 6) return errno;
+  for (int count = 0;; ++count) {
+    std::printf("beat %d\n", count);
+    std::fflush(stdout);
+    const char well = 1;
+    if (::write(3, &well, 1) != 1) return errno;
+    ::sleep(1);
+  }
+}
+
+int connect_by_ipv6() {
+  sockaddr_in6 to{};
+  to.sin6_family = AF_INET6;
+  to.sin6_port = htons(81);
+  ::inet_pton(AF_INET6, "::ffff:10.0.2.2", &to.sin6_addr);
+  const int fd = ::socket(AF_INET6, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  return outcome(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+}
+
 int leave_orphans() {
   if (::fork() == 0) {
     ::setsid();
@@ -233,6 +256,8 @@ int act(int count, char** words) {
   if (verb == "fill") return fill(first);
   if (verb == "wait") return wait_for_end(true);
   if (verb == "ignore_the_end") return wait_for_end(false);
+  if (verb == "beat") return beat(first);
+  if (verb == "connect_by_ipv6") return connect_by_ipv6();
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
   if (verb == "kill") return outcome(::kill(number(first), 0));

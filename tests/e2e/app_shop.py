@@ -1,0 +1,39 @@
+"""Packages of apps for the end-to-end tests: an owner with a key, and one program that does what its arguments say."""
+import json
+import os
+import pathlib
+import uuid
+
+from tests.e2e.workshop import PROGRAMS, run
+
+HOSTILE = pathlib.Path(os.environ.get("PAVISE_HOSTILE_APP",
+                                      PROGRAMS.parent / "device/apps/compartment/hostile_app"))
+
+
+def component(name):
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.apps.invalid"))
+
+
+class AppShop:
+    def __init__(self, folder, tenant, key=None):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.tenant = tenant
+        self.key, self.public = key or self.folder / "owner.pem", self.folder / "owner.pub.pem"
+        if not key:
+            run(PROGRAMS / "pavise", "app", "key", "create", self.key)
+        self.public.write_bytes(run("openssl", "pkey", "-in", self.key, "-pubout").stdout.encode())
+
+    def build(self, name, *words, file=None, budgets=None, **members):
+        """The package of an app that does `words`. `members` of the manifest may be added or replaced."""
+        source = self.folder / name
+        source.mkdir(exist_ok=True)
+        manifest = {"schema_version": 1, "name": name, "component_id": component(name), "version": "1.0.0",
+                    "entry_point": "/bin/app", "arguments": [str(word) for word in words],
+                    "budgets": {"memory_kib": 2048, "cpu_percent": 50, "processes": 4} | (budgets or {}),
+                    "lifecycle": {"restart": "never"}} | members
+        (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        package = self.folder / f"{file or name}.pvimage"
+        run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
+            "--binary", HOSTILE, "--out", package)
+        return package

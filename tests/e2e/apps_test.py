@@ -1,0 +1,133 @@
+"""Apps on the virtual device: each attack meets its wall, says so, and leaves the app beside it alone."""
+import pathlib
+import re
+import tempfile
+import unittest
+
+from sim import vdev
+from sim.walk.steps import Steps
+from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_profile, release
+from tests.e2e.app_shop import AppShop, component
+
+EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
+QUOTA_KIB = 64
+
+
+def good(shop):
+    return [shop.build("neighbour", "beat", "/data/secret", capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}},
+                       lifecycle={"restart": "always", "health_check": {"start_timeout_ms": 60000,
+                                                                        "interval_ms": 60000}})]
+
+
+def hostile(shop):
+    """What each tries is in its arguments; what it is granted in the other words."""
+    network = {"outgoing_tcp": ["10.0.2.2:80"], "listening_tcp": [80]}
+    return [
+        shop.build("forks", "fork_without_end"),
+        shop.build("eats", "eat_memory"),
+        shop.build("fills", "fill", "/data/file", capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
+        shop.build("calls", "connect", "10.0.2.2", 81, capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
+        shop.build("calls-six", "connect_by_ipv6", capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
+        shop.build("calls-agent", "connect", "127.0.0.1", 81, capabilities={"outgoing_tcp": ["10.0.0.0/8"]}),
+        shop.build("calls-none", "connect", "10.0.2.2", 80),
+        shop.build("listens", "listen", 81, capabilities=network),
+        shop.build("traces", "forbid", "ptrace"),
+        shop.build("mounts", "forbid", "mount"),
+        shop.build("reads-others", "read", f"/data/apps/{component('neighbour')}/secret",
+                   capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
+        shop.build("opens-disk", "read", "/dev/vda"),
+        shop.build("makes-node", "forbid", "mknod"),
+        shop.build("kills-all", "forbid", "kill_all"),
+        shop.build("crashes", "abort"),
+        shop.build("hurries", "exit", 0, lifecycle={"restart": "always", "restart_delay_ms": 100,
+                                                    "restart_delay_max_ms": 2000}),
+        shop.build("sulks", "ignore_the_end", lifecycle={
+            "restart": "never", "stop_timeout_ms": 500,
+            "health_check": {"start_timeout_ms": 1000, "interval_ms": 1000}}),
+    ]
+
+
+def refused(shop, folder):
+    """Packages that do not become apps."""
+    port = {"listening_tcp": [7000]}
+    damaged = shop.build("damaged", "nothing")
+    data = bytearray(damaged.read_bytes())
+    data[-5000] ^= 1
+    damaged.write_bytes(data)
+    return [damaged,
+            AppShop(folder / "stranger", TENANT).build("stranger", "nothing"),
+            shop.build("port-a", "nothing", capabilities=port), shop.build("port-b", "nothing", capabilities=port),
+            shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
+
+
+class AppsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="pavise-apps-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.state = pathlib.Path(folder.name) / "state"
+        cls.walk = Walk(cls.state, Steps())
+        cls.addClassCleanup(cls.walk.stop)
+        cls.walk.all_steps()
+        cls.device = vdev.Device(cls.walk.device_dir)
+        cls.addClassCleanup(cls.device.stop)
+        cls.device.stop()
+        cls.device.use_image(cls.image_with_apps())
+        cls.device.start()
+
+    @classmethod
+    def image_with_apps(cls):
+        house, keys = cls.walk.house, cls.walk.keys
+        shop = AppShop(cls.state / "apps", TENANT)
+        other = AppShop(cls.state / "other-tenant", "other", key=shop.key)
+        packages = [*good(shop), *hostile(shop), *refused(shop, cls.state), other.build("others-tenant", "nothing")]
+        words = ["--app-owner-key", shop.public, "--app-tenant", TENANT]
+        for package in packages:
+            words += ["--app", package]
+        image, _ = build_image(house, keys, cls.state / "with-apps", "0.2.0", apps=words,
+                               platform=platform_profile(house, cls.walk.vendor, keys))
+        release(house, keys, image)
+        return image
+
+    def wait(self, pattern):
+        """Waits for a line of the launcher that matches."""
+        return self.device.wait_console_match(r"apps: " + pattern, int(__import__("os").environ.get("T", BOOT_TIMEOUT_S)))
+
+    def test_every_wall_stands_and_the_neighbour_lives(self):
+        self.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
+        self.wait(r"event neighbour: started, version 1\.0\.0")
+        for name, pattern in {
+                "forks": rf"{EAGAIN}$", "eats": None, "fills": rf"{EDQUOT}$", "calls": rf"{EPERM}$",
+                "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
+                "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$",
+                "makes-node": rf"{EPERM}$"}.items():
+            if pattern:
+                with self.subTest(name):
+                    self.wait(f"{name}: {pattern}")
+        for event in (r"forks: refused: more processes than its 4",
+                      r"eats: ended: it wanted more memory than its 2048 KiB",
+                      r"calls: refused: tcp 10\.0\.2\.2 port 81",
+                      r"calls-agent: refused: tcp 127\.0\.0\.1 port 81",
+                      r"traces: ended: it made a system call that no app may make",
+                      r"mounts: ended: it made a system call that no app may make",
+                      r"crashes: ended by signal 6",
+                      r"sulks: ended by signal 9",
+                      r"damaged\.pvimage: refused: PV-PKG-002",
+                      r"stranger\.pvimage: refused: PV-IMG-",
+                      r"others-tenant\.pvimage: refused: PV-INS-001",
+                      r"port-b\.pvimage: refused: PV-MAN-022",
+                      r"zz-copy\.pvimage: refused: PV-MAN-020"):
+            with self.subTest(event):
+                self.wait(f"event {event}")
+        wrote = int(self.wait(r"fills: wrote (\d+)").group(1))
+        self.assertLessEqual(wrote, QUOTA_KIB * 1024)
+        self.assertGreaterEqual(wrote, QUOTA_KIB * 1024 // 2)
+        # The neighbour was not started again, and goes on.
+        beats = [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
+        self.assertEqual(beats, sorted(set(beats)))
+        self.wait(rf"neighbour: beat {beats[-1] + 2}\b")
+        self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+
+
+if __name__ == "__main__":
+    unittest.main()
