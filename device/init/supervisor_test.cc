@@ -33,7 +33,7 @@ class SupervisorTest : public testing::Test {
     folder_ = ::mkdtemp(path);
     std::filesystem::permissions(folder_, std::filesystem::perms(0755));
     file("cgroup.subtree_control", "");
-    for (const char* group : {"monitor", "agent"}) {
+    for (const char* group : {"monitor", "agent", "apps"}) {
       std::filesystem::create_directory(folder_ / group);
       for (const char* name : {"cgroup.procs", "memory.max", "memory.oom.group", "pids.max"})
         file(std::string(group) + '/' + name, "");
@@ -70,6 +70,12 @@ class SupervisorTest : public testing::Test {
     PAVISE_CHECK(created->start_monitor().has_value());
     PAVISE_CHECK(created->start_agent().has_value());
     return std::move(*created);
+  }
+  pid_t pid_said_by(const std::string& prefix) const {
+    for (const auto& line : console_)
+      if (line.starts_with(prefix)) return std::stoi(line.substr(prefix.size()));
+    ADD_FAILURE() << prefix;
+    return 0;
   }
   bool turn_until(Supervisor& supervisor, const std::string& text, std::size_t times = 1) {
     for (int i = 0; i < kTurns; ++i) {
@@ -181,6 +187,57 @@ TEST_F(SupervisorTest, ALauncherStartsThemAgainAndItsEndIsTheEnd) {
   const Status ended = supervisor->run([] {});
   ASSERT_FALSE(ended);
   EXPECT_TRUE(ended.error().is(kLauncherGone));
+  supervisor->stop();
+}
+
+// Says which of descriptors 3 to 5 it has, and what came over init's channel.
+constexpr const char* kSayDescriptors =
+    "for n in 3 4 5; do test -S /proc/self/fd/$n && echo has $n; done; exec sleep 60";
+
+TEST_F(SupervisorTest, AppsAreReachedFromThePairAndLiveForThemselves) {
+  auto supervisor =
+      Supervisor::create(folder_,
+                         {.monitor = script("monitor", kSayDescriptors),
+                          .agent = script("agent", kSayDescriptors),
+                          .apps = script("apps", std::string("echo child $$; ") + kSayDescriptors)},
+                         clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(supervisor) << supervisor.error().message();
+  ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() && supervisor->start_apps());
+  EXPECT_TRUE(turn_until(*supervisor, "monitor: has 5"));
+  EXPECT_TRUE(turn_until(*supervisor, "agent: has 4"));
+  EXPECT_TRUE(turn_until(*supervisor, "apps: has 3"));
+  EXPECT_THAT(console_, Not(Contains("agent: has 5\n")));
+  EXPECT_THAT(console_, Not(Contains("apps: has 4\n")));
+
+  // Their end leaves the pair alone.
+  ::kill(pid_said_by("apps: child "), SIGKILL);
+  EXPECT_TRUE(turn_until(*supervisor, "apps start again in 500 ms"));
+  clock_.advance_ms(kRestartFirstMs);
+  EXPECT_TRUE(turn_until(*supervisor, "apps: has 3", 2));
+  EXPECT_THAT(console_, Not(Contains(HasSubstr("monitor ended"))));
+  EXPECT_THAT(console_, Not(Contains(HasSubstr("agent ended"))));
+  supervisor->stop();
+}
+
+TEST_F(SupervisorTest, AppsGetTheChannelsOfEachNewPair) {
+  // The script prints a word for each packet that init sends: one byte and two descriptors.
+  auto supervisor = Supervisor::create(
+      folder_,
+      {.monitor = script("monitor", "echo child $$; exec sleep 60"),
+       .agent = script("agent", "exec sleep 60"),
+       .apps = script("apps",
+                      "exec python3 -c 'import socket\ns = socket.socket(fileno=3)\n"
+                      "while True:\n  byte, fds, _, _ = socket.recv_fds(s, 1, 8)\n"
+                      "  print(\"got\", len(byte), len(fds), flush=True)'")},
+      clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(supervisor) << supervisor.error().message();
+  ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() && supervisor->start_apps());
+  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 2"));
+  ::kill(pid_said_by("monitor: child "), SIGKILL);
+  EXPECT_TRUE(turn_until(*supervisor, "agent ended by signal 9"));
+  clock_.advance_ms(kRestartFirstMs);
+  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 2", 2));
+  EXPECT_THAT(console_, Not(Contains(HasSubstr("apps ended"))));
   supervisor->stop();
 }
 

@@ -13,10 +13,12 @@ EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
 QUOTA_KIB = 64
 
 
-def good(shop):
-    return [shop.build("neighbour", "beat", "/data/secret", capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}},
-                       lifecycle={"restart": "always", "health_check": {"start_timeout_ms": 60000,
-                                                                        "interval_ms": 60000}})]
+def neighbour(shop, version):
+    """A good app: keeps a file, says that it is well, and counts."""
+    return shop.build("neighbour", "beat", "/data/secret", version=version,
+                      capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}},
+                      lifecycle={"restart": "always",
+                                 "health_check": {"start_timeout_ms": 60000, "interval_ms": 60000}})
 
 
 def hostile(shop):
@@ -71,31 +73,31 @@ class AppsTest(unittest.TestCase):
         cls.walk.all_steps()
         cls.device = vdev.Device(cls.walk.device_dir)
         cls.addClassCleanup(cls.device.stop)
-        cls.device.stop()
-        cls.device.use_image(cls.image_with_apps())
-        cls.device.start()
+        cls.shop = AppShop(cls.state / "apps", TENANT)
 
-    @classmethod
-    def image_with_apps(cls):
-        house, keys = cls.walk.house, cls.walk.keys
-        shop = AppShop(cls.state / "apps", TENANT)
-        other = AppShop(cls.state / "other-tenant", "other", key=shop.key)
-        packages = [*good(shop), *hostile(shop), *refused(shop, cls.state), other.build("others-tenant", "nothing")]
-        words = ["--app-owner-key", shop.public, "--app-tenant", TENANT]
+    def boot(self, version, packages):
+        """The device with a release that has these apps."""
+        house, keys = self.walk.house, self.walk.keys
+        words = ["--app-owner-key", self.shop.public, "--app-tenant", TENANT]
         for package in packages:
             words += ["--app", package]
-        image, _ = build_image(house, keys, cls.state / "with-apps", "0.2.0", apps=words,
-                               platform=platform_profile(house, cls.walk.vendor, keys))
-        release(house, keys, image)
-        return image
+        image, _ = build_image(house, keys, self.state / version, version, apps=words,
+                               platform=platform_profile(house, self.walk.vendor, keys))
+        self.assertTrue(release(house, keys, image))
+        self.device.stop()
+        self.device.use_image(image)
+        self.device.start()
+        self.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
 
     def wait(self, pattern):
         """Waits for a line of the launcher that matches."""
-        return self.device.wait_console_match(r"apps: " + pattern, int(__import__("os").environ.get("T", BOOT_TIMEOUT_S)))
+        return self.device.wait_console_match(r"apps: " + pattern, BOOT_TIMEOUT_S)
 
-    def test_every_wall_stands_and_the_neighbour_lives(self):
-        self.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
+    def test_1_every_wall_stands_and_the_neighbour_lives(self):
+        others = AppShop(self.state / "other-tenant", "other", key=self.shop.key).build("others-tenant", "nothing")
+        self.boot("0.2.0", [neighbour(self.shop, "1.0.0"), *hostile(self.shop), *refused(self.shop, self.state), others])
         self.wait(r"event neighbour: started, version 1\.0\.0")
+        self.wait(rf"neighbour: kept file: {ENOENT}$")
         for name, pattern in {
                 "forks": rf"{EAGAIN}$", "eats": None, "fills": rf"{EDQUOT}$", "calls": rf"{EPERM}$",
                 "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
@@ -107,6 +109,8 @@ class AppsTest(unittest.TestCase):
         for event in (r"forks: refused: more processes than its 4",
                       r"eats: ended: it wanted more memory than its 2048 KiB",
                       r"calls: refused: tcp 10\.0\.2\.2 port 81",
+                      r"fills: its storage is full: 64 KiB",
+                      r"listens: refused: to listen on tcp port 81",
                       r"calls-agent: refused: tcp 127\.0\.0\.1 port 81",
                       r"traces: ended: it made a system call that no app may make",
                       r"mounts: ended: it made a system call that no app may make",
@@ -126,6 +130,15 @@ class AppsTest(unittest.TestCase):
         beats = [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
         self.assertEqual(beats, sorted(set(beats)))
         self.wait(rf"neighbour: beat {beats[-1] + 2}\b")
+        self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+
+    def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0")])
+        self.wait(r"event neighbour: started, version 1\.1\.0")
+        self.wait(r"neighbour: kept file: 0$")
+        for name in ("fills", "reads-others"):
+            self.wait(f"event launcher: erased the storage of {component(name)}")
+        self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
 
 

@@ -130,7 +130,12 @@ std::vector<RefusedPeer> EgressGuard::take_refused() {
     std::uint64_t attempts = 0;
     (void)look_up_in_map(refused_.get(), bytes_of(key), writable_bytes_of(attempts));
     (void)erase_from_map(refused_.get(), bytes_of(key)).has_value();
-    out.push_back({key.address, key.socket_type, ntohs(key.port), attempts});
+    const bool listening = (key.socket_type & kListeningMark) != 0;
+    out.push_back({.address = key.address,
+                   .socket_type = key.socket_type & ~int{kListeningMark},
+                   .listening = listening,
+                   .port = ntohs(key.port),
+                   .attempts = attempts});
   }
   return out;
 }

@@ -45,6 +45,7 @@ struct ListeningPort {
 struct RefusedPeer {
   AddressBytes address;
   int socket_type;
+  bool listening;  // wanted to listen on the port; the address says nothing
   std::uint16_t port;
   std::uint64_t attempts;
 };
@@ -67,7 +68,7 @@ class EgressGuard {
              std::optional<std::chrono::nanoseconds> lifetime);
   Status unpin(const AddressBytes& address, int socket_type, std::uint16_t port);
 
-  // Peers that were refused since the last call.
+  // Peers and ports that were refused since the last call.
   std::vector<RefusedPeer> take_refused();
 
  private:

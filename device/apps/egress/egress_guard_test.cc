@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 
 #include "device/apps/egress/testing/network_text.h"
 
@@ -330,6 +331,15 @@ TEST_F(EgressGuardTest, BindsDeclaredPortsOnly) {
   EXPECT_EQ(inside(binds("0.0.0.0", 5353, SOCK_DGRAM)), 0);
   EXPECT_EQ(inside(binds("0.0.0.0", 8080, SOCK_DGRAM)), EPERM);
   EXPECT_EQ(inside(binds("0.0.0.0", 0, SOCK_DGRAM)), 0);
+  std::map<std::pair<int, int>, std::uint64_t> refused;
+  for (const RefusedPeer& peer : guard_->take_refused()) {
+    EXPECT_TRUE(peer.listening);
+    refused[{peer.socket_type, peer.port}] = peer.attempts;
+  }
+  EXPECT_EQ(refused, (std::map<std::pair<int, int>, std::uint64_t>{{{SOCK_STREAM, 8081}, 2},
+                                                                   {{SOCK_STREAM, 5353}, 1},
+                                                                   {{SOCK_STREAM, 0}, 1},
+                                                                   {{SOCK_DGRAM, 8080}, 1}}));
 }
 
 // A child in the group that says its port and then waits for one byte of news.

@@ -209,7 +209,8 @@ BpfProgram peer_program_ipv6(const GuardTables& tables) {
 
 BpfProgram bind_program(const GuardTables& tables) {
   BpfProgram p;
-  p.load(word, r7, r1, field(offsetof(bpf_sock_addr, user_port)));
+  p.load(word, r6, r1, field(offsetof(bpf_sock_addr, user_port)));
+  p.move(r7, r6);
   p.host_order_16(r7);
   p.load(word, r8, r1, field(offsetof(bpf_sock_addr, type)));
   p.jump_if_equal(r8, SOCK_DGRAM, "datagrams");
@@ -219,7 +220,14 @@ BpfProgram bind_program(const GuardTables& tables) {
   refuse_undeclared_port(p, tables, SOCK_DGRAM);
   p.label("not declared");
   p.label("refuse");
-  answer(p, 0);
+  for (std::int16_t i = 0; i < 16; i = static_cast<std::int16_t>(i + 4))
+    p.store_value(word, frame, static_cast<std::int16_t>(kAddress + i), 0);
+  p.shift_left(r8, 16);
+  p.bit_or(r6, r8);
+  p.set(r1, kListeningMark << 16);
+  p.bit_or(r6, r1);
+  p.store(word, frame, kPort, r6);
+  count_refusal(p, tables);
   p.label("pass");
   answer(p, 1);
   return p;

@@ -20,6 +20,8 @@ struct PeerKey {
   AddressBytes address;
 };
 static_assert(sizeof(PeerKey) == 20);
+// Of the type, in `refused`: the app wanted to listen there; the address is all zero.
+inline constexpr std::uint16_t kListeningMark = 0x100;
 
 // Key of `networks`, a trie by prefix: port, type and address are one string of bits for it.
 struct NetworkKey {

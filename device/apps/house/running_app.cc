@@ -37,6 +37,13 @@ std::string times(std::uint64_t count) {
   return count == 1 ? std::string() : " (" + std::to_string(count) + " times)";
 }
 
+std::string refusal_words(const RefusedPeer& peer) {
+  const std::string protocol = peer.socket_type == SOCK_DGRAM ? "udp " : "tcp ";
+  const std::string where =
+      peer.listening ? "to listen on " + protocol : protocol + text_of(peer.address) + ' ';
+  return "refused: " + where + "port " + std::to_string(peer.port) + times(peer.attempts);
+}
+
 }  // namespace
 
 RunningApp::RunningApp(const InstalledApp& app, uid_t user, AppGroup group, ContentMount mount,
@@ -76,6 +83,7 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
     if (ground.storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
     PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(app.manifest().component_id, user,
                                                              app.policy.storage_bytes));
+    out->quota_ = ground.storage;
   }
   PAVISE_TRY(out->make_guard());
   return out;
@@ -128,6 +136,7 @@ Status RunningApp::start() {
   }
   compartment_.emplace(*std::move(started));
   output_open_ = true;
+  told_full_ = false;
   return {};
 }
 
@@ -198,11 +207,14 @@ void RunningApp::tell_refused() {
          std::to_string(app_.policy.budget.processes_max - 1) +
          times(now.processes_refused - events_.processes_refused));
   events_.processes_refused = now.processes_refused;
+  if (quota_ != nullptr && !told_full_ && quota_->is_full(user_)) {
+    told_full_ = true;
+    tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");
+  }
   if (!guard_) return;
   const std::vector<RefusedPeer> refused = guard_->take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
-    tell("refused: " + std::string(peer.socket_type == SOCK_DGRAM ? "udp " : "tcp ") +
-         text_of(peer.address) + " port " + std::to_string(peer.port) + times(peer.attempts));
+    tell(refusal_words(peer));
   if (refused.size() > kRefusedTold)
     tell("refused: " + std::to_string(refused.size() - kRefusedTold) + " more peers");
 }

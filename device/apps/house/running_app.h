@@ -87,6 +87,8 @@ class RunningApp {
   AppGroup group_;
   ContentMount mount_;
   std::string storage_;
+  const AppStorage* quota_ = nullptr;  // null: no storage
+  bool told_full_ = false;             // since it was started
   std::optional<EgressGuard> guard_;
   const Clock& clock_;
   const Tell& tell_;

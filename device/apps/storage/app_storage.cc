@@ -88,6 +88,14 @@ Status AppStorage::limit(uid_t user, std::uint64_t bytes) {
   return {};
 }
 
+bool AppStorage::is_full(uid_t user) const {
+  dqblk quota{};
+  if (::syscall(SYS_quotactl_fd, folder_.get(), QCMD(Q_GETQUOTA, USRQUOTA), user, &quota) != 0)
+    return false;
+  return quota.dqb_curspace + kBytesPerFile > quota.dqb_bhardlimit * kQuotaUnitBytes ||
+         quota.dqb_curinodes >= quota.dqb_ihardlimit;
+}
+
 Status AppStorage::erase(const manifest::ComponentId& app) {
   std::error_code error;
   std::filesystem::remove_all(root_ + '/' + app.text(), error);

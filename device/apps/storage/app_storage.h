@@ -40,6 +40,8 @@ class AppStorage {
   // The app's folder, `user`'s, which may hold `bytes` (the kernel's quota for that user on this
   // file system). What is in it stays. kStorageFailed.
   Result<std::string> provide(const manifest::ComponentId& app, uid_t user, std::uint64_t bytes);
+  // Whether the user has what provide() allowed, or all but what the next block or file takes.
+  bool is_full(uid_t user) const;
   // With all that is in it. Missing is no error. kStorageFailed.
   Status erase(const manifest::ComponentId& app);
 
