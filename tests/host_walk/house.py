@@ -277,8 +277,13 @@ class House:
             monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", ends[0], "--agent-fd", ends[1],
                                  "--apps-fd", ends[2], "--tpm", f"swtpm:{self.tpm.socket}", "--event-log", log,
                                  pass_fds=ends)
-            if apps:
-                measure_apps(launcher, apps)
+            try:
+                if apps:
+                    measure_apps(launcher, apps)
+            except AssertionError:
+                end(monitor)
+                init.close()
+                raise
             speaker = self.spawn("agent", PROGRAMS / "pavise-agent", "--config", config, "--service-ca",
                                  self.state / "service-ca.pem", "--data", self.data, "--monitor-fd", agent.fileno(),
                                  pass_fds=(agent.fileno(),))
