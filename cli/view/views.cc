@@ -58,6 +58,18 @@ std::vector<Cell> release_row(const json::value& item) {
                   : Cell("trusted", Mood::good)};
 }
 
+// What a device may run besides its release. Empty if nothing is known of it.
+std::string apps_text(const json::value& answer, bool colour) {
+  const json::array& apps = items(answer, "apps");
+  if (apps.empty()) return {};
+  return "\n" + list_of(apps, {"APP THAT MAY RUN", "VERSION", "POLICY"},
+                        [](const json::value& item) -> std::vector<Cell> {
+                          return {text(item, "component_id"), text(item, "version"),
+                                  short_digest(item, "policy_digest")};
+                        })
+                    .text(colour);
+}
+
 }  // namespace
 
 std::string storage_text(const json::value& storage) {
@@ -137,7 +149,11 @@ std::string device(const json::value& answer, bool colour) {
                                                          text(certificate, "not_before") + " to " +
                                                          text(certificate, "not_after")
                                                    : "-");
-  return facts.text(colour);
+  // A server of before says nothing of them; null is not the same as none.
+  if (const json::value& apps = member(answer, "apps"); apps.is_array())
+    facts.add("apps",
+              std::to_string(apps.as_array().size()) + " may run, as its last evidence says");
+  return facts.text(colour) + apps_text(answer, colour);
 }
 
 std::string evidence(const json::value& answer, bool colour) {
@@ -179,7 +195,7 @@ std::string evidence(const json::value& answer, bool colour) {
                                     text(item, "words")};
                           })
                       .text(colour);
-  return out;
+  return out + apps_text(answer, colour);
 }
 
 std::string evidence_history(const json::value& answer, bool colour) {

@@ -53,6 +53,37 @@ TEST(Views, Devices) {
   EXPECT_NE(view::devices(answer, true).find("\x1b[32mtrusted"), std::string::npos);
 }
 
+TEST(Views, ADeviceShowsItsApps) {
+  const std::string before =
+      R"({"id":"aa","tenant":"acme","state":"trusted","enabled":true,"connected":true,)"
+      R"("activated":true,"registered":"R","claimed":"C","last_attested":"L","certificate":null)";
+  const std::string shown =
+      "device                 aa\n"
+      "tenant                 acme\n"
+      "state                  trusted\n"
+      "enabled                yes\n"
+      "connected              yes\n"
+      "attestation key bound  yes\n"
+      "registered             R\n"
+      "claimed                C\n"
+      "last attested          L\n"
+      "certificate            -\n";
+  EXPECT_EQ(view::device(parsed(before + "}"), false), shown);
+  EXPECT_EQ(view::device(parsed(before + R"(,"apps":null})"), false), shown);
+  EXPECT_EQ(view::device(parsed(before + R"(,"apps":[]})"), false),
+            shown + "apps                   0 may run, as its last evidence says\n");
+  const std::string apps =
+      R"("apps":[{"component_id":"0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10","version":"1.2.0",)"
+      R"("policy_digest":"0123456789abcdef"}]})";
+  const std::string table =
+      "\n"
+      "APP THAT MAY RUN                      VERSION  POLICY\n"
+      "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10  1.2.0    0123456789ab\n";
+  EXPECT_EQ(view::device(parsed(before + "," + apps), false),
+            shown + "apps                   1 may run, as its last evidence says\n" + table);
+  EXPECT_TRUE(view::evidence(parsed("{" + apps), false).ends_with(table));
+}
+
 TEST(Views, EvidenceNamesTheComponentThatDiffers) {
   const auto answer = parsed(
       R"({"device":"aa","time":"2026-11-22T07:00:00Z","accepted":false,"code":"PV-ATT-011",)"
@@ -106,7 +137,8 @@ TEST(Views, SurviveAnswersOfAnotherShape) {
                                 "5",
                                 "{}",
                                 R"({"devices":{},"tenants":[5],"id":[]})",
-                                R"({"checks":[[]],"measurements":[null],"certificate":5})"};
+                                R"({"checks":[[]],"measurements":[null],"certificate":5})",
+                                R"({"apps":[null,5,{"component_id":[]}]})"};
   for (const auto view : all)
     for (const char* shape : shapes) EXPECT_FALSE(view(parsed(shape), true).empty()) << shape;
 }

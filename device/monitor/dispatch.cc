@@ -8,10 +8,14 @@ namespace {
 namespace wire = monitor_ipc;
 using root_of_trust::PcrMask;
 
-constexpr std::uint64_t kSmallestInitOperation = 16;  // api/monitor.cddl
+// api/monitor.cddl
+constexpr std::uint64_t kSmallestInitOperation = 16;
+constexpr std::uint64_t kSmallestAppsOperation = 32;
 
-bool is_for_init(const wire::Request& request) {
-  return static_cast<std::uint64_t>(wire::operation(request)) >= kSmallestInitOperation;
+Client client_of(const wire::Request& request) {
+  const auto operation = static_cast<std::uint64_t>(wire::operation(request));
+  if (operation >= kSmallestAppsOperation) return Client::apps;
+  return operation >= kSmallestInitOperation ? Client::init : Client::agent;
 }
 
 // One overload for each operation, found by std::visit.
@@ -68,6 +72,11 @@ struct Serve {
     return wire::encode(wire::OpenDataResult{
         .key = std::move(key.key), .blob = std::move(key.blob), .blob_is_new = key.is_new});
   }
+
+  Result<SecretBytes> operator()(const wire::MeasureApps& request) const {
+    PAVISE_TRY_ASSIGN(const std::size_t measured, monitor.measure_apps(request.texts));
+    return wire::encode(wire::MeasureAppsResult{.measured = measured});
+  }
 };
 
 Result<SecretBytes> serve_request(Monitor& monitor, Client client, const Result<Bytes>& packet) {
@@ -75,7 +84,7 @@ Result<SecretBytes> serve_request(Monitor& monitor, Client client, const Result<
   const auto request = wire::parse_request(*packet);
   if (!request && request.error().is(wire::kUnknownOperation)) return kNotYours;
   if (!request) return Error(kBadRequest, request.error().message());
-  if (is_for_init(*request) != (client == Client::init)) return kNotYours;
+  if (client_of(*request) != client) return kNotYours;
   return std::visit(Serve{monitor}, *request);
 }
 

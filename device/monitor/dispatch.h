@@ -6,7 +6,7 @@
 
 namespace pavise::monitor {
 
-// Serves one request. Operations of the other client do not exist for this one (kNotYours);
+// Serves one request. Operations of other clients do not exist for this one (kNotYours);
 // whatever cannot be parsed is kBadRequest. Never fails: a refusal is a response with a code and a
 // reason.
 SecretBytes answer(Monitor& monitor, Client client, const Result<Bytes>& packet);

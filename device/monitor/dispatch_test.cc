@@ -87,16 +87,40 @@ TEST_F(DispatchTest, OpenDataIsInitsAndIsReportedToTheAgent) {
   EXPECT_EQ(attested->runtime_events, (wire::RuntimeEvents{{11, "pavise:data-opened"}}));
 }
 
+constexpr const char* kApp =
+    "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 "
+    "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+
+TEST_F(DispatchTest, AppsAreMeasuredAndReportedToTheAgent) {
+  const auto measured =
+      wire::parse_measure_apps(ask(Client::apps, wire::MeasureApps{{kApp}}).view());
+  ASSERT_TRUE(measured) << measured.error().message();
+  EXPECT_EQ(measured->measured, 1U);
+  const auto attested = wire::parse_attest(
+      ask(Client::agent, wire::Attest{.nonce = {}, .exporter = {}, .csr_digest = {}, .pcrs = {13}})
+          .view());
+  EXPECT_EQ(attested->runtime_events, (wire::RuntimeEvents{{13, kApp}}));
+  EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::MeasureApps{{"pavise:data-opened"}}))
+                  .starts_with("PV-APM-001"));
+  EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::MeasureApps{{}})).starts_with("PV-MON-013"));
+}
+
 // Every operation on the wrong socket.
 TEST_F(DispatchTest, ForeignOperationsDoNotExist) {
   EXPECT_TRUE(refusal(Client::agent, wire::encode(wire::OpenData{.blob = {}, .epoch = 1}))
                   .starts_with("PV-MON-009"));
+  EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::OpenData{.blob = {}, .epoch = 1}))
+                  .starts_with("PV-MON-009"));
   EXPECT_EQ(root_->read_counter()->steps(), 0U);
+  for (const Client client : {Client::init, Client::agent})
+    EXPECT_TRUE(refusal(client, wire::encode(wire::MeasureApps{{kApp}})).starts_with("PV-MON-009"));
+  EXPECT_TRUE(monitor_.runtime_events().empty());
   for (const wire::Request& request :
        {wire::Request{wire::Identity{}}, wire::Request{wire::Activate{Bytes(4), Bytes(4)}},
         wire::Request{wire::Attest{.nonce = {}, .exporter = {}, .csr_digest = {}, .pcrs = {0}}},
         wire::Request{wire::SignTls{.digest = {}}}, wire::Request{wire::Status{}}})
-    EXPECT_TRUE(refusal(Client::init, wire::encode(request)).starts_with("PV-MON-009"));
+    for (const Client client : {Client::init, Client::apps})
+      EXPECT_TRUE(refusal(client, wire::encode(request)).starts_with("PV-MON-009"));
 }
 
 TEST_F(DispatchTest, NonsenseGetsACode) {

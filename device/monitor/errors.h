@@ -38,5 +38,13 @@ inline constexpr ErrorInfo kBadRequest{"PV-MON-010", Retry::never,
 inline constexpr ErrorInfo kChannelBroken{"PV-MON-012", Retry::later,
                                           "the socket to a client is broken",
                                           "Init starts the monitor and the agent again."};
+inline constexpr ErrorInfo kAppsRewritten{
+    "PV-MON-013", Retry::never,
+    "the list of apps leaves out or changes what was measured before in this boot",
+    "Boot the device again; send the whole list of the boot, in order."};
+inline constexpr ErrorInfo kAppsUnexplained{
+    "PV-MON-014", Retry::never,
+    "PCR 13 holds something that no beginning of the list of apps gives",
+    "Boot the device again; nothing but the monitor may extend PCR 13."};
 
 }  // namespace pavise::monitor

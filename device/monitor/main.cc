@@ -67,9 +67,17 @@ Inputs read_inputs(const Options& options, const device::MemoryReport& memory) {
   return inputs;
 }
 
+// Before anything else is opened, which could get that number.
+Channels take_channels(const Options& options) {
+  Channels out{.init = ipc::SeqpacketChannel(UniqueFd(options.init_fd)),
+               .agent = ipc::SeqpacketChannel(UniqueFd(options.agent_fd)),
+               .apps = std::nullopt};
+  if (::fcntl(options.apps_fd, F_GETFD) >= 0) out.apps.emplace(UniqueFd(options.apps_fd));
+  return out;
+}
+
 Status run(const Options& options) {
-  const ipc::SeqpacketChannel init{UniqueFd(options.init_fd)};
-  const ipc::SeqpacketChannel agent{UniqueFd(options.agent_fd)};
+  const Channels channels = take_channels(options);
   PAVISE_TRY_ASSIGN(const auto address, root_of_trust::TpmAddress::parse(options.tpm));
   PAVISE_TRY_ASSIGN(const auto root, root_of_trust::open_tpm2(address));
   const device::MemoryReport memory;
@@ -79,7 +87,7 @@ Status run(const Options& options) {
   // agent.
   (void)monitor.identity();
   PAVISE_TRY(sandbox::apply(sandbox_policy(address.kind())));
-  return serve(init, agent, [&monitor](Client client, const Result<Bytes>& packet) {
+  return serve(channels, [&monitor](Client client, const Result<Bytes>& packet) {
     SecretBytes response = answer(monitor, client, packet);
     // Requests come minutes apart.
     device::release_startup_pages();

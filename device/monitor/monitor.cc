@@ -1,10 +1,13 @@
 #include "device/monitor/monitor.h"
 
+#include <algorithm>
+
 #include "protocol/eventlog/event_log.h"
 
 namespace pavise::monitor {
 namespace {
 
+using app_measurement::kAppPcr;
 using root_of_trust::PcrMask;
 
 Digest256 data_opened_digest() {
@@ -72,6 +75,38 @@ Result<Bytes> Monitor::sign_tls(const Digest256& digest) {
 Result<Health> Monitor::status() {
   PAVISE_TRY_ASSIGN(const std::uint64_t pss_kib, inputs_.pss_kib());
   return Health{.pss_kib = pss_kib, .tpm_commands = root_.commands_sent()};
+}
+
+void Monitor::note_app(const std::string& text) {
+  runtime_events_.push_back({kAppPcr, text});
+  apps_.push_back(text);
+}
+
+// Notes the beginning of `texts` whose replay gives what PCR 13 holds.
+Status Monitor::take_over_measured(std::span<const std::string> texts) {
+  PAVISE_TRY_ASSIGN(const PcrMask mask, PcrMask::from_bits(1U << kAppPcr));
+  PAVISE_TRY_ASSIGN(const auto values, root_.read_pcrs(mask));
+  const Digest256& present = values.at(kAppPcr);
+  Digest256 replayed = eventlog::initial_pcr(kAppPcr);
+  std::size_t count = 0;
+  for (; replayed != present && count < texts.size(); ++count)
+    eventlog::extend(replayed, crypto::sha256(as_bytes(texts[count])));
+  if (replayed != present || count < apps_.size()) return kAppsUnexplained;
+  for (const std::string& text : texts.first(count).subspan(apps_.size())) note_app(text);
+  return {};
+}
+
+Result<std::size_t> Monitor::measure_apps(std::span<const std::string> texts) {
+  app_measurement::AppEventList list;
+  for (const std::string& text : texts) PAVISE_TRY(list.add(text));
+  if (texts.size() < apps_.size() || !std::ranges::equal(texts.first(apps_.size()), apps_))
+    return kAppsRewritten;
+  PAVISE_TRY(take_over_measured(texts));
+  for (const std::string& text : texts.subspan(apps_.size())) {
+    PAVISE_TRY(root_.extend(kAppPcr, crypto::sha256(as_bytes(text))));
+    note_app(text);
+  }
+  return apps_.size();
 }
 
 }  // namespace pavise::monitor

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "device/monitor/data_key.h"
 #include "device/monitor/errors.h"
 #include "device/root_of_trust/root_of_trust.h"
+#include "protocol/app_measurement/app_event.h"
 
 namespace pavise::monitor {
 
@@ -66,16 +68,27 @@ class Monitor {
   Result<Bytes> sign_tls(const Digest256& digest);  // DER
   Result<Health> status();                          // kMemoryUnknown
 
+  // ---- the launcher's of apps -----------------------------------------------------------------
+  // Extends PCR 13 by what is new in `texts`, all app events of this boot in their order; returns
+  // how many there are. The list may only grow. What PCR 13 holds is read each time and has to be a
+  // beginning of the list: so a monitor that was started again, or that never learned whether the
+  // TPM took an extend, goes on where the TPM is. An error leaves later texts unmeasured; the same
+  // call may come again. PV-APM-nnn, kAppsRewritten, kAppsUnexplained, and those of RootOfTrust.
+  Result<std::size_t> measure_apps(std::span<const std::string> texts);
+
   const Bytes& event_log() const { return inputs_.event_log; }
   const std::vector<RuntimeEvent>& runtime_events() const { return runtime_events_; }
 
  private:
   Result<DataKey> obtain(ByteView blob, std::uint64_t epoch);
   Status close_the_door();
+  Status take_over_measured(std::span<const std::string> texts);
+  void note_app(const std::string& text);
 
   root_of_trust::RootOfTrust& root_;
   Inputs inputs_;
   std::vector<RuntimeEvent> runtime_events_;
+  std::vector<std::string> apps_;  // those of runtime_events_ in PCR 13
   bool asked_for_data_ = false;
 };
 

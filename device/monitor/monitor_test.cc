@@ -221,6 +221,157 @@ TEST_F(MonitorTest, ARestartedMonitorKnowsThatTheKeyIsOut) {
   EXPECT_TRUE(third.runtime_events().empty());
 }
 
+std::string app(std::size_t version) {
+  return "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0." + std::to_string(version) +
+         " 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+}
+std::vector<std::string> apps(std::size_t count) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(app(i));
+  return out;
+}
+std::vector<RuntimeEvent> events_of(const std::vector<std::string>& texts) {
+  std::vector<RuntimeEvent> out;
+  for (const std::string& text : texts) out.push_back({13, text});
+  return out;
+}
+
+class MonitorAppsTest : public MonitorTest {
+ protected:
+  Digest256 pcr_13() { return root_->read_pcrs(PcrMask::from_bits(1U << 13U).value())->at(13); }
+  static Digest256 replayed(const std::vector<std::string>& texts) {
+    Digest256 value{};
+    for (const std::string& text : texts) eventlog::extend(value, crypto::sha256(as_bytes(text)));
+    return value;
+  }
+  // What it refuses must change nothing.
+  void expect_refused(Monitor& monitor, const std::vector<std::string>& texts,
+                      const ErrorInfo& info) {
+    const Digest256 before = pcr_13();
+    const auto events = monitor.runtime_events();
+    const auto outcome = monitor.measure_apps(texts);
+    ASSERT_FALSE(outcome);
+    EXPECT_TRUE(outcome.error().is(info)) << outcome.error().message();
+    EXPECT_EQ(pcr_13(), before);
+    EXPECT_EQ(monitor.runtime_events(), events);
+  }
+};
+
+TEST_F(MonitorAppsTest, EachNewTextIsExtendedOnce) {
+  Monitor monitor = start();
+  EXPECT_EQ(monitor.measure_apps({}).value(), 0U);
+  EXPECT_EQ(pcr_13(), Digest256{});
+  for (const std::size_t count : {1U, 1U, 2U, 5U, 5U}) {
+    EXPECT_EQ(monitor.measure_apps(apps(count)).value(), count);
+    EXPECT_EQ(pcr_13(), replayed(apps(count)));
+    EXPECT_EQ(monitor.runtime_events(), events_of(apps(count)));
+  }
+}
+
+TEST_F(MonitorAppsTest, TheDataKeyAndAppsDoNotMeet) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(2)));
+  const auto made = monitor.open_data({}, 1);
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_TRUE(monitor.measure_apps(apps(3)));
+  EXPECT_EQ(monitor.runtime_events(),
+            (std::vector<RuntimeEvent>{
+                {13, app(0)}, {13, app(1)}, {11, "pavise:data-opened"}, {13, app(2)}}));
+}
+
+TEST_F(MonitorAppsTest, TheListMayOnlyGrow) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(3)));
+  expect_refused(monitor, {}, kAppsRewritten);
+  expect_refused(monitor, apps(2), kAppsRewritten);
+  expect_refused(monitor, {app(0), app(2), app(1)}, kAppsRewritten);
+  expect_refused(monitor, {app(9), app(0), app(1), app(2)}, kAppsRewritten);
+  expect_refused(monitor, {app(0), app(1), app(9), app(10)}, kAppsRewritten);
+  EXPECT_TRUE(monitor.measure_apps(apps(4)));
+}
+
+TEST_F(MonitorAppsTest, ForeignTextsAreRefusedWhole) {
+  Monitor monitor = start();
+  for (const std::string bad : {"pavise:data-opened", "", "pavise:app", "pavise:app x"})
+    expect_refused(monitor, {app(0), bad}, app_measurement::kNotAppEvent);
+  expect_refused(monitor, {app(0) + " "}, app_measurement::kNotAppEvent);
+  expect_refused(monitor, {app(0), app(1), app(0)}, app_measurement::kAppEventTwice);
+}
+
+TEST_F(MonitorAppsTest, LimitAtNAndOneMore) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(app_measurement::kAppEventsMax)));
+  expect_refused(monitor, apps(app_measurement::kAppEventsMax + 1),
+                 app_measurement::kTooManyAppEvents);
+  // The event of the data key still has its place in evidence.
+  ASSERT_TRUE(monitor.open_data({}, 1));
+  EXPECT_EQ(monitor.runtime_events().size(), app_measurement::kAppEventsMax + 1);
+}
+
+TEST_F(MonitorAppsTest, ARestartedMonitorGoesOnWhereThePcrIs) {
+  for (const std::size_t measured : {0U, 1U, 4U}) {
+    for (const std::size_t listed : {measured, measured + 1, measured + 3}) {
+      boot("release one");
+      ASSERT_TRUE(start().measure_apps(apps(measured)));
+      Monitor second = start();
+      EXPECT_TRUE(second.runtime_events().empty());
+      EXPECT_EQ(second.measure_apps(apps(listed)).value(), listed);
+      EXPECT_EQ(pcr_13(), replayed(apps(listed)));
+      EXPECT_EQ(second.runtime_events(), events_of(apps(listed)));
+    }
+  }
+}
+
+TEST_F(MonitorAppsTest, ARestartedMonitorTakesNoOtherHistory) {
+  ASSERT_TRUE(start().measure_apps(apps(3)));
+  Monitor second = start();
+  expect_refused(second, {}, kAppsUnexplained);
+  expect_refused(second, apps(2), kAppsUnexplained);
+  expect_refused(second, {app(2), app(1), app(0)}, kAppsUnexplained);
+  expect_refused(second, {app(1), app(2), app(3)}, kAppsUnexplained);
+  EXPECT_TRUE(second.measure_apps(apps(3))) << "a refusal is no end";
+}
+
+TEST_F(MonitorAppsTest, WhatSomebodyElseExtendedIsRefused) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(1)));
+  ASSERT_TRUE(root_->extend(13, crypto::sha256(as_bytes("a system extension"))));
+  expect_refused(monitor, apps(1), kAppsUnexplained);
+  expect_refused(monitor, apps(2), kAppsUnexplained);
+}
+
+// A TPM that lost power while the monitor lived.
+TEST_F(MonitorAppsTest, APcrThatWentBackIsRefused) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(2)));
+  root_->power_cycle();
+  expect_refused(monitor, apps(2), kAppsUnexplained);
+  ASSERT_TRUE(root_->extend(13, crypto::sha256(as_bytes(app(0)))));
+  expect_refused(monitor, apps(3), kAppsUnexplained);
+}
+
+TEST_F(MonitorAppsTest, EveryFailureOfTheTpmIsAnErrorAndTheCallMayComeAgain) {
+  for (unsigned call = 0; call < 4; ++call) {  // read, then three extends
+    boot("release one");
+    Monitor monitor = start();
+    root_->fail_call(root_of_trust::kBusy, call);
+    EXPECT_TRUE(monitor.measure_apps(apps(3)).error().is(root_of_trust::kBusy)) << call;
+    EXPECT_EQ(monitor.runtime_events(), events_of(apps(call == 0 ? 0 : call - 1)));
+    EXPECT_EQ(monitor.measure_apps(apps(3)).value(), 3U) << call;
+    EXPECT_EQ(pcr_13(), replayed(apps(3)));
+  }
+}
+
+// The TPM took it, but the answer was lost, or the monitor ended before it noted it.
+TEST_F(MonitorAppsTest, AnExtendThatWasNotNotedIsFound) {
+  Monitor monitor = start();
+  ASSERT_TRUE(monitor.measure_apps(apps(1)));
+  ASSERT_TRUE(root_->extend(13, crypto::sha256(as_bytes(app(1)))));
+  EXPECT_EQ(monitor.measure_apps(apps(3)).value(), 3U);
+  EXPECT_EQ(pcr_13(), replayed(apps(3)));
+  EXPECT_EQ(monitor.runtime_events(), events_of(apps(3)));
+}
+
 TEST_F(MonitorTest, TheAgentsOperations) {
   Monitor monitor = start();
   const auto who = monitor.identity();

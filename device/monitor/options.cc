@@ -26,6 +26,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
       PAVISE_TRY(read_descriptor(value, out.init_fd));
     } else if (name == "--agent-fd") {
       PAVISE_TRY(read_descriptor(value, out.agent_fd));
+    } else if (name == "--apps-fd") {
+      PAVISE_TRY(read_descriptor(value, out.apps_fd));
     } else if (name == "--tpm") {
       out.tpm = value;
     } else if (name == "--event-log") {
@@ -38,7 +40,8 @@ Result<Options> parse_options(std::span<const char* const> arguments) {
       return Error(kUsage, std::string(name));
     }
   }
-  if (out.init_fd == out.agent_fd) return Error(kUsage, "one descriptor for both clients");
+  if (out.init_fd == out.agent_fd || out.init_fd == out.apps_fd || out.agent_fd == out.apps_fd)
+    return Error(kUsage, "one descriptor for two clients");
   return out;
 }
 

@@ -14,6 +14,7 @@ inline constexpr int kDescriptorMax = 1023;
 struct Options {
   int init_fd = 3;
   int agent_fd = 4;
+  int apps_fd = 5;  // not open: the device has no apps
   std::string tpm = "device:/dev/tpmrm0";
   std::string event_log_path = "/sys/kernel/security/tpm0/binary_bios_measurements";
   std::string pcr_policy_path = "/run/pavise/pcr-policy";

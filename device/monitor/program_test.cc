@@ -42,7 +42,9 @@ class MonitorProgram : public ::testing::Test {
   }
   std::string path(const char* name) const { return swtpm_->directory() / name; }
 
-  void start() {
+  void start(bool with_apps = false) {
+    auto [our_apps, its_apps] = ipc::make_pair().value();
+    if (with_apps) apps_.emplace(std::move(our_apps));
     auto [our_init, its_init] = ipc::make_pair().value();
     auto [our_agent, its_agent] = ipc::make_pair().value();
     init_.emplace(std::move(our_init));
@@ -53,9 +55,11 @@ class MonitorProgram : public ::testing::Test {
     // Out of the way of 3 and 4 first.
     const int init_fd = ::fcntl(its_init.fd(), F_DUPFD_CLOEXEC, 100);
     const int agent_fd = ::fcntl(its_agent.fd(), F_DUPFD_CLOEXEC, 100);
+    const int apps_fd = ::fcntl(its_apps.fd(), F_DUPFD_CLOEXEC, 100);
     ::dup2(init_fd, 3);
     ::dup2(agent_fd, 4);
-    ::close_range(5, ~0U, 0);
+    if (with_apps) ::dup2(apps_fd, 5);
+    ::close_range(with_apps ? 6 : 5, ~0U, 0);
     // In sanitizer builds: the leak check at exit forks, which the sandbox answers with death.
     ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     const std::string tpm = "swtpm:" + swtpm_->address().path();
@@ -68,6 +72,7 @@ class MonitorProgram : public ::testing::Test {
   int end() {
     init_.reset();
     agent_.reset();
+    apps_.reset();
     int status = 0;
     if (process_ > 0) ::waitpid(process_, &status, 0);
     process_ = -1;
@@ -83,10 +88,25 @@ class MonitorProgram : public ::testing::Test {
     return wire::parse_open_data(ask(*init_, wire::OpenData{.blob = blob, .epoch = epoch}));
   }
 
+  Result<wire::MeasureAppsResult> measure(const std::vector<std::string>& texts) {
+    return wire::parse_measure_apps(ask(*apps_, wire::MeasureApps{texts}));
+  }
+  wire::AttestResult attest_apps() {
+    auto attested = wire::parse_attest(
+        ask(*agent_, wire::Attest{.nonce = {}, .exporter = {}, .csr_digest = {}, .pcrs = {13}}));
+    EXPECT_TRUE(attested) << attested.error().message();
+    return attested ? *std::move(attested) : wire::AttestResult{};
+  }
+  static std::string app(int version) {
+    return "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0." + std::to_string(version) +
+           " 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+  }
+
   std::unique_ptr<Swtpm> swtpm_ = Swtpm::start().value();
   crypto::P256PrivateKey key_ = crypto::P256PrivateKey::generate().value();
   std::optional<ipc::SeqpacketChannel> init_;
   std::optional<ipc::SeqpacketChannel> agent_;
+  std::optional<ipc::SeqpacketChannel> apps_;
   pid_t process_ = -1;
 };
 
@@ -150,6 +170,53 @@ TEST_F(MonitorProgram, EveryOperationMayBeTheFirst) {
     EXPECT_FALSE(ask(*agent_, request).empty());
     EXPECT_EQ(end(), 0) << static_cast<int>(wire::operation(request));
   }
+}
+
+TEST_F(MonitorProgram, AppsAreMeasuredAcrossItsRestartAndTheNextBootBeginsAnew) {
+  start(true);
+  ASSERT_TRUE(measure({}));
+  EXPECT_EQ(measure({app(1)})->measured, 1U);
+  EXPECT_EQ(measure({app(1), app(2)})->measured, 2U);
+  Digest256 expected{};
+  for (const std::string& text : {app(1), app(2)})
+    expected = crypto::sha256({expected, crypto::sha256(as_bytes(text))});
+  const wire::AttestResult first = attest_apps();
+  EXPECT_EQ(first.pcrs, (std::vector<wire::PcrValue>{{13, expected}}));
+  EXPECT_EQ(first.runtime_events, (wire::RuntimeEvents{{13, app(1)}, {13, app(2)}}));
+  EXPECT_EQ(end(), 0);
+
+  // In the same boot: it knows nothing until it is told, then extends only what is new.
+  start(true);
+  EXPECT_TRUE(attest_apps().runtime_events.empty());
+  EXPECT_TRUE(measure({app(2), app(1)}).error().detail().starts_with("PV-MON-014"));
+  EXPECT_EQ(measure({app(1), app(2), app(3)})->measured, 3U);
+  expected = crypto::sha256({expected, crypto::sha256(as_bytes(app(3)))});
+  const wire::AttestResult second = attest_apps();
+  EXPECT_EQ(second.pcrs, (std::vector<wire::PcrValue>{{13, expected}}));
+  EXPECT_EQ(second.runtime_events.size(), 3U);
+  // Without its launcher of apps it goes on.
+  apps_.reset();
+  EXPECT_EQ(attest_apps().runtime_events.size(), 3U);
+  EXPECT_EQ(end(), 0);
+
+  ASSERT_TRUE(swtpm_->power_cycle());
+  start(true);
+  EXPECT_EQ(attest_apps().pcrs, (std::vector<wire::PcrValue>{{13, Digest256{}}}));
+  EXPECT_EQ(measure({app(3)})->measured, 1U);
+  EXPECT_EQ(end(), 0);
+}
+
+TEST_F(MonitorProgram, WithoutALauncherOfAppsPcr13IsUntouched) {
+  start();
+  const wire::AttestResult attested = attest_apps();
+  EXPECT_EQ(attested.pcrs, (std::vector<wire::PcrValue>{{13, Digest256{}}}));
+  EXPECT_TRUE(attested.runtime_events.empty());
+}
+
+TEST_F(MonitorProgram, MeasuringMayBeTheFirst) {
+  start(true);
+  EXPECT_EQ(measure({app(1)})->measured, 1U);
+  EXPECT_EQ(end(), 0);
 }
 
 TEST_F(MonitorProgram, EndsWithoutATpm) {

@@ -75,6 +75,10 @@ TEST_F(MonitorSandbox, EverythingTheMonitorDoesWorksInside) {
     if (!monitor.attest(PcrMask::from_bits(0xffffff).value(), {})) return 6;
     if (!monitor.sign_tls(Digest256{})) return 7;
     if (!monitor.status()) return 8;
+    const std::vector<std::string> apps{
+        "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 "
+        "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"};
+    if (!monitor.measure_apps(apps)) return 9;
     return 0;
   });
   EXPECT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);

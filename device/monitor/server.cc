@@ -2,14 +2,16 @@
 
 #include <poll.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "device/monitor/errors.h"
 
 namespace pavise::monitor {
 namespace {
+
+constexpr int kNotPolled = -1;  // poll(2) leaves such an entry out
 
 // False if the client is gone.
 Result<bool> serve_one(const ipc::SeqpacketChannel& channel, Client client, const Answer& answer) {
@@ -28,24 +30,26 @@ Result<bool> serve_one(const ipc::SeqpacketChannel& channel, Client client, cons
 
 }  // namespace
 
-Status serve(const ipc::SeqpacketChannel& init, const ipc::SeqpacketChannel& agent,
-             const Answer& answer) {
+Status serve(const Channels& channels, const Answer& answer) {
   struct End {
     const ipc::SeqpacketChannel* channel;
     Client client;
   };
-  const std::array<End, 2> ends{{{&init, Client::init}, {&agent, Client::agent}}};
-  std::array<pollfd, 2> polled{{{init.fd(), POLLIN, 0}, {agent.fd(), POLLIN, 0}}};
+  std::vector<End> ends{{&channels.init, Client::init}, {&channels.agent, Client::agent}};
+  if (channels.apps) ends.push_back({&*channels.apps, Client::apps});
+  std::vector<pollfd> polled;
+  for (const End& end : ends) polled.push_back({end.channel->fd(), POLLIN, 0});
   for (;;) {
     if (::poll(polled.data(), polled.size(), -1) < 0) {
       if (errno == EINTR) continue;
       return Error(kChannelBroken, std::strerror(errno));
     }
     for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (polled.at(i).revents == 0) continue;
-      PAVISE_TRY_ASSIGN(const bool goes_on,
-                        serve_one(*ends.at(i).channel, ends.at(i).client, answer));
-      if (!goes_on) return {};
+      if (polled[i].revents == 0) continue;
+      const auto goes_on = serve_one(*ends[i].channel, ends[i].client, answer);
+      if (goes_on && *goes_on) continue;
+      if (ends[i].client != Client::apps) return goes_on ? Status() : Status(goes_on.error());
+      polled[i].fd = kNotPolled;
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "protocol/manifest/component_id.h"
 #include "protocol/manifest/destination.h"
 #include "protocol/manifest/errors.h"
+#include "protocol/manifest/version.h"
 
 namespace pavise::manifest {
 
@@ -28,7 +29,6 @@ inline constexpr std::size_t kPortsMax = 16;         // of one protocol
 inline constexpr std::size_t kHardwareMax = 64;      // names of one kind
 inline constexpr std::size_t kHardwareNameLengthMax = 32;
 inline constexpr std::size_t kPeersMax = 16;
-inline constexpr std::uint16_t kVersionPartMax = 9999;
 inline constexpr std::uint32_t kSecurityEpochMax = 0x7fff'ffff;
 // Budgets. CPU in hundredths of one processor's time.
 inline constexpr std::uint32_t kStorageKibMin = 4, kStorageKibMax = 16U << 20U;
@@ -39,14 +39,6 @@ inline constexpr std::uint32_t kProcessesMin = 1, kProcessesMax = 1024;
 inline constexpr std::uint32_t kRestartDelayMsMin = 100, kRestartDelayMsMax = 3'600'000;
 inline constexpr std::uint32_t kStopTimeoutMsMin = 100, kStopTimeoutMsMax = 60'000;
 inline constexpr std::uint32_t kHealthMsMin = 1000, kHealthMsMax = 3'600'000;
-
-struct Version {
-  std::uint16_t major = 0, minor = 0, patch = 0;
-
-  static std::optional<Version> parse(std::string_view text);  // "1.2.0", each up to 9999
-  std::string text() const;
-  auto operator<=>(const Version&) const = default;
-};
 
 enum class Hardware { gpio, uart, i2c, spi, pwm, adc };
 inline constexpr std::size_t kHardwareKinds = 6;

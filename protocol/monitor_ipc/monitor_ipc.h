@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "protocol/app_measurement/app_event.h"
 
 namespace pavise::monitor_ipc {
 
@@ -43,6 +44,7 @@ enum class Op : std::uint8_t {
   kSignTls = 4,
   kStatus = 5,
   kOpenData = 16,
+  kMeasureApps = 32,
 };
 
 struct PcrValue {
@@ -73,7 +75,12 @@ struct OpenData {
   Bytes blob;  // empty on a blank partition
   std::uint64_t epoch;
 };
-using Request = std::variant<Identity, Activate, Attest, SignTls, Status, OpenData>;
+struct MeasureApps {
+  // Of this boot, in order; each of at most app_measurement::kAppEventBytesMax, up to
+  // app_measurement::kAppEventsMax. What they say is the monitor's to judge.
+  std::vector<std::string> texts;
+};
+using Request = std::variant<Identity, Activate, Attest, SignTls, Status, OpenData, MeasureApps>;
 
 Op operation(const Request& request);
 Bytes encode(const Request& request);
@@ -113,6 +120,10 @@ struct OpenDataResult {
   bool blob_is_new;
 };
 
+struct MeasureAppsResult {
+  std::uint64_t measured;  // how many of the texts are in PCR 13: all of them
+};
+
 // Whole responses. They may hold a key or a credential, so all are wiped after use.
 SecretBytes encode(const IdentityResult& result);
 SecretBytes encode(const ActivateResult& result);
@@ -120,6 +131,7 @@ SecretBytes encode(const AttestResult& result);
 SecretBytes encode(const SignTlsResult& result);
 SecretBytes encode(const StatusResult& result);
 SecretBytes encode(const OpenDataResult& result);
+SecretBytes encode(const MeasureAppsResult& result);
 // A refusal; code and reason are cut at their limits.
 SecretBytes encode_refusal(const Error& error);
 
@@ -131,5 +143,6 @@ Result<AttestResult> parse_attest(ByteView message);
 Result<SignTlsResult> parse_sign_tls(ByteView message);
 Result<StatusResult> parse_status(ByteView message);
 Result<OpenDataResult> parse_open_data(ByteView message);
+Result<MeasureAppsResult> parse_measure_apps(ByteView message);
 
 }  // namespace pavise::monitor_ipc

@@ -8,7 +8,7 @@ namespace ipc = pavise::monitor_ipc;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const pavise::ByteView message = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 7) {
+  switch (data[0] % 8) {
     case 0: {
       const auto request = ipc::parse_request(message);
       if (request)
@@ -30,8 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5:
       (void)ipc::parse_status(message);
       break;
-    default:
+    case 6:
       (void)ipc::parse_open_data(message);
+      break;
+    default:
+      (void)ipc::parse_measure_apps(message);
       break;
   }
   return 0;

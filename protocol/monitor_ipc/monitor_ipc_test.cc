@@ -20,7 +20,9 @@ std::vector<Request> requests() {
           SignTls{digest(4)},
           Status{},
           OpenData{{}, 0},
-          OpenData{Bytes(kBlobBytesMax), UINT64_MAX}};
+          OpenData{Bytes(kBlobBytesMax), UINT64_MAX},
+          MeasureApps{{}},
+          MeasureApps{{"one", std::string(app_measurement::kAppEventBytesMax, 'x')}}};
 }
 
 TEST(MonitorRequest, RoundTrip) {
@@ -55,6 +57,19 @@ TEST(MonitorRequest, LimitsAtNAndOneMore) {
   EXPECT_FALSE(parse_request(Bytes(kMessageBytesMax + 1)));
 }
 
+TEST(MonitorRequest, LimitsOfAppsAtNAndOneMore) {
+  using app_measurement::kAppEventBytesMax;
+  using app_measurement::kAppEventsMax;
+  const std::string longest(kAppEventBytesMax, 'x');
+  const Bytes most = encode(MeasureApps{std::vector<std::string>(kAppEventsMax, longest)});
+  EXPECT_TRUE(parse_request(most));
+  EXPECT_LE(most.size(), kMessageBytesMax / 8);
+  EXPECT_FALSE(
+      parse_request(encode(MeasureApps{std::vector<std::string>(kAppEventsMax + 1, longest)})));
+  EXPECT_FALSE(parse_request(encode(MeasureApps{{longest + "x"}})));
+  EXPECT_FALSE(parse_request(encode(MeasureApps{{""}})));
+}
+
 TEST(MonitorRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
   EXPECT_TRUE(
       parse_request(cbor::Writer().map(1).uint(1).uint(6).take()).error().is(kUnknownOperation));
@@ -86,6 +101,7 @@ TEST(MonitorResponse, ResultsComeBackWhole) {
   EXPECT_EQ(parse_sign_tls(encode(SignTlsResult{Bytes(71)}).view())->signature_der.size(), 71U);
   EXPECT_EQ(parse_status(encode(StatusResult{1500, 42}).view())->tpm_commands, 42U);
   EXPECT_EQ(parse_activate(encode(ActivateResult{SecretBytes(32)}).view())->secret.size(), 32U);
+  EXPECT_EQ(parse_measure_apps(encode(MeasureAppsResult{60}).view())->measured, 60U);
   const auto data =
       parse_open_data(encode(OpenDataResult{SecretBytes(64), Bytes(300), true}).view());
   ASSERT_TRUE(data);
@@ -114,6 +130,8 @@ TEST(MonitorResponse, LimitsAndWrongShapesAreRefused) {
   EXPECT_FALSE(parse_attest(
       encode(AttestResult{Bytes(1), Bytes(1), {{1, {}}}, Bytes(kEventLogBytesMax + 1), {}})
           .view()));
+  EXPECT_FALSE(parse_measure_apps(encode(MeasureAppsResult{61}).view()));
+  EXPECT_FALSE(parse_measure_apps(encode(StatusResult{1, 2}).view()));
   const SecretBytes good = encode(StatusResult{1, 2});
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(parse_status(good.view().first(n)));
 }

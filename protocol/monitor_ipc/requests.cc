@@ -23,6 +23,10 @@ void put(cbor::Writer& out, const SignTls& request) {
 void put(cbor::Writer& out, const OpenData& request) {
   out.map(2).uint(1).bytes(request.blob).uint(2).uint(request.epoch);
 }
+void put(cbor::Writer& out, const MeasureApps& request) {
+  out.map(1).uint(1).array(request.texts.size());
+  for (const std::string& text : request.texts) out.text(text);
+}
 
 Activate read_activate(cbor::Reader& in) {
   Activate out;
@@ -75,6 +79,22 @@ OpenData read_open_data(cbor::Reader& in) {
   return out;
 }
 
+MeasureApps read_measure_apps(cbor::Reader& in) {
+  MeasureApps out;
+  cbor::MapReader map(in, 1);
+  map.required(1);
+  const std::size_t count = in.array(0, app_measurement::kAppEventsMax);
+  for (std::size_t i = 0; i < count; ++i)
+    out.texts.emplace_back(in.text(1, app_measurement::kAppEventBytesMax));
+  map.finish();
+  return out;
+}
+
+bool has_arguments(Op op) {
+  return op == Op::kActivate || op == Op::kAttest || op == Op::kSignTls || op == Op::kOpenData ||
+         op == Op::kMeasureApps;
+}
+
 }  // namespace
 
 Op operation(const Request& request) {
@@ -83,7 +103,8 @@ Op operation(const Request& request) {
                                [](const Attest&) { return Op::kAttest; },
                                [](const SignTls&) { return Op::kSignTls; },
                                [](const Status&) { return Op::kStatus; },
-                               [](const OpenData&) { return Op::kOpenData; }},
+                               [](const OpenData&) { return Op::kOpenData; },
+                               [](const MeasureApps&) { return Op::kMeasureApps; }},
                     request);
 }
 
@@ -110,8 +131,7 @@ Result<Request> parse_request(ByteView message) {
   map.required(1);
   const auto op = static_cast<Op>(in.uint(UINT8_MAX));
   Request out;
-  if (op == Op::kActivate || op == Op::kAttest || op == Op::kSignTls || op == Op::kOpenData)
-    map.required(2);
+  if (has_arguments(op)) map.required(2);
   switch (op) {
     case Op::kIdentity:
       out = Identity{};
@@ -130,6 +150,9 @@ Result<Request> parse_request(ByteView message) {
       break;
     case Op::kOpenData:
       out = read_open_data(in);
+      break;
+    case Op::kMeasureApps:
+      out = read_measure_apps(in);
       break;
     default:
       in.fail(kUnknownOperation);

@@ -89,6 +89,12 @@ SecretBytes encode(const OpenDataResult& result) {
   return wiped(std::move(out));
 }
 
+SecretBytes encode(const MeasureAppsResult& result) {
+  cbor::Writer out = accepted();
+  out.map(1).uint(1).uint(result.measured);
+  return wiped(std::move(out));
+}
+
 SecretBytes encode_refusal(const Error& error) {
   // Codes are ASCII; reasons are made printable, so that no cut can break a UTF-8 sequence.
   std::string reason = error.message().substr(error.code().size() + 2, kReasonBytesMax);
@@ -183,6 +189,15 @@ Result<OpenDataResult> parse_open_data(ByteView message) {
     out.blob = to_bytes(in.bytes(0, kBlobBytesMax));
     map.required(3);
     out.blob_is_new = in.boolean();
+    map.finish();
+  });
+}
+
+Result<MeasureAppsResult> parse_measure_apps(ByteView message) {
+  return parse<MeasureAppsResult>(message, [](cbor::Reader& in, MeasureAppsResult& out) {
+    cbor::MapReader map(in, 1);
+    map.required(1);
+    out.measured = in.uint(app_measurement::kAppEventsMax);
     map.finish();
   });
 }

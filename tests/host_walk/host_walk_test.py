@@ -43,6 +43,39 @@ class HostWalkTest(unittest.TestCase):
         house.agent_says("telemetry 1 acknowledged")
         self.assertTrue(house.cli_json("device", "evidence", device[:8])["accepted"])
 
+    def test_evidence_says_which_apps_the_device_may_run(self):
+        house = self.enterContext(House())
+        house.start_server()
+        house.keep_token()
+        device = house.make_device()
+        house.publish_release()
+
+        def attested_apps(texts):
+            house.switch_off()
+            house.switch_on(apps=texts)
+            house.agent_says("attested, certificate until 2")
+            shown = house.cli_json("device", "show", device[:8])["apps"]
+            self.assertEqual(shown, house.cli_json("device", "evidence", device[:8])["apps"])
+            return [f"pavise:app {app['component_id']} {app['version']} {app['policy_digest']}" for app in shown]
+
+        first, second = (f"pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0.{number} {'5f' * 32}" for number in (1, 2))
+        self.assertEqual(attested_apps([]), [])
+        self.assertEqual(attested_apps([first]), [first])
+        # The same boot: each monitor is told all of it, and extends what is new.
+        self.assertEqual(attested_apps([first, second]), [first, second])
+        self.assertIn("0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10  1.0.2    5f5f5f5f5f5f", house.cli("device", "show", device[:8]))
+
+        # An app that started without a word.
+        house.switch_off()
+        run("tpm2_pcrextend", "-T", house.tpm.address, f"13:sha256={'77' * 32}")
+        with self.assertRaisesRegex(AssertionError, "PV-MON-014"):
+            house.switch_on(apps=[first, second])
+        house.switch_off()
+        house.switch_on()
+        house.agent_says("refused PV-ATT-011")
+        self.assertIn("PCR 13", house.cli_json("device", "evidence", device[:8])["reason"])
+        self.assertIsNone(house.cli_json("device", "show", device[:8])["apps"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -261,8 +261,9 @@ class House:
         return self.device
 
     # -- the device -----------------------------------------------------------------------------------
-    def switch_on(self):
-        """Monitor and agent as init starts them. The agent's log begins anew."""
+    def switch_on(self, apps=()):
+        """Monitor and agent as init starts them. The agent's log begins anew. `apps`: texts that are measured before the
+        agent starts, as the launcher of apps does."""
         log, config = self.folder / "eventlog", self.folder / "device.conf"
         log.write_bytes(self.boot.log)
         self.data.mkdir(exist_ok=True)
@@ -270,10 +271,19 @@ class House:
                           "telemetry_interval_s=1\n", encoding="utf-8")
         init, monitor_init = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         agent, monitor_agent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with monitor_init, monitor_agent, agent:
-            monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", monitor_init.fileno(),
-                                 "--agent-fd", monitor_agent.fileno(), "--tpm", f"swtpm:{self.tpm.socket}",
-                                 "--event-log", log, pass_fds=(monitor_init.fileno(), monitor_agent.fileno()))
+        launcher, monitor_apps = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ends = (monitor_init.fileno(), monitor_agent.fileno(), monitor_apps.fileno())
+        with monitor_init, monitor_agent, monitor_apps, agent, launcher:
+            monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", ends[0], "--agent-fd", ends[1],
+                                 "--apps-fd", ends[2], "--tpm", f"swtpm:{self.tpm.socket}", "--event-log", log,
+                                 pass_fds=ends)
+            try:
+                if apps:
+                    measure_apps(launcher, apps)
+            except AssertionError:
+                end(monitor)
+                init.close()
+                raise
             speaker = self.spawn("agent", PROGRAMS / "pavise-agent", "--config", config, "--service-ca",
                                  self.state / "service-ca.pem", "--data", self.data, "--monitor-fd", agent.fileno(),
                                  pass_fds=(agent.fileno(),))
@@ -296,6 +306,17 @@ class House:
 
     def agent_says(self, text, timeout_s=30):
         return until(lambda: text in self.agent_log(), f"the agent says {text}", timeout_s)
+
+
+def measure_apps(channel, texts):
+    """Operation 32 of api/monitor.cddl: the monitor must say that all texts are measured."""
+    head = lambda size: bytes([0x78, size])  # a text of 24 to 255 bytes
+    request = b"\xa2\x01\x18\x20\x02\xa1\x01" + bytes([0x80 + len(texts)])
+    channel.send(request + b"".join(head(len(text)) + text.encode() for text in texts))
+    channel.settimeout(START_TIMEOUT_S)
+    answer = channel.recv(1024)
+    if answer != b"\xa2\x01\xf5\x02\xa1\x01" + bytes([len(texts)]):
+        raise AssertionError(f"the monitor did not measure the apps: {answer}")
 
 
 def copy_state(source, target):

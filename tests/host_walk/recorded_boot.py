@@ -59,6 +59,6 @@ class RecordedBoot:
                    "name": f"event {number}"} for number, (pcr, digest) in enumerate(self.extends) if pcr in JUDGED]
         return {"profile": "pavise-release-1", "name": "pavise-os", "version": "0.1.0", "security_epoch": 1,
                 "created": "2026-11-22T00:00:00Z",
-                "pcrs": [{"pcr": pcr, "digest": values.get(pcr, bytes(32)).hex()} for pcr in (*JUDGED, 12, 13, 14)],
+                "pcrs": [{"pcr": pcr, "digest": values.get(pcr, bytes(32)).hex()} for pcr in (*JUDGED, 12, 14)],
                 "events": events, "runtime": [], "platforms": [], "cmdline": "",
                 "components": [{"name": "kernel", "digest": "00" * 32}]}

@@ -13,9 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/tcb.md"
 TOLERANCE = 0.05
 PARTS = {
-    "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc"],
+    "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc",
+                               "protocol/app_measurement"],
     "Launcher of apps (makes the walls)": ["device/apps/compartment", "device/apps/egress", "device/apps/lifecycle",
-                                           "device/apps/packages", "device/apps/policy"],
+                                           "device/apps/measurement", "device/apps/packages", "device/apps/policy"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],

@@ -4,11 +4,13 @@
 #include <array>
 
 #include "common/crypto/crypto.h"
+#include "protocol/app_measurement/app_event.h"
 
 namespace pavise::attestation {
 namespace {
 
 using namespace std::string_view_literals;
+using app_measurement::kAppPcr;
 using release::ReferenceSet;
 
 constexpr unsigned kStubPcr = 11;
@@ -27,6 +29,21 @@ struct Expected {
   std::string_view name;
 };
 
+// The state, and what the app events among its extends make of PCR 13. Which apps they name is the
+// owner's business; that they explain the PCR is not.
+struct Explained : ProvenState {
+  Digest256 apps_pcr = eventlog::initial_pcr(kAppPcr);
+  std::size_t apps = 0;
+
+  explicit Explained(const ProvenState& state) : ProvenState(state) {
+    for (const RuntimeExtend& extend : runtime) {
+      if (extend.pcr != kAppPcr || !app_measurement::AppEvent::parse(extend.text)) continue;
+      eventlog::extend(apps_pcr, extend.digest);
+      ++apps;
+    }
+  }
+};
+
 bool in(std::uint32_t mask, unsigned pcr) {
   return (mask >> pcr & 1U) != 0;
 }
@@ -35,20 +52,21 @@ std::string short_hex(const Digest256& digest) {
 }
 
 // Value that a release demands of a PCR; PCRs that it does not fix must be untouched, unless they
-// are the firmware's.
-std::optional<Digest256> demanded(const ReferenceSet& set, unsigned pcr) {
+// are the firmware's or that of apps.
+std::optional<Digest256> demanded(const Explained& state, const ReferenceSet& set, unsigned pcr) {
   if (const Digest256* value = set.pcr(pcr)) return *value;
+  if (pcr == kAppPcr) return state.apps_pcr;
   if (in(kPlatformPcrs, pcr)) return std::nullopt;
   return eventlog::initial_pcr(pcr);
 }
 
 // Number of PCRs that differ; a PCR that is fixed but not quoted differs.
-unsigned differences(const ProvenState& state, const ReferenceSet& set) {
+unsigned differences(const Explained& state, const ReferenceSet& set) {
   unsigned count = 0;
   for (unsigned pcr = 0; pcr < eventlog::kPcrCount; ++pcr) {
     if (!in(state.mask, pcr)) {
       count += set.pcr(pcr) != nullptr ? 1 : 0;
-    } else if (const auto value = demanded(set, pcr)) {
+    } else if (const auto value = demanded(state, set, pcr)) {
       count += *value != state.values[pcr] ? 1 : 0;
     }
   }
@@ -162,12 +180,25 @@ void compare_extends(const ProvenState& state, const ReferenceSet& set, unsigned
         paired(pcr, actual[actual.size() - back + i], expected[expected.size() - back + i]));
 }
 
-Measurement whole_pcr(const ProvenState& state, const ReferenceSet& set, unsigned pcr,
+Measurement app_pcr(const Explained& state) {
+  const Digest256& measured = state.values[kAppPcr];
+  const bool explained = measured == state.apps_pcr;
+  return {.pcr = kAppPcr,
+          .digest = measured,
+          .expected = state.apps_pcr,
+          .component = "apps",
+          .name = "PCR 13",
+          .state = explained ? MeasurementState::matches : MeasurementState::differs,
+          .words = explained ? std::to_string(state.apps) + " measured, each with what it may do"
+                             : "PCR 13 was extended by something that is no app"};
+}
+
+Measurement whole_pcr(const Explained& state, const ReferenceSet& set, unsigned pcr,
                       const release::PlatformProfile* platform) {
   Measurement out;
   out.pcr = static_cast<std::uint8_t>(pcr);
   out.digest = state.values[pcr];
-  out.expected = demanded(set, pcr);
+  out.expected = demanded(state, set, pcr);
   out.component = in(kPlatformPcrs, pcr) ? "firmware" : "PCR " + std::to_string(pcr);
   out.name = "PCR " + std::to_string(pcr);
   if (out.expected) {
@@ -188,7 +219,7 @@ Measurement whole_pcr(const ProvenState& state, const ReferenceSet& set, unsigne
   return out;
 }
 
-void measure(const ProvenState& state, StateMatch& match) {
+void measure(const Explained& state, StateMatch& match) {
   const ReferenceSet& set = *match.nearest;
   for (unsigned pcr = 0; pcr < eventlog::kPcrCount; ++pcr) {
     if (!in(state.mask, pcr)) continue;
@@ -196,6 +227,8 @@ void measure(const ProvenState& state, StateMatch& match) {
         set.events, [pcr](const release::ReferenceEvent& event) { return event.pcr == pcr; });
     if (listed)
       compare_extends(state, set, pcr, match.measurements);
+    else if (pcr == kAppPcr && set.pcr(pcr) == nullptr && state.apps != 0)
+      match.measurements.push_back(app_pcr(state));
     else
       match.measurements.push_back(whole_pcr(state, set, pcr, match.platform));
   }
@@ -246,8 +279,9 @@ std::string explain(const ProvenState& state, std::span<const ReferenceSet> rele
 
 }  // namespace
 
-StateMatch match_state(const ProvenState& state, std::span<const ReferenceSet> releases) {
+StateMatch match_state(const ProvenState& proven, std::span<const ReferenceSet> releases) {
   PAVISE_CHECK(!releases.empty());
+  const Explained state(proven);
   StateMatch out;
   unsigned fewest = UINT32_MAX;
   for (const ReferenceSet& set : releases) {

@@ -42,8 +42,9 @@ inline constexpr std::uint32_t kPlatformPcrs =
     1U << 0U | 1U << 1U | 1U << 2U | 1U << 3U | 1U << 5U | 1U << 6U;
 
 // A release matches if every PCR it fixes was quoted with that value, and every other quoted PCR is
-// a firmware PCR or was never extended. `releases` must not be empty. Does not block.
-StateMatch match_state(const ProvenState& state, std::span<const release::ReferenceSet> releases);
+// a firmware PCR, or PCR 13 and holds the apps of `runtime` alone, or was never extended.
+// `releases` must not be empty. Does not block.
+StateMatch match_state(const ProvenState& proven, std::span<const release::ReferenceSet> releases);
 
 // True if the log shows that systemd-stub measured exactly this .cmdline section into PCR 11.
 bool cmdline_is_measured(const eventlog::EventLog& log, std::string_view cmdline);

@@ -26,6 +26,8 @@ StateMatch match(const SoftAttester& device, std::span<const release::ReferenceS
   std::vector<RuntimeExtend> runtime;
   for (const std::string& text : device.runtime)
     runtime.push_back({11, text, crypto::sha256(as_bytes(text))});
+  for (const std::string& text : device.apps)
+    runtime.push_back({13, text, crypto::sha256(as_bytes(text))});
   return match_state({.values = device.tpm.pcrs,
                       .mask = mask,
                       .log = *log,
@@ -134,6 +136,62 @@ TEST(StateMatch, AnExtendedEmptyPcrIsRefused) {
   }
 }
 
+TEST(StateMatch, AppsExplainPcr13) {
+  const std::vector releases{reference_set(SoftImage{})};
+  SoftAttester device;
+  for (const unsigned number : {1U, 2U, 3U}) {
+    device.measure_app(testing::app_text(number));
+    const StateMatch result = match(device, releases);
+    EXPECT_EQ(result.release, &releases[0]) << result.reason;
+    const auto row = std::ranges::find(result.measurements, 13, &Measurement::pcr);
+    ASSERT_NE(row, result.measurements.end());
+    EXPECT_EQ(row->state, MeasurementState::matches);
+    EXPECT_EQ(row->component, "apps");
+    EXPECT_EQ(row->digest, device.tpm.pcrs[13]);
+    EXPECT_EQ(row->words, std::to_string(number) + " measured, each with what it may do");
+  }
+}
+
+TEST(StateMatch, WhatIsNoAppDoesNotExplainPcr13) {
+  const std::vector releases{reference_set(SoftImage{})};
+  const std::string app = testing::app_text(1);
+  const auto reason = [&](auto bend) {
+    SoftAttester device;
+    bend(device);
+    const StateMatch result = match(device, releases);
+    EXPECT_EQ(result.release, nullptr);
+    return result.reason;
+  };
+  EXPECT_THAT(reason([&](SoftAttester& device) { device.measure_app("pavise:data-opened"); }),
+              HasSubstr("PCR 13 was extended"));
+  EXPECT_THAT(reason([&](SoftAttester& device) {
+                device.measure_app(app);
+                device.measure_app("something");
+              }),
+              HasSubstr("PCR 13 was extended by something that is no app"));
+  EXPECT_THAT(reason([&](SoftAttester& device) {
+                device.tpm.extend(13, crypto::sha256(as_bytes("a system extension")));
+                device.measure_app(app);
+              }),
+              HasSubstr("PCR 13 was extended by something that is no app"));
+  EXPECT_THAT(reason([&](SoftAttester& device) { device.apps.push_back(app); }),
+              HasSubstr("PCR 13 was extended by something that is no app"))
+      << "an event without its extend";
+}
+
+TEST(StateMatch, AReleaseThatFixesPcr13IsTakenAtItsWord) {
+  std::vector releases{reference_set(SoftImage{})};
+  SoftAttester device;
+  releases[0].pcrs.push_back({13, Digest256{}});
+  EXPECT_EQ(match(device, releases).release, &releases[0]);
+  device.measure_app(testing::app_text(1));
+  const StateMatch result = match(device, releases);
+  EXPECT_EQ(result.release, nullptr);
+  EXPECT_THAT(result.reason, HasSubstr("PCR 13 was extended; no release does that"));
+  releases[0].pcrs.back().digest = device.tpm.pcrs[13];
+  EXPECT_EQ(match(device, releases).release, &releases[0]);
+}
+
 TEST(StateMatch, MoreOrFewerExtendsThanReleased) {
   const std::vector releases{reference_set(SoftImage{})};
   SoftAttester more;
@@ -238,6 +296,26 @@ TEST_F(RealBoot, IsTheReleaseThatTheBuildPredicted) {
   EXPECT_TRUE(cmdline_is_measured(log, releases[0].cmdline));
   EXPECT_EQ(cmdline_value(releases[0].cmdline, "pavise.roothash"),
             to_hex(releases[0].component(release::kRootFileSystem)->digest));
+}
+
+// A release that was signed before apps were measured says nothing of PCR 13.
+TEST_F(RealBoot, MayHaveAppsAlso) {
+  EXPECT_EQ(releases[0].pcr(13), nullptr);
+  const std::string app = testing::app_text(1);
+  std::vector<RuntimeExtend> runtime;
+  eventlog::PcrValues values = log.replay(kPolicyPcrs);
+  for (const auto& [pcr, text] :
+       {std::pair{std::uint8_t{11}, "pavise:data-opened"sv}, {std::uint8_t{13}, app}}) {
+    runtime.push_back({pcr, text, crypto::sha256(as_bytes(text))});
+    eventlog::extend(values[pcr], runtime.back().digest);
+  }
+  const StateMatch result = match_state({.values = values,
+                                         .mask = kPolicyPcrs,
+                                         .log = log,
+                                         .runtime = runtime,
+                                         .cmdline_claim = releases[0].cmdline},
+                                        releases);
+  EXPECT_EQ(result.release, &releases[0]) << result.reason;
 }
 
 TEST_F(RealBoot, WithoutTheRuntimeEventIsNot) {

@@ -10,6 +10,7 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/crypto/crypto.h"
+#include "protocol/app_measurement/app_event.h"
 
 namespace pavise::attestation {
 
@@ -80,6 +81,10 @@ struct Verdict {
   std::optional<ReleaseMatch> compared_with;
   std::string platform;  // matched platform profile, or empty
   Assurance assurance = Assurance::release;
+
+  // What the device may run besides the release, in the order in which it was measured since the
+  // device started; only of one that runs a released version, whose monitor is to be believed.
+  std::vector<app_measurement::AppEvent> apps;
 
   // Set as soon as the quote itself is authentic and fresh (checks 1 to 9), even if the state is
   // then refused: the registry must replace its marks by these (not take the maximum: after a power

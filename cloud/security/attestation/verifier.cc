@@ -15,9 +15,12 @@
 namespace pavise::attestation {
 namespace {
 
+using app_measurement::AppEvent;
+using app_measurement::kAppPcr;
 using eventlog::EventLog;
 
 constexpr std::string_view kCmdlineClaim = "cmdline";
+constexpr std::size_t kEventTextShown = 64;
 constexpr unsigned kRuntimePcrMin = 8;  // 0 to 7 belong to the firmware
 
 // Everything that the evidence holds, parsed. Nothing after this looks at raw bytes, except to hash
@@ -181,10 +184,26 @@ Status check_replay(const Context& c) {
   return {};
 }
 
+// PCR 13 has apps, each once, and nothing else has any.
+Result<std::vector<AppEvent>> apps_of(std::span<const RuntimeExtend> runtime) {
+  app_measurement::AppEventList list;
+  for (const RuntimeExtend& extend : runtime) {
+    if (extend.pcr == kAppPcr) {
+      if (const Status added = list.add(extend.text); !added)
+        return Error(kLogPolicy, "PCR 13: " + std::string(added.error().info().what) + ", \"" +
+                                     std::string(extend.text.substr(0, kEventTextShown)) + "\"");
+    } else if (extend.text.starts_with(app_measurement::kAppEventPrefix)) {
+      return Error(kLogPolicy, "the measurement of an app in PCR " + number(extend.pcr));
+    }
+  }
+  return std::move(list).take();
+}
+
 Status check_policy(const Context& c) {
   for (const RuntimeExtend& extend : c.parsed.runtime)
     if (extend.pcr < kRuntimePcrMin)
       return Error(kLogPolicy, "a runtime event in a PCR of the firmware");
+  if (const auto apps = apps_of(c.parsed.runtime); !apps) return apps.error();
   return check_log_policy(c.parsed.log, c.expectation.pcr_mask, c.expectation.secure_boot_required);
 }
 
@@ -375,6 +394,9 @@ void judge_state(const Context& c, std::span<const release::ReferenceSet> releas
     return;
   }
   verdict.release = describe(*match.release);
+  if (const auto apps = apps_of(c.parsed.runtime);
+      apps && (c.expectation.pcr_mask >> kAppPcr & 1U) != 0)
+    verdict.apps = *apps;
   pass(verdict, kReleaseStep);
   verdict.checks[kReleaseStep].words = match.release->name + " " + match.release->version;
   if (match.platform != nullptr) {

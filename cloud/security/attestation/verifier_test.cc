@@ -287,6 +287,107 @@ TEST_F(VerifierTest, Check12_RuntimeEventInAFirmwarePcr) {
   EXPECT_THAT(judge(evidence), RefusedWith(kLogPolicy));
 }
 
+// PCR 13 is that of apps (ADR 0030).
+TEST_F(VerifierTest, AnAcceptedDeviceSaysWhichAppsItMayRun) {
+  EXPECT_TRUE(judge(device.attest(challenge)).apps.empty());
+  device.measure_app(testing::app_text(7));
+  device.measure_app(testing::app_text(8));
+  const Verdict verdict = judge(device.attest(challenge));
+  EXPECT_TRUE(verdict.accepted) << verdict.reason;
+  ASSERT_EQ(verdict.apps.size(), 2U);
+  EXPECT_EQ(verdict.apps[0].text(), testing::app_text(7));
+  EXPECT_EQ(verdict.apps[1].text(), testing::app_text(8));
+}
+
+TEST_F(VerifierTest, Check11_AppEventsMustLeadToPcr13) {
+  device.measure_app(testing::app_text(1));
+  device.measure_app(testing::app_text(2));
+  const auto bent = [this](auto bend) {
+    SoftEvidence evidence = device.attest(challenge);
+    bend(evidence.runtime_events);  // data opened, then the two
+    const Verdict verdict = judge(evidence);
+    EXPECT_THAT(verdict, RefusedWith(kLogReplay));
+    EXPECT_THAT(verdict.reason, ::testing::HasSubstr("PCR 13"));
+    EXPECT_TRUE(verdict.apps.empty());
+  };
+  bent([](auto& events) { events.pop_back(); });
+  bent([](auto& events) { events.erase(events.begin() + 1); });
+  bent([](auto& events) { std::swap(events[1], events[2]); });
+  bent([](auto& events) { events[1].second = testing::app_text(9); });
+  bent([](auto& events) { events.emplace_back(13, testing::app_text(3)); });
+  bent([](auto& events) { events[1].first = 15; });
+  // Extended with no event at all.
+  device.tpm.extend(13, crypto::sha256(as_bytes(testing::app_text(3))));
+  bent([](auto&) {});
+}
+
+TEST_F(VerifierTest, Check12_SomethingElseInThePcrOfApps) {
+  const std::string app = testing::app_text(1);
+  for (const std::string& text :
+       {std::string("pavise:data-opened"), std::string(), std::string("pavise:app"), app + " ",
+        std::string("pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0 ") + app.substr(54)}) {
+    SoftAttester other = device;
+    other.measure_app(app);
+    other.measure_app(text);
+    const Verdict verdict = judge(other.attest(challenge));
+    EXPECT_THAT(verdict, RefusedWith(kLogPolicy)) << text;
+    EXPECT_THAT(verdict.reason, ::testing::HasSubstr("PCR 13: a text is no measurement of an app"));
+    EXPECT_TRUE(verdict.apps.empty());
+  }
+  device.measure_app(app);
+  device.measure_app(app);
+  const Verdict twice = judge(device.attest(challenge));
+  EXPECT_THAT(twice, RefusedWith(kLogPolicy));
+  EXPECT_THAT(twice.reason, ::testing::HasSubstr("twice"));
+}
+
+// Also in a PCR that is not quoted, where nothing else looks.
+TEST_F(VerifierTest, Check12_AnAppInAnotherPcr) {
+  for (const std::uint8_t pcr : {std::uint8_t{11}, std::uint8_t{12}, std::uint8_t{15}}) {
+    SoftAttester other = device;
+    other.tpm.extend(pcr, crypto::sha256(as_bytes(testing::app_text(1))));
+    SoftEvidence evidence = other.attest(challenge);
+    evidence.runtime_events.emplace_back(pcr, testing::app_text(1));
+    const Verdict verdict = judge(evidence);
+    EXPECT_THAT(verdict, RefusedWith(kLogPolicy)) << int{pcr};
+    EXPECT_THAT(verdict.reason,
+                ::testing::HasSubstr("the measurement of an app in PCR " + std::to_string(pcr)));
+  }
+}
+
+TEST_F(VerifierTest, Check12_AppsAtTheLimitAndOneMore) {
+  for (unsigned i = 0; i < app_measurement::kAppEventsMax; ++i)
+    device.measure_app(testing::app_text(i));
+  const Verdict verdict = judge(device.attest(challenge));
+  EXPECT_TRUE(verdict.accepted) << verdict.reason;
+  EXPECT_EQ(verdict.apps.size(), app_measurement::kAppEventsMax);
+  device.measure_app(testing::app_text(999));
+  EXPECT_THAT(judge(device.attest(challenge)), RefusedWith(kLogPolicy));
+}
+
+// systemd-stub measures what lies beside the boot image there, and the firmware's log says so.
+TEST_F(VerifierTest, Check15_ASystemExtensionInThePcrOfApps) {
+  const Digest256 extension = crypto::sha256(as_bytes("a system extension"));
+  device.events.push_back({13, eventlog::kEvIpl, extension, {}, "", ""});
+  device.tpm.extend(13, extension);
+  for (const bool with_app : {false, true}) {
+    if (with_app) device.measure_app(testing::app_text(1));
+    const Verdict verdict = judge(device.attest(challenge));
+    EXPECT_THAT(verdict, RefusedWith(kStateNotReleased));
+    EXPECT_THAT(verdict.reason, ::testing::HasSubstr("PCR 13 was extended"));
+    EXPECT_TRUE(verdict.apps.empty()) << "a monitor of an unknown release is not believed";
+  }
+}
+
+TEST_F(VerifierTest, AppsOfAPcrThatIsNotQuotedAreNotListed) {
+  const std::uint32_t mask = kPolicyPcrs & ~(1U << 13U);
+  device.measure_app(testing::app_text(1));
+  expectation.pcr_mask = mask;
+  const Verdict verdict = judge(device.attest(challenge, mask));
+  EXPECT_TRUE(verdict.accepted) << verdict.reason;
+  EXPECT_TRUE(verdict.apps.empty());
+}
+
 TEST_F(VerifierTest, Check13_TlsKeyStatement) {
   const auto sign_with_other = [this] {
     SoftEvidence evidence = device.attest(challenge);

@@ -12,7 +12,7 @@
 namespace pavise::security {
 namespace {
 
-// Firmware, boot loader, Secure Boot state, UKI, and the three that must stay empty.
+// Firmware, boot loader, Secure Boot state, UKI, apps (13), and the two that must stay empty.
 constexpr std::uint32_t kPcrMask =
     1U << 0U | 1U << 2U | 1U << 4U | 1U << 7U | 1U << 11U | 1U << 12U | 1U << 13U | 1U << 14U;
 

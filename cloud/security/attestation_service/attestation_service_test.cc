@@ -109,6 +109,17 @@ TEST_F(AttestationServiceTest, TheVerdictIsKeptWithItsReport) {
   EXPECT_EQ(record().last_attested, world_.clock.now_s());
 }
 
+TEST_F(AttestationServiceTest, TheVerdictIsKeptWithTheApps) {
+  device_.attester.measure_app(attestation::testing::app_text(1));
+  ASSERT_TRUE(world_.attest(device_).accepted);
+  const auto report = boost::json::parse(*report_json(last().report));
+  ASSERT_EQ(report.at("apps").as_array().size(), 1U);
+  EXPECT_EQ(report.at("apps").at(0).at("version"), "1.0.1");
+  // The challenge asks for PCR 13: an app that is not named is noticed.
+  device_.attester.tpm.extend(13, Digest256{});
+  EXPECT_EQ(refused(world_.attest(device_)).code, attestation::kLogReplay.code);
+}
+
 TEST_F(AttestationServiceTest, RenewalWorksEvenLongAfterExpiry) {
   const auto first = accepted(world_.attest(device_));
   world_.clock.advance_ms(30LL * 24 * 3600 * 1000);

@@ -132,6 +132,18 @@ void write_clock(JsonWriter& json, const std::optional<attestation::ClockMarks>&
   json.close('}');
 }
 
+void write_apps(JsonWriter& json, const attestation::Verdict& verdict) {
+  json.key("apps").open('[');
+  for (const app_measurement::AppEvent& app : verdict.apps) {
+    json.open('{');
+    json.key("component_id").text(app.component.text());
+    json.key("version").text(app.version.text());
+    json.key("policy_digest").hex(app.policy_digest);
+    json.close('}');
+  }
+  json.close(']');
+}
+
 std::string json_of(const attestation::Verdict& verdict) {
   JsonWriter json;
   json.open('{');
@@ -146,6 +158,7 @@ std::string json_of(const attestation::Verdict& verdict) {
   write_clock(json, verdict.clock);
   json.key("next_step").text(verdict.next_step);
   json.key("retry").text(pavise::to_string(verdict.retry));
+  write_apps(json, verdict);
   json.close('}');
   return json.take();
 }

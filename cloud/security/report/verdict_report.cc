@@ -9,6 +9,7 @@
 namespace pavise::security {
 namespace {
 
+using app_measurement::AppEvent;
 using attestation::CheckResult;
 using attestation::CheckState;
 using attestation::Measurement;
@@ -18,6 +19,8 @@ using attestation::Verdict;
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::size_t kReportFields = 12;
+constexpr std::uint64_t kFormatWithApps = 2;
+constexpr std::size_t kVersionParts = 3;
 constexpr std::size_t kReportBytesTypical = 2048;
 constexpr auto kRetryMax = static_cast<std::uint64_t>(Retry::needs_operator);
 
@@ -82,6 +85,18 @@ void write_release(cbor::Writer& out, const std::optional<ReleaseMatch>& match) 
       .bytes(as_bytes(match->version))
       .uint(match->security_epoch)
       .bytes(match->manifest_digest);
+}
+
+void write_apps(cbor::Writer& out, const Verdict& verdict) {
+  out.array(verdict.apps.size());
+  for (const AppEvent& app : verdict.apps) {
+    out.array(3).bytes(app.component.bytes());
+    out.array(kVersionParts)
+        .uint(app.version.major)
+        .uint(app.version.minor)
+        .uint(app.version.patch);
+    out.bytes(app.policy_digest);
+  }
 }
 
 // ---- reading
@@ -168,11 +183,36 @@ std::optional<Digest256> read_digest(cbor::Reader& in) {
   return out;
 }
 
+std::uint16_t read_version_part(cbor::Reader& in) {
+  return static_cast<std::uint16_t>(in.uint(manifest::kVersionPartMax));
+}
+
+void read_apps(cbor::Reader& in, Verdict& verdict) {
+  const std::size_t count = in.array(1, app_measurement::kAppEventsMax);
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    in.array(3, 3);
+    const auto component = manifest::ComponentId::from_bytes(
+        in.bytes(manifest::ComponentId::kBytes, manifest::ComponentId::kBytes));
+    in.require(component.has_value());
+    if (!component) return;
+    AppEvent app{.component = *component, .version = {}};
+    in.array(kVersionParts, kVersionParts);
+    app.version.major = read_version_part(in);
+    app.version.minor = read_version_part(in);
+    app.version.patch = read_version_part(in);
+    app.policy_digest = in.fixed<sizeof(Digest256)>();
+    verdict.apps.push_back(app);
+  }
+}
+
 }  // namespace
 
 Bytes encode_report(const Verdict& verdict) {
   cbor::Writer out(kReportBytesTypical);
-  out.array(kReportFields).uint(kFormat);
+  if (verdict.apps.empty())
+    out.array(kReportFields).uint(kFormat);
+  else
+    out.array(kReportFields + 1).uint(kFormatWithApps);
   out.bytes(verdict.evidence_digest ? ByteView(*verdict.evidence_digest) : ByteView());
   write_checks(out, verdict);
   out.array(verdict.measurements.size());
@@ -190,13 +230,14 @@ Bytes encode_report(const Verdict& verdict) {
   else
     out.array(0);
   out.bytes(as_bytes(verdict.next_step)).uint(static_cast<std::uint64_t>(verdict.retry));
+  if (!verdict.apps.empty()) write_apps(out, verdict);
   return out.take();
 }
 
 Result<Verdict> decode_report(ByteView stored) {
   cbor::Reader in(stored);
-  in.array(kReportFields, kReportFields);
-  in.require(in.uint() == kFormat);
+  const bool has_apps = in.array(kReportFields, kReportFields + 1) > kReportFields;
+  in.require(in.uint() == (has_apps ? kFormatWithApps : kFormat));
   Verdict out;
   out.evidence_digest = read_digest(in);
   read_checks(in, out);
@@ -213,6 +254,7 @@ Result<Verdict> decode_report(ByteView stored) {
   out.clock = read_clock(in);
   out.next_step = words_of(in);
   out.retry = static_cast<Retry>(in.uint(kRetryMax));
+  if (has_apps) read_apps(in, out);
   PAVISE_TRY(in.finish());
   return out;
 }

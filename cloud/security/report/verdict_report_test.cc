@@ -87,6 +87,45 @@ TEST(VerdictReport, ReadsBackWhatWasWritten) {
   EXPECT_EQ(after.retry, Retry::needs_operator);
 }
 
+app_measurement::AppEvent app(unsigned number) {
+  return app_measurement::AppEvent::parse(attestation::testing::app_text(number)).value();
+}
+
+TEST(VerdictReport, AppsAreKeptAndShown) {
+  Verdict before = sample_verdict();
+  before.apps = {app(1), app(2)};
+  const Bytes stored = encode_report(before);
+  EXPECT_EQ(decode_report(stored)->apps, before.apps);
+  const json::value report = parsed(stored);
+  ASSERT_EQ(report.at("apps").as_array().size(), 2U);
+  EXPECT_EQ(report.at("apps").at(1).at("component_id"), "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10");
+  EXPECT_EQ(report.at("apps").at(1).at("version"), "1.0.2");
+  EXPECT_EQ(std::string(report.at("apps").at(1).at("policy_digest").as_string()),
+            to_hex(before.apps[1].policy_digest));
+  EXPECT_EQ(report.at("retry"), "needs_operator");
+  for (std::size_t size = 1; size < stored.size(); ++size)
+    EXPECT_FALSE(decode_report(ByteView(stored).first(size))) << size;
+}
+
+// A report of before, and of a device without apps.
+TEST(VerdictReport, WithoutAppsItIsOfTheFirstFormat) {
+  const Bytes stored = encode_report(sample_verdict());
+  EXPECT_EQ(stored[0], std::byte{0x8c});
+  EXPECT_EQ(stored[1], std::byte{1});
+  EXPECT_TRUE(parsed(stored).at("apps").as_array().empty());
+}
+
+TEST(VerdictReport, AppsAtTheLimitAndOneMore) {
+  Verdict verdict;
+  for (unsigned i = 0; i < app_measurement::kAppEventsMax; ++i) verdict.apps.push_back(app(i));
+  EXPECT_TRUE(decode_report(encode_report(verdict)));
+  verdict.apps.push_back(app(1000));
+  EXPECT_FALSE(decode_report(encode_report(verdict)));
+  verdict.apps = {app(0)};
+  verdict.apps[0].version.major = manifest::kVersionPartMax + 1;
+  EXPECT_FALSE(decode_report(encode_report(verdict)));
+}
+
 TEST(VerdictReport, IsJsonWhateverTheWordsAre) {
   const json::value report = parsed(encode_report(sample_verdict()));
   EXPECT_EQ(report.at("evidence_sha256").as_string().subview(0, 4), "abab");

@@ -11,7 +11,9 @@ namespace json = boost::json;
 
 namespace {
 
-Result<DeviceFacts> facts_of(Services& services, const security::DeviceRecord& device) {
+// `last`: what it is told about the last verdict, or none.
+Result<DeviceFacts> facts_of(Services& services, const security::DeviceRecord& device,
+                             std::optional<security::VerdictRecord>* last = nullptr) {
   DeviceFacts facts;
   facts.connected = device.tenant && services.presence.connected(*device.tenant, device.id);
   PAVISE_TRY_ASSIGN(auto certificates, services.registry.certificates(device.id, 1));
@@ -19,16 +21,20 @@ Result<DeviceFacts> facts_of(Services& services, const security::DeviceRecord& d
       certificates.front().not_after > services.clock.now_s())
     facts.certificate = std::move(certificates.front());
   auto verdict = services.registry.last_verdict(device.id);
-  if (verdict)
+  if (!verdict && !verdict.error().is(security::kNotFound)) return std::move(verdict).error();
+  if (verdict) {
     facts.last_outcome = verdict->outcome;
-  else if (!verdict.error().is(security::kNotFound))
-    return std::move(verdict).error();
+    if (last != nullptr) *last = *std::move(verdict);
+  }
   return facts;
 }
 
 Result<Reply> shown(Services& services, const security::DeviceRecord& device, int status = 200) {
-  PAVISE_TRY_ASSIGN(const DeviceFacts facts, facts_of(services, device));
-  return Reply{.status = status, .body = device_view(device, facts)};
+  std::optional<security::VerdictRecord> last;
+  PAVISE_TRY_ASSIGN(const DeviceFacts facts, facts_of(services, device, &last));
+  json::object view = device_view(device, facts);
+  view["apps"] = last ? apps_view(device, *last) : json::value();
+  return Reply{.status = status, .body = std::move(view)};
 }
 
 Result<Reply> shown_again(Call& call) {

@@ -6,6 +6,8 @@
 #include <boost/json/array.hpp>
 
 #include "cloud/hub/segment_log/errors.h"
+#include "cloud/security/attestation/testing/soft_attester.h"
+#include "cloud/security/report/verdict_report.h"
 #include "cloud/server/routes/testing/api_house.h"
 #include "cloud/server/routes/views.h"
 
@@ -167,6 +169,39 @@ TEST_F(DevicesTest, HaveEvidenceOnceTheyAttested) {
   const auto history = house_.call("GET", path("/evidence/history?limit=5"), house_.admin);
   EXPECT_EQ(list(history, "verdicts").size(), 1U);
   EXPECT_EQ(house_.call("GET", path(""), house_.admin).json.at("state"), "refused");
+}
+
+TEST_F(DevicesTest, SayWhichAppsTheyMayRun) {
+  const auto shown = [&] { return house_.call("GET", path(""), house_.admin).json.at("apps"); };
+  EXPECT_TRUE(shown().is_null()) << "no evidence yet";
+  const auto say = [&](security::Outcome outcome, unsigned apps) {
+    attestation::Verdict verdict;
+    for (unsigned i = 0; i < apps; ++i)
+      verdict.apps.push_back(
+          app_measurement::AppEvent::parse(attestation::testing::app_text(i)).value());
+    security::VerdictRecord record{.device = device_, .at = house_.clock.now_s()};
+    record.outcome = outcome;
+    record.report = security::encode_report(verdict);
+    ASSERT_TRUE(house_.registry->add_verdict(record, std::nullopt));
+  };
+  say(security::Outcome::accepted, 0);
+  EXPECT_TRUE(shown().as_array().empty());
+  say(security::Outcome::accepted, 2);
+  ASSERT_EQ(shown().as_array().size(), 2U);
+  EXPECT_EQ(shown().at(1).at("component_id"), "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10");
+  EXPECT_EQ(shown().at(1).at("version"), "1.0.1");
+  EXPECT_EQ(shown().at(1).at("policy_digest").as_string().size(), 64U);
+  EXPECT_EQ(house_.call("GET", path("/evidence"), house_.admin).json.at("apps"), shown());
+  EXPECT_FALSE(list(house_.call("GET", "/devices", house_.admin), "devices")
+                   .at(0)
+                   .as_object()
+                   .contains("apps"));
+  say(security::Outcome::refused, 1);
+  EXPECT_TRUE(shown().is_null()) << "what a refused device may run is not known";
+  say(security::Outcome::accepted, 1);
+  house_.clock.advance_ms(60'000);
+  ASSERT_TRUE(house_.tenancy->transfer_device("root", acme_, device_, other_));
+  EXPECT_TRUE(shown().is_null()) << "what it may run for another owner is not for this one";
 }
 
 TEST_F(DevicesTest, EvidenceForAnEarlierOwnerIsNotForThePresentOne) {

@@ -183,4 +183,13 @@ json::object device_view(const security::DeviceRecord& device, const DeviceFacts
           {"certificate", std::move(certificate)}};
 }
 
+json::value apps_view(const security::DeviceRecord& device, const security::VerdictRecord& last) {
+  if (last.outcome != security::Outcome::accepted || last.at < device.claimed.value_or(INT64_MAX))
+    return nullptr;
+  const auto report = security::report_json(last.report);
+  json::object view = report ? object_of(*report) : json::object();
+  json::value* apps = view.if_contains("apps");
+  return apps == nullptr ? json::value() : std::move(*apps);
+}
+
 }  // namespace pavise::server

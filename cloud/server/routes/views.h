@@ -40,5 +40,9 @@ struct DeviceFacts {
 // "disabled", "unclaimed", "waiting", "trusted" or "refused".
 std::string_view device_state(const security::DeviceRecord& device, const DeviceFacts& facts);
 boost::json::object device_view(const security::DeviceRecord& device, const DeviceFacts& facts);
+// What the device may run, as its last evidence says: an array, or null if that was not accepted,
+// or came before the device was its present owner's, or its report cannot be read.
+boost::json::value apps_view(const security::DeviceRecord& device,
+                             const security::VerdictRecord& last);
 
 }  // namespace pavise::server

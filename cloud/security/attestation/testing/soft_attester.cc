@@ -87,6 +87,11 @@ std::vector<SoftEvent> boot_events(const SoftImage& image) {
   return list.take();
 }
 
+std::string app_text(unsigned number) {
+  return "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0." + std::to_string(number) + " " +
+         to_hex(crypto::sha256(as_bytes("what it may do")));
+}
+
 release::ReferenceSet reference_set(const SoftImage& image) {
   release::ReferenceSet out;
   out.name = "pavise-os";
@@ -174,7 +179,13 @@ void SoftAttester::boot(const SoftImage& next) {
   events = boot_events(image);
   for (const SoftEvent& event : events) tpm.extend(event.pcr, event.digest);
   runtime = {std::string(kDataOpened)};
+  apps.clear();
   tpm.extend(11, crypto::sha256(as_bytes(kDataOpened)));
+}
+
+void SoftAttester::measure_app(const std::string& text) {
+  apps.push_back(text);
+  tpm.extend(app_measurement::kAppPcr, crypto::sha256(as_bytes(text)));
 }
 
 Bytes SoftAttester::event_log() const {
@@ -215,6 +226,8 @@ SoftEvidence SoftAttester::attest(const Challenge& challenge, std::uint32_t mask
       out.pcrs.push_back({static_cast<std::uint8_t>(pcr), tpm.pcrs[pcr]});
   out.event_log = event_log();
   for (const std::string& text : runtime) out.runtime_events.emplace_back(11, text);
+  for (const std::string& text : apps)
+    out.runtime_events.emplace_back(app_measurement::kAppPcr, text);
   out.certify = proof.certify;
   out.certify_signature = proof.certify_signature;
   out.cmdline_claim = image.cmdline();

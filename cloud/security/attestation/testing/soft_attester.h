@@ -48,6 +48,9 @@ struct SoftEvent {
 std::vector<SoftEvent> boot_events(const SoftImage& image);
 inline constexpr std::string_view kDataOpened = "pavise:data-opened";
 
+// An app's event, of version 1.0.`number`.
+std::string app_text(unsigned number);
+
 // What the image build would publish for that image.
 release::ReferenceSet reference_set(const SoftImage& image);
 
@@ -105,10 +108,13 @@ class SoftAttester {
   SoftTpm tpm;
   std::vector<SoftEvent> events;     // of the present boot
   std::vector<std::string> runtime;  // texts extended into PCR 11
+  std::vector<std::string> apps;     // texts extended into PCR 13
   SoftImage image;
 
   // Starts again with another image: new boot, new log.
   void boot(const SoftImage& next);
+  // As the monitor does before an app starts; any text.
+  void measure_app(const std::string& text);
   Bytes event_log() const;
   Bytes certificate_request(std::string_view common_name) const;
   SoftEvidence attest(const Challenge& challenge, std::uint32_t mask = kPolicyPcrs) const;

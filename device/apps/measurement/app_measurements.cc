@@ -1,0 +1,65 @@
+#include "device/apps/measurement/app_measurements.h"
+
+#include <algorithm>
+
+#include "protocol/monitor_ipc/monitor_ipc.h"
+
+namespace pavise::device {
+
+using app_measurement::AppEvent;
+
+Result<AppMeasurements> AppMeasurements::open(std::string path, int timeout_ms) {
+  PAVISE_TRY_ASSIGN(std::vector<std::string> texts, read_kept_list(path));
+  return AppMeasurements(std::move(path), timeout_ms, std::move(texts));
+}
+
+Status AppMeasurements::connect(ipc::SeqpacketChannel monitor) {
+  monitor_.emplace(std::move(monitor));
+  measured_ = 0;
+  return send_all();
+}
+
+Status AppMeasurements::measure(const manifest::ComponentId& component,
+                                const manifest::Version& version, const Digest256& policy_digest) {
+  const std::string text =
+      AppEvent{.component = component, .version = version, .policy_digest = policy_digest}.text();
+  const auto found = std::ranges::find(texts_, text);
+  if (found == texts_.end()) {
+    PAVISE_TRY(add(text));
+  } else if (static_cast<std::size_t>(found - texts_.begin()) < measured_) {
+    return {};
+  }
+  return send_all();
+}
+
+// Kept before the monitor hears of it: whatever ends in between, no extend is without its text.
+Status AppMeasurements::add(const std::string& text) {
+  if (texts_.size() == app_measurement::kAppEventsMax) return app_measurement::kTooManyAppEvents;
+  texts_.push_back(text);
+  Status kept = write_kept_list(path_, texts_);
+  if (!kept) texts_.pop_back();
+  return kept;
+}
+
+Status AppMeasurements::send_all() {
+  if (!monitor_) return Error(kNotMeasured, "no monitor is connected");
+  const Bytes request = monitor_ipc::encode(monitor_ipc::MeasureApps{texts_});
+  const Status sent = monitor_->send(request, timeout_ms_);
+  const auto packet = sent ? monitor_->receive(monitor_ipc::kMessageBytesMax, timeout_ms_)
+                           : Result<Bytes>(sent.error());
+  if (!packet) {
+    // A late answer would be taken for that of the next question.
+    monitor_.reset();
+    measured_ = 0;
+    return Error(kNotMeasured, packet.error().message());
+  }
+  const auto answer = monitor_ipc::parse_measure_apps(*packet);
+  if (!answer && answer.error().is(monitor_ipc::kRefused))
+    return Error(kNotMeasured, answer.error().detail());
+  if (!answer) return Error(kNotMeasured, answer.error().message());
+  if (answer->measured != texts_.size()) return Error(kNotMeasured, "it measured another number");
+  measured_ = texts_.size();
+  return {};
+}
+
+}  // namespace pavise::device

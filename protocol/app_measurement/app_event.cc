@@ -1,0 +1,55 @@
+#include "protocol/app_measurement/app_event.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace pavise::app_measurement {
+namespace {
+
+// The part before the next space, which is taken, too. nullopt: there is none.
+std::optional<std::string_view> take_word(std::string_view& text) {
+  const std::size_t space = text.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const std::string_view word = text.substr(0, space);
+  text.remove_prefix(space + 1);
+  return word;
+}
+
+}  // namespace
+
+Result<AppEvent> AppEvent::parse(std::string_view text) {
+  if (text.size() > kAppEventBytesMax || !text.starts_with(kAppEventPrefix)) return kNotAppEvent;
+  std::string_view rest = text.substr(kAppEventPrefix.size());
+  const auto id = take_word(rest);
+  const auto version_text = take_word(rest);
+  if (!id || !version_text) return kNotAppEvent;
+  const auto component = manifest::ComponentId::parse(*id);
+  const auto version = manifest::Version::parse(*version_text);
+  const auto digest = from_hex(rest);
+  if (!component || !version || !digest || digest->size() != sizeof(Digest256)) return kNotAppEvent;
+  AppEvent out{.component = *component, .version = *version};
+  std::ranges::copy(*digest, out.policy_digest.begin());
+  // One spelling for one event: a digest in upper case would be another measurement of the same.
+  if (out.text() != text) return kNotAppEvent;
+  return out;
+}
+
+std::string AppEvent::text() const {
+  std::string out(kAppEventPrefix);
+  return out.append(component.text())
+      .append(" ")
+      .append(version.text())
+      .append(" ")
+      .append(to_hex(policy_digest));
+}
+
+Status AppEventList::add(std::string_view text) {
+  PAVISE_TRY_ASSIGN(const AppEvent event, AppEvent::parse(text));
+  if (std::ranges::find(events_, event) != events_.end())
+    return Error(kAppEventTwice, event.component.text());
+  if (events_.size() == kAppEventsMax) return kTooManyAppEvents;
+  events_.push_back(event);
+  return {};
+}
+
+}  // namespace pavise::app_measurement
