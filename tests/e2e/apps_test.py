@@ -131,6 +131,12 @@ class AppsTest(unittest.TestCase):
         self.assertEqual(beats, sorted(set(beats)))
         self.wait(rf"neighbour: beat {beats[-1] + 2}\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+        self.assertIn(component("neighbour"), self.apps_of_evidence())
+
+    def apps_of_evidence(self):
+        """{component id: version} of what the device may run, as its last evidence says."""
+        shown = self.walk.house.cli_json("device", "show", self.walk.device_id)
+        return {app["component_id"]: app["version"] for app in shown["apps"]}
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         self.boot("0.2.1", [neighbour(self.shop, "1.1.0")])
@@ -140,6 +146,7 @@ class AppsTest(unittest.TestCase):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0"})
 
 
 if __name__ == "__main__":

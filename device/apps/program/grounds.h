@@ -21,6 +21,7 @@ struct AppPaths {
   std::string groups = "/sys/fs/cgroup/compartments";
   std::string mounts = "/run/pavise/apps";
   std::string storage = "/data/apps";
+  std::string measured = "/run/pavise/apps-measured";  // of this boot
 };
 
 // kNoGround, kBadOwnerKeys.

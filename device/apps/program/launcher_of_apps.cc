@@ -1,14 +1,19 @@
 #include "device/apps/program/launcher_of_apps.h"
 
+#include <fcntl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <optional>
 #include <cstring>
 
 #include "common/ipc/descriptors.h"
 #include "device/apps/house/house.h"
+#include "device/apps/measurement/app_measurements.h"
 
 namespace pavise::device {
 namespace {
@@ -36,6 +41,8 @@ class LauncherOfApps {
   Status prepare() {
     PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths_));
     PAVISE_TRY(make_grounds(paths_));
+    PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths_.measured));
+    measured_.emplace(std::move(measured));
     installation_ = read_installation(paths_.packages, owner, {}, kInspectorUid);
     for (const RefusedPackage& refused : installation_.refused)
       print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
@@ -63,7 +70,18 @@ class LauncherOfApps {
     if (packet->descriptors.size() != kChannels) return true;
     monitor_ = std::move(packet->descriptors[0]);
     agent_ = std::move(packet->descriptors[1]);
+    // A monitor that was started again has to know before it is asked for evidence.
+    if (const Status told = connect_monitor(); !told) print(told.error().message());
     return true;
+  }
+
+  // What an earlier launcher asked may be answered still; that answer is nobody's.
+  Status connect_monitor() {
+    std::array<std::byte, 1> rest{};
+    while (::recv(monitor_.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_TRUNC) > 0) {
+    }
+    UniqueFd ours(::fcntl(monitor_.get(), F_DUPFD_CLOEXEC, 0));
+    return measured_->connect(ipc::SeqpacketChannel(std::move(ours)));
   }
 
   void move_in() {
@@ -85,13 +103,18 @@ class LauncherOfApps {
           std::to_string(installation_.refused.size()) + " packages refused");
   }
 
-  Status measure(const InstalledApp&) { return {}; }
+  Status measure(const InstalledApp& app) {
+    if (!measured_->connected()) PAVISE_TRY(connect_monitor());
+    return measured_->measure(app.manifest().component_id, app.manifest().version,
+                              app.policy.digest);
+  }
 
   AppPaths paths_;
   UniqueFd signals_;
   UniqueFd monitor_;
   UniqueFd agent_;
   Installation installation_;
+  std::optional<AppMeasurements> measured_;
   std::optional<AppStorage> storage_;
   House house_;
 };
