@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "device/agent/errors.h"
+#include "device/agent/methods.h"
 #include "device/agent/twin.h"
 
 namespace pavise::agent {
@@ -13,6 +14,10 @@ namespace {
 // The first acknowledgement is news, later ones only now and then.
 constexpr std::uint64_t kLogEveryAcknowledged = 100;
 constexpr std::int64_t kGoodSessionMs = 60'000;
+// Methods that came together are served up to these bounds; the rest may call again. Pings and
+// telemetry go out in between.
+constexpr int kMethodsAtATimeMax = 8;
+constexpr std::int64_t kMethodsAtATimeMs = 2'000;
 
 std::string utc_text(UnixSeconds at) {
   const std::time_t time = at;
@@ -217,6 +222,8 @@ Status Agent::flush() {
 }
 
 void Agent::handle_events() {
+  const std::int64_t methods_until_ms = ports_.clock.steady_ms() + kMethodsAtATimeMs;
+  int methods = 0;
   for (const HubEvent& event : session_->take_events()) {
     if (std::holds_alternative<HubConnected>(event)) {
       connected_since_ms_ = ports_.clock.steady_ms();
@@ -234,8 +241,16 @@ void Agent::handle_events() {
       on_desired(twin->desired);
     } else if (const auto* patch = std::get_if<DesiredChanged>(&event)) {
       on_desired(patch->patch);
+    } else if (const auto* call = std::get_if<MethodCalled>(&event)) {
+      answer(*call, ++methods <= kMethodsAtATimeMax && ports_.clock.steady_ms() < methods_until_ms);
     }
   }
+}
+
+void Agent::answer(const MethodCalled& call, bool is_served) {
+  const MethodAnswer made =
+      is_served ? answer_method(call.name, call.payload, ports_.apps) : method_refused_as_busy();
+  session_->answer_method(call.request_id, made.status, made.body);
 }
 
 void Agent::on_desired(const std::string& text) {

@@ -30,6 +30,7 @@ struct AgentPorts {
   CertificateStore& store;
   SystemProbe& system;
   MonitorProbe& monitor;
+  AppsPort& apps;
   LogSink& log;
   std::function<std::uint32_t()> random;
 };
@@ -61,6 +62,7 @@ class Agent {
   Status exchange(std::int64_t now_ms);
   Status flush();
   void handle_events();
+  void answer(const MethodCalled& call, bool is_served);
   void on_desired(const std::string& text);
   void queue_telemetry(std::int64_t now_ms);
   void hub_lost(const Error& error, std::int64_t now_ms);
