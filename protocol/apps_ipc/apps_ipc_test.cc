@@ -126,6 +126,9 @@ TEST(AppsResponse, ResultsComeBackWhole) {
   EXPECT_EQ(std::get<LogPage>(*logs).oldest, 3U);
   EXPECT_EQ(std::get<LogPage>(*logs).newest, UINT64_MAX);
   EXPECT_TRUE(parse_logs(encode(LogPage{})));
+  const auto none_yet = parse_logs(encode(LogPage{.oldest = 1, .newest = 0, .lines = {}}));
+  ASSERT_TRUE(none_yet);
+  EXPECT_EQ(std::get<LogPage>(*none_yet).oldest, 0U);
 }
 
 TEST(AppsResponse, WhatExceedsALimitIsLeftOut) {

@@ -136,7 +136,10 @@ Bytes encode(const LogPage& page) {
     texts.push_back(std::move(text));
   }
   cbor::Writer out = accepted(std::min(cost, kPageBytesMax) + 64);
-  out.map(3).uint(1).uint(page.oldest).uint(2).uint(page.newest).uint(3).array(texts.size());
+  // While no line is kept, the oldest may be the one to come.
+  const bool any = page.oldest <= page.newest;
+  out.map(3).uint(1).uint(any ? page.oldest : 0).uint(2).uint(any ? page.newest : 0);
+  out.uint(3).array(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i)
     out.array(3).uint(page.lines[i].sequence).uint(page.lines[i].boot_ms).text(texts[i]);
   return out.take();

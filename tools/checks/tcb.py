@@ -14,8 +14,9 @@ PAGE = ROOT / "docs/tcb.md"
 TOLERANCE = 0.05
 PARTS = {
     "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc"],
-    "Launcher of apps (makes the walls)": ["device/apps/compartment", "device/apps/egress", "device/apps/lifecycle",
-                                           "device/apps/packages", "device/apps/policy"],
+    "Launcher of apps (makes the walls)": ["device/apps/compartment", "device/apps/control", "device/apps/egress",
+                                           "device/apps/lifecycle", "device/apps/packages", "device/apps/policy",
+                                           "protocol/apps_ipc"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],
