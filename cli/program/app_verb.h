@@ -1,4 +1,4 @@
-// The verbs of `pavise app`, one per file. Internal to this folder.
+// The verbs of `pavise app`. Internal to this folder.
 #pragma once
 
 #include "cli/program/verb.h"
@@ -10,5 +10,7 @@ void add_app_convert_verb(CLI::App& app, Action& run);
 void add_app_build_verb(CLI::App& app, Action& run);
 void add_app_show_verb(CLI::App& app, Action& run);
 void add_app_key_verbs(CLI::App& app, Action& run);
+// list, logs, start, stop, restart, stats
+void add_app_device_verbs(CLI::App& app, Action& run);
 
 }  // namespace pavise::cli

@@ -4,12 +4,14 @@
 namespace pavise::cli {
 
 void add_app_verbs(CLI::App& program, Action& run) {
-  CLI::App* app = add_noun(program, "app", "apps: their manifests and packages");
+  CLI::App* app =
+      add_noun(program, "app", "apps: their manifests and packages, and what they do on a device");
   add_app_check_verb(*app, run);
   add_app_convert_verb(*app, run);
   add_app_build_verb(*app, run);
   add_app_show_verb(*app, run);
   add_app_key_verbs(*app, run);
+  add_app_device_verbs(*app, run);
 }
 
 }  // namespace pavise::cli

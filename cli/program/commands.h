@@ -25,7 +25,7 @@ void add_release_key_verbs(CLI::App& program, Action& run);
 void add_token_verbs(CLI::App& program, Action& run);
 // hub: hubs themselves, devices, modules, twins, methods and messages in them.
 void add_hub_verbs(CLI::App& program, Action& run);
-// app: manifests and packages, on this machine.
+// app: manifests and packages, on this machine; apps of a device.
 void add_app_verbs(CLI::App& program, Action& run);
 void add_service_verbs(CLI::App& program, Action& run);  // status, doctor, audit
 void add_context_verbs(CLI::App& program, Action& run);

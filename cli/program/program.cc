@@ -13,6 +13,7 @@ constexpr const char* kFooter =
     "  pavise device evidence 3fa81c0b\n"
     "  pavise telemetry watch\n"
     "  pavise app check app_manifest.json\n"
+    "  pavise app logs 3fa81c0b blink --follow\n"
     "\n"
     "Ids may be shortened to their first characters (at least 4) as long as they stay unique.\n"
     "With -o json the answer of the server is printed as it came; errors go to standard error.\n"

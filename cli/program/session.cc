@@ -53,7 +53,9 @@ Exit exit_of(int status) {
 }
 
 Exit exit_of(const Error& error) {
-  if (error.is(kUnknownId)) return Exit::not_found;
+  if (error.is(kUnknownId) || error.is(kNoSuchApp)) return Exit::not_found;
+  if (error.is(kDeviceAway) || error.is(kImageWithoutMethods) || error.is(kDeviceWithoutOwner))
+    return Exit::not_acceptable;
   if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
       error.is(net::kBadUrl))
     return Exit::usage;
@@ -214,16 +216,34 @@ bool Session::open_hub(const std::string& hub) {
   return opened.has_value();
 }
 
+std::optional<ApiReply> Session::hub_reply(const std::string& hub, std::string_view method,
+                                           const std::string& target, const std::string& body,
+                                           const std::vector<net::HttpHeader>& headers,
+                                           net::Millis extra_wait) {
+  bool token_is_new = !hub_client_;
+  while (true) {
+    if (!hub_client_ && !open_hub(hub)) return std::nullopt;
+    auto reply = [&] {
+      const Progress progress(streams_, "waiting for " + hub);
+      return hub_client_->call(method, target, body, headers, extra_wait);
+    }();
+    if (!reply) {
+      fail(reply.error());
+      return std::nullopt;
+    }
+    if (reply->status != 401 || token_is_new) return *std::move(reply);
+    hub_client_.reset();
+    token_is_new = true;
+  }
+}
+
 std::optional<json::value> Session::hub_call(const std::string& hub, std::string_view method,
                                              const std::string& target, std::string body,
                                              std::vector<net::HttpHeader> headers,
                                              net::Millis extra_wait) {
-  if (!hub_client_ && !open_hub(hub)) return std::nullopt;
-  const auto reply = [&] {
-    const Progress progress(streams_, "waiting for " + hub);
-    return hub_client_->call(method, target, std::move(body), std::move(headers), extra_wait);
-  }();
-  return answer_of(reply, &read_hub_error);
+  auto reply = hub_reply(hub, method, target, body, headers, extra_wait);
+  if (!reply) return std::nullopt;
+  return answer_of(*std::move(reply), &read_hub_error);
 }
 
 std::optional<json::value> Session::hub_pages(const std::string& hub, std::string_view method,
@@ -313,6 +333,10 @@ Exit Session::fail(const Error& error) {
                        .next = std::string(error.info().next_step),
                        .tracking_id = ""},
               exit_of(error));
+}
+
+Exit Session::fail(const ApiError& error, int status) {
+  return fail(error, exit_of(status));
 }
 
 Exit Session::fail(const ApiError& error, Exit exit) {

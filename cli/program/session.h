@@ -39,6 +39,23 @@ inline constexpr ErrorInfo kWhichHub{"PV-CLI-011", Retry::never,
 inline constexpr ErrorInfo kTransferFailed{"PV-CLI-012", Retry::later,
                                            "the hub could not do the import or export",
                                            "See the reason, and the job: GET /jobs/{id}."};
+inline constexpr ErrorInfo kDeviceAway{"PV-CLI-013", Retry::later, "the device is not connected",
+                                       "Switch it on, or wait; see: pavise device show DEVICE."};
+inline constexpr ErrorInfo kImageWithoutMethods{
+    "PV-CLI-014", Retry::needs_operator, "the device's image is too old to be asked about apps",
+    "Update the image; see what it runs: pavise device evidence DEVICE."};
+inline constexpr ErrorInfo kDeviceSilent{
+    "PV-CLI-015", Retry::later, "the device did not answer in time",
+    "Try again; see whether it is connected: pavise device show DEVICE."};
+inline constexpr ErrorInfo kDeviceWithoutOwner{
+    "PV-CLI-016", Retry::needs_operator, "the device has no owner",
+    "Claim it: pavise device claim VOUCHER --tenant TENANT."};
+inline constexpr ErrorInfo kNoSuchApp{"PV-CLI-017", Retry::never,
+                                      "the device has no app of this name",
+                                      "See the names: pavise app list DEVICE."};
+inline constexpr ErrorInfo kBadDeviceAnswer{"PV-CLI-018", Retry::never,
+                                            "the device's answer cannot be read",
+                                            "Use programs and image of the same release."};
 inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
                                         "See --help of the command."};
 
@@ -86,7 +103,13 @@ class Session {
                                              const std::string& target, std::string body = {},
                                              std::vector<net::HttpHeader> headers = {},
                                              net::Millis extra_wait = {});
-  // The same for answers that are no JSON.
+  // The same, with whatever status it came; nullopt after printing why there is no answer. A token
+  // that ended meanwhile is replaced once.
+  std::optional<ApiReply> hub_reply(const std::string& hub, std::string_view method,
+                                    const std::string& target, const std::string& body = {},
+                                    const std::vector<net::HttpHeader>& headers = {},
+                                    net::Millis extra_wait = {});
+  // For answers that are no JSON.
   std::optional<std::string> hub_bytes(const std::string& hub, std::string_view method,
                                        const std::string& target,
                                        std::vector<net::HttpHeader> headers = {});
@@ -98,6 +121,8 @@ class Session {
 
   // Prints the error to people (or programs, with -o json) and returns the exit code for it.
   Exit fail(const Error& error);
+  // The same for what a server refused with this HTTP status.
+  Exit fail(const ApiError& error, int status);
 
   void print(std::string_view text) { streams_.out(text); }
   void note(std::string_view text) { streams_.err(text); }

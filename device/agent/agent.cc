@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "device/agent/errors.h"
+#include "device/agent/methods.h"
 #include "device/agent/twin.h"
 
 namespace pavise::agent {
@@ -13,6 +14,12 @@ namespace {
 // The first acknowledgement is news, later ones only now and then.
 constexpr std::uint64_t kLogEveryAcknowledged = 100;
 constexpr std::int64_t kGoodSessionMs = 60'000;
+// Methods that came together are served up to these bounds; the rest may call again. Pings and
+// telemetry go out in between.
+constexpr int kMethodsAtATimeMax = 8;
+constexpr int kWaitsForAppsMax = 30;
+constexpr std::int64_t kWaitForAppsMs = 1'000;
+constexpr std::int64_t kMethodsAtATimeMs = 2'000;
 
 std::string utc_text(UnixSeconds at) {
   const std::time_t time = at;
@@ -109,7 +116,21 @@ void Agent::load_certificate() {
   time_floor_ = std::max(time_floor_, certificate_->not_before);
 }
 
+// The launcher answers when it has all apps measured: evidence of before would not name them. One
+// that stays silent costs half a minute, not the device's certificate.
+bool Agent::apps_are_measured(std::int64_t now_ms) {
+  if (waits_for_apps_ == kWaitsForAppsMax) return true;
+  const auto listed = ports_.apps.list();
+  if (!listed && listed.error().is(kLauncherSilent) && ++waits_for_apps_ < kWaitsForAppsMax) {
+    attest_at_ms_ = now_ms + kWaitForAppsMs;
+    return false;
+  }
+  waits_for_apps_ = kWaitsForAppsMax;
+  return true;
+}
+
 void Agent::attest(std::int64_t now_ms) {
+  if (!apps_are_measured(now_ms)) return;
   auto outcome = ports_.attester.attest(now_s());
   if (!outcome) return attest_failed(outcome.error(), now_ms);
   if (const auto* refusal = std::get_if<Refusal>(&*outcome)) {
@@ -217,6 +238,8 @@ Status Agent::flush() {
 }
 
 void Agent::handle_events() {
+  const std::int64_t methods_until_ms = ports_.clock.steady_ms() + kMethodsAtATimeMs;
+  int methods = 0;
   for (const HubEvent& event : session_->take_events()) {
     if (std::holds_alternative<HubConnected>(event)) {
       connected_since_ms_ = ports_.clock.steady_ms();
@@ -234,8 +257,16 @@ void Agent::handle_events() {
       on_desired(twin->desired);
     } else if (const auto* patch = std::get_if<DesiredChanged>(&event)) {
       on_desired(patch->patch);
+    } else if (const auto* call = std::get_if<MethodCalled>(&event)) {
+      answer(*call, ++methods <= kMethodsAtATimeMax && ports_.clock.steady_ms() < methods_until_ms);
     }
   }
+}
+
+void Agent::answer(const MethodCalled& call, bool is_served) {
+  const MethodAnswer made =
+      is_served ? answer_method(call.name, call.payload, ports_.apps) : method_refused_as_busy();
+  session_->answer_method(call.request_id, made.status, made.body);
 }
 
 void Agent::on_desired(const std::string& text) {

@@ -30,6 +30,7 @@ struct AgentPorts {
   CertificateStore& store;
   SystemProbe& system;
   MonitorProbe& monitor;
+  AppsPort& apps;
   LogSink& log;
   std::function<std::uint32_t()> random;
 };
@@ -53,6 +54,7 @@ class Agent {
   bool renewal_due() const;
 
   void load_certificate();
+  bool apps_are_measured(std::int64_t now_ms);
   void attest(std::int64_t now_ms);
   void attest_failed(const Error& error, std::int64_t now_ms);
   void accept(DeviceCertificate certificate, std::int64_t now_ms);
@@ -61,6 +63,7 @@ class Agent {
   Status exchange(std::int64_t now_ms);
   Status flush();
   void handle_events();
+  void answer(const MethodCalled& call, bool is_served);
   void on_desired(const std::string& text);
   void queue_telemetry(std::int64_t now_ms);
   void hub_lost(const Error& error, std::int64_t now_ms);
@@ -75,6 +78,7 @@ class Agent {
   TelemetryQueue queue_;
   std::unique_ptr<HubConnection> connection_;
   std::unique_ptr<HubSession> session_;  // together with connection_
+  int waits_for_apps_ = 0;               // of kWaitsForAppsMax
   std::int64_t attest_at_ms_ = 0;
   std::int64_t connect_at_ms_ = 0;
   std::int64_t telemetry_at_ms_ = 0;

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "common/net/errors.h"
+#include "device/agent/testing/fake_apps.h"
 #include "protocol/iothub/topics.h"
 #include "protocol/mqtt/encode.h"
 
@@ -24,6 +25,7 @@ struct FakeHub {
   std::string twin = R"({"desired":{"$version":1},"reported":{"$version":1}})";
   std::vector<std::string> telemetry = {};
   std::vector<std::string> reported = {};
+  std::vector<std::string> answers = {};  // "status request-id body"
   std::vector<UnixSeconds> connected_at = {};
   int connects = 0;
   int farewells = 0;
@@ -39,7 +41,7 @@ struct FakeHub {
     } else if (closed) {
       return;
     } else if (std::holds_alternative<mqtt::Subscribe>(packet)) {
-      send(mqtt::SubAck{.packet_id = 1, .codes = {0, 0}});
+      send(mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}});
     } else if (std::holds_alternative<mqtt::PingReq>(packet)) {
       send(mqtt::PingResp{});
     } else if (std::holds_alternative<mqtt::Disconnect>(packet)) {
@@ -47,6 +49,11 @@ struct FakeHub {
     } else if (const auto* publish = std::get_if<mqtt::Publish>(&packet)) {
       on_publish(*publish);
     }
+  }
+
+  void call(std::string_view name, std::string_view request_id, std::string_view payload = {}) {
+    send(mqtt::Publish{.topic = iothub::method_topic(name, request_id),
+                       .payload = as_bytes(payload)});
   }
 
   void on_publish(const mqtt::Publish& publish) {
@@ -59,6 +66,9 @@ struct FakeHub {
     } else if (const auto* patch = std::get_if<iothub::ReportedPatchTopic>(&*topic)) {
       reported.push_back(body);
       send(mqtt::Publish{.topic = iothub::twin_response_topic(204, patch->request_id, 2)});
+    } else if (const auto* answer = std::get_if<iothub::MethodResponseTopic>(&*topic)) {
+      answers.push_back(std::to_string(answer->status) + " " + std::string(answer->request_id) +
+                        " " + body);
     } else if (acknowledge) {
       telemetry.push_back(body);
       send(mqtt::PubAck{.packet_id = publish.packet_id});
@@ -173,6 +183,7 @@ class World : public Attester,
                   .store = *this,
                   .system = *this,
                   .monitor = *this,
+                  .apps = apps,
                   .log = *this,
                   .random = [] { return 0xffffffffU; }});
   }
@@ -193,6 +204,7 @@ class World : public Attester,
 
   ManualClock clock;
   FakeHub hub{clock};
+  testing::FakeApps apps;
   std::deque<Result<AttestOutcome>> outcomes;
   std::optional<DeviceCertificate> stored;
   std::vector<std::int64_t> attested_at_ms;
@@ -227,6 +239,29 @@ TEST(Agent, AttestsConnectsAndSendsTelemetry) {
 }
 
 // A certificate of an earlier boot must not speak for what booted now.
+TEST(Agent, TheFirstEvidenceWaitsUntilAppsAreMeasured) {
+  World world;
+  world.apps.fails = Error(kLauncherSilent);
+  Agent agent = world.agent();
+  world.run(agent, 5'000);
+  EXPECT_TRUE(world.attested_at_ms.empty());
+  world.apps.fails.reset();
+  world.run(agent, 2'000);
+  EXPECT_EQ(world.attested_at_ms.size(), 1U);
+  EXPECT_EQ(world.apps.called.size(), 6U);
+}
+
+TEST(Agent, ALauncherThatStaysSilentDoesNotCostTheCertificate) {
+  World world;
+  world.apps.fails = Error(kLauncherSilent);
+  world.apps.on_call = [&] { world.clock.advance_ms(100); };
+  Agent agent = world.agent();
+  world.run(agent, 35'000);
+  ASSERT_EQ(world.attested_at_ms.size(), 1U);
+  EXPECT_GE(world.attested_at_ms[0], 29'000);
+  EXPECT_TRUE(agent.online());
+}
+
 TEST(Agent, EveryStartAttestsBeforeItSpeaks) {
   World world;
   world.stored = world.certificate();
@@ -482,6 +517,58 @@ TEST(Agent, WhatWasLearnedIsTheFloorOfTheNextAnswer) {
   EXPECT_GT(world.attested_at_ms.size(), 2U);
   EXPECT_TRUE(world.logged("PV-AGT-015"));
   EXPECT_GT(world.stored->not_after, replayed.not_after);
+}
+
+TEST(Agent, AnswersMethods) {
+  World world;
+  Agent agent = world.agent();
+  world.run(agent, 1'000);
+  world.hub.call("pavise.apps.stop", "1", R"({"name":"blink"})");
+  world.hub.call("pavise.reboot", "2");
+  world.hub.call("pavise.apps.stop", "3", "[]");
+  world.run(agent, 1);
+  ASSERT_EQ(world.hub.answers.size(), 3U);
+  EXPECT_EQ(world.hub.answers[0], R"(200 1 {"name":"blink","state":"ending"})");
+  EXPECT_TRUE(world.hub.answers[1].starts_with("404 2 ")) << world.hub.answers[1];
+  EXPECT_TRUE(world.hub.answers[2].starts_with("400 3 ")) << world.hub.answers[2];
+  EXPECT_TRUE(agent.online());
+}
+
+TEST(Agent, MethodsThatComeTogetherAreBounded) {
+  World world;
+  Agent agent = world.agent();
+  world.run(agent, 1'000);
+  world.apps.called.clear();
+  for (int i = 0; i < 9; ++i) world.hub.call("pavise.apps.list", std::to_string(i));
+  world.run(agent, 1);
+  ASSERT_EQ(world.hub.answers.size(), 9U);
+  EXPECT_EQ(world.apps.called.size(), 8U);
+  EXPECT_TRUE(world.hub.answers[7].starts_with("200 7 "));
+  EXPECT_TRUE(world.hub.answers[8].starts_with("429 8 "));
+  EXPECT_NE(world.hub.answers[8].find("PV-AGT-026"), std::string::npos);
+  world.hub.call("pavise.apps.list", "9");
+  world.run(agent, 1);
+  EXPECT_TRUE(world.hub.answers.back().starts_with("200 9 ")) << "later ones are served again";
+}
+
+// The launcher hangs and the hub calls on: telemetry and pings still go out in time.
+TEST(Agent, ALauncherThatHangsDoesNotCostTheConnection) {
+  World world;
+  Agent agent = world.agent(10);
+  world.run(agent, 1'000);
+  world.apps.fails = Error(kLauncherSilent);
+  world.apps.on_call = [&] { world.clock.advance_ms(2'000); };
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 20; ++i) world.hub.call("pavise.apps.list", "1");
+    const std::int64_t before_ms = world.clock.steady_ms();
+    world.run(agent, 1);
+    EXPECT_LE(world.clock.steady_ms() - before_ms, 4'000);
+  }
+  EXPECT_EQ(world.hub.answers.size(), 1200U);
+  EXPECT_TRUE(world.hub.answers[0].starts_with("504 1 "));
+  EXPECT_TRUE(world.hub.answers[1].starts_with("429 1 "));
+  EXPECT_EQ(world.hub.connects, 1);
+  EXPECT_GE(world.hub.telemetry.size(), 10U);
 }
 
 TEST(Agent, LivesWithoutItsDisk) {

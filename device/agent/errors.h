@@ -32,5 +32,25 @@ inline constexpr ErrorInfo kMonitorAnswer{"PV-AGT-018", Retry::later,
                                           "See the console for messages of pavise-monitor."};
 inline constexpr ErrorInfo kUsage{"PV-AGT-019", Retry::never, "the command line cannot be used",
                                   "Call pavise-agent --help."};
+inline constexpr ErrorInfo kUnknownMethod{
+    "PV-AGT-020", Retry::never, "the device has no method of this name",
+    "Update its image, or see api/methods.cddl for the names."};
+inline constexpr ErrorInfo kBadMethodPayload{"PV-AGT-021", Retry::never,
+                                             "the payload of the method cannot be used",
+                                             "Send what api/methods.cddl says."};
+inline constexpr ErrorInfo kNoApps{"PV-AGT-022", Retry::never, "the device has no apps",
+                                   "Build its image with signed app packages."};
+inline constexpr ErrorInfo kLauncherSilent{"PV-AGT-023", Retry::later,
+                                           "the launcher of apps does not answer in time",
+                                           "Try again; what was asked for may still happen."};
+inline constexpr ErrorInfo kLauncherGone{"PV-AGT-024", Retry::later,
+                                         "the launcher of apps has ended",
+                                         "Wait; the device starts its programs anew."};
+inline constexpr ErrorInfo kLauncherAnswer{"PV-AGT-025", Retry::never,
+                                           "the answer of the launcher of apps cannot be read",
+                                           "Use agent and launcher of the same release."};
+inline constexpr ErrorInfo kMethodsBusy{"PV-AGT-026", Retry::later,
+                                        "more methods were called at a time than the device serves",
+                                        "Call it again in a moment."};
 
 }  // namespace pavise::agent

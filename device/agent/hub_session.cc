@@ -12,7 +12,10 @@ namespace pavise::agent {
 namespace {
 
 constexpr std::uint16_t kSubscribeId = 1;
+constexpr std::size_t kSubscriptions = 3;
 constexpr std::string_view kApiVersion = "2021-04-12";
+constexpr std::string_view kMethods =
+    iothub::kMethodFilter.substr(0, iothub::kMethodFilter.size() - 1);
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -85,16 +88,18 @@ Status HubSession::on_connack(const mqtt::ConnAck& packet, std::int64_t now_ms) 
   events_.emplace_back(HubConnected{});
   send(mqtt::Subscribe{.packet_id = kSubscribeId,
                        .topics = {{.filter = iothub::kTwinResponseFilter},
-                                  {.filter = iothub::kDesiredPatchFilter}}});
+                                  {.filter = iothub::kDesiredPatchFilter},
+                                  {.filter = iothub::kMethodFilter}}});
   subscribed_at_ms_ = now_ms;
   return {};
 }
 
 Status HubSession::on_suback(const mqtt::SubAck& packet, std::int64_t now_ms) {
-  if (packet.packet_id != kSubscribeId || !subscribed_at_ms_ || packet.codes.size() != 2)
+  if (packet.packet_id != kSubscribeId || !subscribed_at_ms_ ||
+      packet.codes.size() != kSubscriptions)
     return Error(kHubProtocol, "SUBACK for nothing that was asked");
   if (std::ranges::find(packet.codes, mqtt::kSubscribeFailure) != packet.codes.end())
-    return Error(kHubProtocol, "the twin topics are refused");
+    return Error(kHubProtocol, "the topics of twin and methods are refused");
   subscribed_at_ms_.reset();
   twin_ready_ = true;
   twin_get_ = Request{new_request_id(), now_ms};
@@ -105,6 +110,7 @@ Status HubSession::on_suback(const mqtt::SubAck& packet, std::int64_t now_ms) {
 Status HubSession::on_publish(const mqtt::Publish& packet) {
   // We subscribed with QoS 0, which is then the most that may come.
   if (packet.qos != mqtt::QoS::at_most_once) return Error(kHubProtocol, "QoS above the granted");
+  if (packet.topic.starts_with(kMethods)) return on_method(packet);
   const auto topic = iothub::parse_hub_topic(packet.topic);
   if (!topic) return Error(kHubProtocol, std::string(topic.error().code()));
   if (const auto* answer = std::get_if<iothub::TwinResponseTopic>(&*topic))
@@ -114,6 +120,20 @@ Status HubSession::on_publish(const mqtt::Publish& packet) {
     return Error(kHubProtocol, "a desired patch is no JSON object");
   events_.emplace_back(DesiredChanged{std::string(patch->text())});
   return {};
+}
+
+Status HubSession::on_method(const mqtt::Publish& packet) {
+  auto topic = iothub::parse_method_topic(packet.topic);
+  if (!topic) return Error(kHubProtocol, std::string(topic.error().code()));
+  events_.emplace_back(MethodCalled{.request_id = std::string(topic->request_id),
+                                    .name = std::move(topic->name),
+                                    .payload = std::string(as_text(packet.payload))});
+  return {};
+}
+
+void HubSession::answer_method(std::string_view request_id, int status, std::string_view body) {
+  send(mqtt::Publish{.topic = iothub::method_response_topic(status, request_id),
+                     .payload = as_bytes(body)});
 }
 
 Status HubSession::on_twin_answer(std::string_view request_id, int status, std::string_view body) {

@@ -1,5 +1,5 @@
 // One MQTT session with the hub, without I/O: bytes in, bytes and events out. IoT Hub dialect over
-// MQTT 3.1.1 with a clean session, QoS 1 telemetry, twin get, reported and desired.
+// MQTT 3.1.1 with a clean session, QoS 1 telemetry, twin get, reported and desired, methods.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct HubSessionOptions {
   std::int64_t answer_timeout_ms = 30'000;  // for CONNACK, PUBACK, PINGRESP and twin answers
 };
 
-// The largest packet that the hub may send: a whole twin with both sections at their limit.
-inline constexpr std::size_t kInboundPacketMax = 80UL * 1024;
+// The largest packet that the hub may send: a method with a payload at the hub's limit of 128 KiB.
+inline constexpr std::size_t kInboundPacketMax = 130UL * 1024;
 // Patches to report that wait for the answer to an earlier one.
 inline constexpr std::size_t kPendingReportsMax = 16;
 
@@ -40,8 +40,14 @@ struct DesiredChanged {
 struct ReportAnswered {
   int status = 0;
 };
-using HubEvent =
-    std::variant<HubConnected, TelemetryAcknowledged, TwinReceived, DesiredChanged, ReportAnswered>;
+// Wants answer_method(); the hub itself says when it took too long.
+struct MethodCalled {
+  std::string request_id;
+  std::string name;
+  std::string payload;  // as it came: empty, or what should be JSON
+};
+using HubEvent = std::variant<HubConnected, TelemetryAcknowledged, TwinReceived, DesiredChanged,
+                              ReportAnswered, MethodCalled>;
 
 // Not thread-safe, never blocks. All times are steady milliseconds of the caller's clock. After an
 // error the session is over: make a new one on a new connection.
@@ -59,6 +65,8 @@ class HubSession {
   // Reports a JSON object; sent when an earlier report is answered. Patches beyond
   // kPendingReportsMax replace the last one.
   void report(std::string patch);
+  // To a call of this session; `body` is JSON of at most 128 KiB.
+  void answer_method(std::string_view request_id, int status, std::string_view body);
   Bytes farewell() const;  // DISCONNECT
 
   Bytes take_output() { return std::exchange(output_, {}); }
@@ -76,6 +84,7 @@ class HubSession {
   Status on_connack(const mqtt::ConnAck& packet, std::int64_t now_ms);
   Status on_suback(const mqtt::SubAck& packet, std::int64_t now_ms);
   Status on_publish(const mqtt::Publish& packet);
+  Status on_method(const mqtt::Publish& packet);
   Status on_twin_answer(std::string_view request_id, int status, std::string_view body);
   void send(const mqtt::Packet& packet);
   void send_waiting(std::int64_t now_ms);

@@ -1,8 +1,20 @@
-// A hub that sends anything: the session must neither crash nor send what MQTT does not allow.
+// A hub that sends anything and calls any method: the session must neither crash nor send what MQTT
+// does not allow.
 #include <cstdint>
 #include <span>
 
+#include "device/agent/apps_channel.h"
 #include "device/agent/hub_session.h"
+#include "device/agent/methods.h"
+
+namespace {
+
+class Silent final : public pavise::agent::LogSink {
+ public:
+  void line(std::string_view) override {}
+};
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pavise;
@@ -11,6 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   queue.push("{}");
   agent::HubSession session({.device_id = "d", .hub_host = "h", .agent_version = "0"}, queue, 0);
   session.report("{}");
+  Silent log;
+  agent::AppsChannel no_apps(std::nullopt, log);
   const std::size_t piece = 1 + data[0] % 64;
   ByteView rest = std::as_bytes(std::span(data + 1, size - 1));
   std::int64_t now_ms = 0;
@@ -19,7 +33,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest = rest.subspan(part.size());
     now_ms += 100;
     if (!session.feed(part, now_ms) || !session.on_time(now_ms)) return 0;
-    (void)session.take_events();
+    for (const agent::HubEvent& event : session.take_events())
+      if (const auto* call = std::get_if<agent::MethodCalled>(&event)) {
+        const auto made = agent::answer_method(call->name, call->payload, no_apps);
+        session.answer_method(call->request_id, made.status, made.body);
+      }
     const Bytes out = session.take_output();
     mqtt::PacketStream check;
     check.feed(out);

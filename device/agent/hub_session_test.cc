@@ -50,7 +50,7 @@ class HubSessionTest : public ::testing::Test {
   void connect() {
     sent(session);
     ASSERT_TRUE(session.feed(wire({mqtt::ConnAck{}}), 0));
-    ASSERT_TRUE(session.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}}), 0));
+    ASSERT_TRUE(session.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 0));
     sent(session);
     session.take_events();
   }
@@ -75,13 +75,14 @@ TEST_F(HubSessionTest, ConnectsSubscribesAndAsksForTheTwin) {
   const Texts after_connack = sent(session);
   ASSERT_EQ(after_connack.size(), 2U);
   EXPECT_EQ(after_connack[0],
-            "SUBSCRIBE 1 $iothub/twin/res/# $iothub/twin/PATCH/properties/desired/#");
+            "SUBSCRIBE 1 $iothub/twin/res/# $iothub/twin/PATCH/properties/desired/# "
+            "$iothub/methods/POST/#");
   EXPECT_EQ(after_connack[1],
             "PUBLISH 2 devices/dev1/messages/events/%24.ct=application%2Fjson&%24.ce=utf-8 {}");
   session.report(R"({"a":1})");
   ASSERT_TRUE(session.on_time(0));
   EXPECT_TRUE(sent(session).empty()) << "no report before the SUBACK";
-  ASSERT_TRUE(session.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}}), 0));
+  ASSERT_TRUE(session.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 0));
   EXPECT_EQ(sent(session), (Texts{"PUBLISH 0 $iothub/twin/GET/?$rid=1 ",
                                   R"(PUBLISH 0 $iothub/twin/PATCH/properties/reported/?$rid=2 )"
                                   R"({"a":1})"}));
@@ -115,6 +116,30 @@ TEST_F(HubSessionTest, TwinAndPatchesBecomeEvents) {
   EXPECT_EQ(std::get<TwinReceived>(events[0]).desired,
             R"({"telemetry_interval_s":5,"$version":3})");
   EXPECT_EQ(std::get<DesiredChanged>(events[1]).patch, R"({"$version":4})");
+}
+
+TEST_F(HubSessionTest, MethodsBecomeEventsAndAreAnswered) {
+  connect();
+  ASSERT_TRUE(answer("$iothub/methods/POST/pavise.apps.list/?$rid=a%2Fb", R"({"x":1})"));
+  ASSERT_TRUE(answer("$iothub/methods/POST/a%2Fb/?$rid=2", ""));
+  const auto events = session.take_events();
+  ASSERT_EQ(events.size(), 2U);
+  const auto& first = std::get<MethodCalled>(events[0]);
+  EXPECT_EQ(first.name, "pavise.apps.list");
+  EXPECT_EQ(first.payload, R"({"x":1})");
+  EXPECT_EQ(std::get<MethodCalled>(events[1]).name, "a/b");
+  EXPECT_EQ(std::get<MethodCalled>(events[1]).payload, "");
+  session.answer_method(first.request_id, 404, "{}");
+  EXPECT_EQ(sent(session), Texts{"PUBLISH 0 $iothub/methods/res/404/?$rid=a%2Fb {}"});
+}
+
+// As large as a hub lets them be: refused by the method, not by the end of the connection.
+TEST_F(HubSessionTest, TheLargestMethodPayloadDoesNotEndTheSession) {
+  connect();
+  ASSERT_TRUE(answer("$iothub/methods/POST/" + std::string(128, 'a') +
+                         "/?$rid=" + std::string(iothub::kRequestIdSizeMax, '1'),
+                     std::string(128UL * 1024, ' ')));
+  EXPECT_EQ(std::get<MethodCalled>(session.take_events().at(0)).payload.size(), 128UL * 1024);
 }
 
 TEST_F(HubSessionTest, OneReportAtATime) {
@@ -206,15 +231,15 @@ TEST_F(HubSessionTest, EveryMissingAnswerIsNoticedInTime) {
   EXPECT_TRUE(silent_at(no_suback, 35'000)) << "SUBACK";
 
   HubSession no_twin(options(), none, 0);
-  ASSERT_TRUE(
-      no_twin.feed(wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}}), 6'000));
+  ASSERT_TRUE(no_twin.feed(
+      wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 6'000));
   EXPECT_TRUE(silent_at(no_twin, 36'000)) << "twin";
 
   TelemetryQueue one;
   one.push("x");
   HubSession no_puback(options(), one, 0);
   ASSERT_TRUE(no_puback.feed(wire({mqtt::ConnAck{}}), 1'000));
-  ASSERT_TRUE(no_puback.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}}), 2'000));
+  ASSERT_TRUE(no_puback.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 2'000));
   EXPECT_EQ(no_puback.next_wake_ms(), 31'000);
   EXPECT_TRUE(silent_at(no_puback, 31'000)) << "PUBACK";
 }
@@ -227,7 +252,7 @@ TEST_F(HubSessionTest, RefusesWhatAHubMayNotSend) {
   } rows[] = {
       {"anything before CONNACK", false, wire({mqtt::PingResp{}})},
       {"second CONNACK", true, wire({mqtt::ConnAck{}})},
-      {"SUBACK twice", true, wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}})},
+      {"SUBACK twice", true, wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}})},
       {"PUBACK of nothing", true, wire({mqtt::PubAck{.packet_id = 9}})},
       {"CONNECT", true, wire({mqtt::Connect{.client_id = "x"}})},
       {"PUBREC", true, wire({mqtt::PubRec{.packet_id = 2}})},
@@ -236,6 +261,17 @@ TEST_F(HubSessionTest, RefusesWhatAHubMayNotSend) {
                            .qos = mqtt::QoS::at_least_once,
                            .packet_id = 5}})},
       {"foreign topic", true, wire({mqtt::Publish{.topic = "devices/x"}})},
+      {"method without a name", true,
+       wire({mqtt::Publish{.topic = "$iothub/methods/POST//?$rid=1"}})},
+      {"method without a request id", true,
+       wire({mqtt::Publish{.topic = "$iothub/methods/POST/a/"}})},
+      {"method with a bent escape", true,
+       wire({mqtt::Publish{.topic = "$iothub/methods/POST/%zz/?$rid=1"}})},
+      {"method at QoS 1", true,
+       wire({mqtt::Publish{.topic = "$iothub/methods/POST/a/?$rid=1",
+                           .qos = mqtt::QoS::at_least_once,
+                           .packet_id = 5}})},
+      {"SUBACK of another number", true, wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}})},
       {"twin is no JSON", true, wire({mqtt::Publish{.topic = "$iothub/twin/res/200/?$rid=1"}})},
       {"patch is an array", true,
        wire({mqtt::Publish{.topic = "$iothub/twin/PATCH/properties/desired/?$version=1",
@@ -247,7 +283,7 @@ TEST_F(HubSessionTest, RefusesWhatAHubMayNotSend) {
     HubSession fresh(options(), empty, 0);
     if (row.connected)
       ASSERT_TRUE(
-          fresh.feed(wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0}}}), 0));
+          fresh.feed(wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 0));
     auto fed = fresh.feed(row.bytes, 0);
     ASSERT_FALSE(fed) << row.name;
     EXPECT_TRUE(fed.error().is(kHubProtocol)) << row.name;
@@ -256,8 +292,8 @@ TEST_F(HubSessionTest, RefusesWhatAHubMayNotSend) {
 
 TEST_F(HubSessionTest, RefusedSubscriptionEndsTheSession) {
   ASSERT_TRUE(session.feed(wire({mqtt::ConnAck{}}), 0));
-  EXPECT_FALSE(
-      session.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, mqtt::kSubscribeFailure}}}), 0));
+  EXPECT_FALSE(session.feed(
+      wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, mqtt::kSubscribeFailure}}}), 0));
 }
 
 TEST_F(HubSessionTest, InboundPacketsAreBounded) {

@@ -7,6 +7,7 @@
 
 #include "common/crypto/crypto.h"
 #include "device/agent/agent.h"
+#include "device/agent/apps_channel.h"
 #include "device/agent/attest_flow.h"
 #include "device/agent/monitor_channel.h"
 #include "device/agent/network.h"
@@ -68,11 +69,15 @@ Result<MonitorIdentity> wait_for_identity(MonitorChannel& monitor, Console& cons
 }
 
 Status run(const Options& options, Console& console) {
+  // First of all: an opened file may get this number.
+  auto launcher = options.apps_fd == options.monitor_fd ? std::nullopt
+                                                        : inherited_apps_channel(options.apps_fd);
   PAVISE_TRY_ASSIGN(const std::string text, read_required(options.config_file, kConfigSizeMax + 1));
   PAVISE_TRY_ASSIGN(const DeviceConfig config, DeviceConfig::parse(text));
   PAVISE_TRY_ASSIGN(const std::string ca_pem, read_required(options.service_ca_file, kPemSizeMax));
   PAVISE_TRY_ASSIGN(const UnixSeconds anchors_begin, net::trust_anchors_begin(ca_pem));
   MonitorChannel monitor{ipc::SeqpacketChannel(UniqueFd(options.monitor_fd))};
+  AppsChannel apps(std::move(launcher), console);
   load_tls_library();
   PAVISE_TRY(sandbox::apply(sandbox_policy(options.data_folder)));
 
@@ -95,6 +100,7 @@ Status run(const Options& options, Console& console) {
                .store = store,
                .system = system,
                .monitor = monitor,
+               .apps = apps,
                .log = console,
                .random = random_u32});
   while (!monitor.gone()) sleep_ms(agent.step());

@@ -7,6 +7,7 @@ namespace pavise::agent {
 
 const char* const kHelp =
     "pavise-agent [--config FILE] [--service-ca FILE] [--data FOLDER] [--monitor-fd FD]\n"
+    "             [--apps-fd FD]\n"
     "\n"
     "Attests this device, keeps its certificate fresh and speaks with the hub. On a device init\n"
     "starts it without arguments.\n"
@@ -15,6 +16,8 @@ const char* const kHelp =
     "  --service-ca  trust anchor of the service, PEM; default /etc/pavise/service-ca.pem\n"
     "  --data        folder for the certificate; default /data/agent\n"
     "  --monitor-fd  inherited socket of the monitor; default 3\n"
+    "  --apps-fd     inherited socket of the launcher of apps; default 4. If none is there, the\n"
+    "                device has no apps\n"
     "\n"
     "Exit codes: 1 cannot start, or the monitor is gone; 2 wrong command line.\n";
 
@@ -30,7 +33,10 @@ Result<Options> Options::parse(std::span<const char* const> arguments) {
                         : name == "--service-ca" ? &out.service_ca_file
                         : name == "--data"       ? &out.data_folder
                                                  : nullptr;
-    if (text == nullptr && name != "--monitor-fd")
+    int* number = name == "--monitor-fd" ? &out.monitor_fd
+                  : name == "--apps-fd"  ? &out.apps_fd
+                                         : nullptr;
+    if (text == nullptr && number == nullptr)
       return Error(kUsage, "unknown option " + std::string(name));
     if (++i == arguments.size() || *arguments[i] == '\0')
       return Error(kUsage, std::string(name) + " wants a value");
@@ -39,10 +45,9 @@ Result<Options> Options::parse(std::span<const char* const> arguments) {
       *text = value;
       continue;
     }
-    const auto [end, error] =
-        std::from_chars(value.data(), value.data() + value.size(), out.monitor_fd);
-    if (error != std::errc{} || end != value.data() + value.size() || out.monitor_fd < 3)
-      return Error(kUsage, "--monitor-fd wants a number from 3 on");
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), *number);
+    if (error != std::errc{} || end != value.data() + value.size() || *number < 3)
+      return Error(kUsage, std::string(name) + " wants a number from 3 on");
   }
   return out;
 }

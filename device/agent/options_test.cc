@@ -16,19 +16,24 @@ TEST(AgentOptions, AreThoseOfTheDeviceByDefault) {
   EXPECT_EQ(options->service_ca_file, "/etc/pavise/service-ca.pem");
   EXPECT_EQ(options->data_folder, "/data/agent");
   EXPECT_EQ(options->monitor_fd, 3);
+  EXPECT_EQ(options->apps_fd, 4);
 }
 
 TEST(AgentOptions, AreReadStrictly) {
-  auto options = parse({"--config", "c", "--service-ca", "p", "--data", "d", "--monitor-fd", "7"});
+  auto options = parse(
+      {"--config", "c", "--service-ca", "p", "--data", "d", "--monitor-fd", "7", "--apps-fd", "9"});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->config_file, "c");
   EXPECT_EQ(options->service_ca_file, "p");
   EXPECT_EQ(options->data_folder, "d");
   EXPECT_EQ(options->monitor_fd, 7);
+  EXPECT_EQ(options->apps_fd, 9);
   EXPECT_TRUE(parse({"-h"})->help);
   EXPECT_FALSE(parse({"--config"}));
   EXPECT_FALSE(parse({"--config", ""}));
   EXPECT_FALSE(parse({"--monitor-fd", "2"}));
+  EXPECT_FALSE(parse({"--apps-fd", "2"}));
+  EXPECT_FALSE(parse({"--apps-fd", ""}));
   EXPECT_FALSE(parse({"--monitor-fd", "3x"}));
   EXPECT_FALSE(parse({"--no-sandbox"}));
 }

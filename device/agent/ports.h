@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "protocol/apps_ipc/apps_ipc.h"
 
 namespace pavise::agent {
 
@@ -77,6 +78,18 @@ class MonitorProbe {
  public:
   virtual ~MonitorProbe() = default;
   virtual std::optional<std::int64_t> monitor_pss_kib() = 0;
+};
+
+// The launcher of apps. Each call blocks briefly: a launcher that hangs must not cost the
+// connection to the hub. kNoApps, kLauncherSilent, kLauncherGone, kLauncherAnswer; what the
+// launcher itself refuses is an answer.
+class AppsPort {
+ public:
+  virtual ~AppsPort() = default;
+  virtual Result<apps_ipc::Answer<apps_ipc::AppList>> list() = 0;
+  // `request` is a Start, Stop or Restart.
+  virtual Result<apps_ipc::Answer<apps_ipc::Acted>> act(const apps_ipc::Request& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::LogPage>> logs(const apps_ipc::Logs& request) = 0;
 };
 
 class LogSink {

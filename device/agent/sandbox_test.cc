@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "common/net/testing/loopback.h"
+#include "device/agent/apps_channel.h"
 #include "device/agent/certificate.h"
 #include "device/agent/network.h"
 #include "device/agent/system_info.h"
@@ -47,6 +48,11 @@ class AgentSandbox : public ::testing::Test {
   std::filesystem::path folder;
 };
 
+class Silent final : public LogSink {
+ public:
+  void line(std::string_view) override {}
+};
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define PAVISE_UNDER_SANITIZER
@@ -73,6 +79,11 @@ TEST_F(AgentSandbox, EverythingTheAgentDoesWorksInside) {
   config.service_name = "127.0.0.1";
   config.service_port = server.port();
   load_tls_library();
+  auto launcher = ipc::make_pair();
+  ASSERT_TRUE(launcher);
+  ASSERT_TRUE(launcher->second.send(apps_ipc::encode(apps_ipc::AppList{})));
+  Silent log;
+  AppsChannel apps(std::move(launcher->first), log, 1);
   const int status = in_sandbox([&] {
     FileCertificateStore store(folder, owner);
     if (!store.save(*certificate)) return 1;
@@ -86,6 +97,8 @@ TEST_F(AgentSandbox, EverythingTheAgentDoesWorksInside) {
     if (!channel) return 4;
     auto answer = (*channel)->post("/device/v1/challenge", Bytes(3));
     if (!answer || !(*channel)->exporter("EXPORTER-x")) return 5;
+    if (!apps.list()) return 6;
+    if (apps.list()) return 7;  // waits and gives up
     return 0;
   });
   EXPECT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);

@@ -26,12 +26,6 @@ bool is_letter(char c) {
   return is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
-bool is_app_name(std::string_view text) {
-  return !text.empty() && text.size() <= kNameLengthMax && is_lower(text.front()) &&
-         text.back() != '-' &&
-         std::ranges::all_of(text, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
-}
-
 bool is_hardware_name(std::string_view text) {
   return !text.empty() && text.size() <= kHardwareNameLengthMax && is_letter(text.front()) &&
          std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });

@@ -10,6 +10,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
+#include "protocol/manifest/app_name.h"
 #include "protocol/manifest/component_id.h"
 #include "protocol/manifest/destination.h"
 #include "protocol/manifest/errors.h"
@@ -20,7 +21,6 @@ namespace pavise::manifest {
 inline constexpr std::int64_t kSchemaVersion = 1;
 inline constexpr std::size_t kManifestBytesMax = 65536;
 inline constexpr std::size_t kMembersMax = 32;  // of one object
-inline constexpr std::size_t kNameLengthMax = 32;
 inline constexpr std::size_t kEntryPointLengthMax = 255;
 inline constexpr std::size_t kArgumentsMax = 32;
 inline constexpr std::size_t kArgumentCharactersMax = 1024;

@@ -1,16 +1,20 @@
 """Birth, claim, attestation, telemetry, twin, disconnection: the real programs, one after the other."""
+import json
 import unittest
 
+from tests.host_walk.apps_peer import LIST, LOGS, STOP, AppsPeer
 from tests.host_walk.house import NAME, House, run, until
 
 
 class HostWalkTest(unittest.TestCase):
     def test_a_device_is_born_claimed_attested_and_speaks(self):
         house = self.enterContext(House())
-        house.start_server()
+        house.start_server("--hub-https-port", "0")
         house.keep_token()
         device = house.make_device()
-        house.switch_on()
+        launcher = AppsPeer()
+        self.addCleanup(launcher.close)
+        house.switch_on(launcher.agent_end)
         house.agent_says("refused PV-ATT-018")  # nothing is released yet
         house.publish_release()
         house.agent_says("attested, certificate until 2")
@@ -23,12 +27,37 @@ class HostWalkTest(unittest.TestCase):
         house.cli("twin", "update", device[:8], "--set", "telemetry_interval_s=2")
         until(lambda: house.cli_json("twin", "show", device)["reported"].get("telemetry_interval_s", {}).get("ac") == 200,
               "the device's answer to the desired property")
+        self.see_and_move_apps(house, device, launcher)
 
         house.cli("device", "disable", device[:8])
         until(lambda: not house.cli_json("device", "show", device)["connected"], "the disconnection", timeout_s=1.5)
         house.cli("device", "enable", device[:8])
         until(lambda: house.cli_json("device", "show", device)["connected"], "the reconnection")
         self.assertIn("hub listener", house.cli("doctor"))
+
+    def see_and_move_apps(self, house, device, launcher):
+        self.assertEqual(house.cli_json("app", "list", device[:8])["apps"][0]["component_id"],
+                         "00010203-0405-0607-0809-0a0b0c0d0e0f")
+        self.assertIn("blink  running  4.0 MiB  8.0 MiB  50 %", house.cli("app", "stats", device[:8]))
+        self.assertEqual(house.cli("app", "logs", device[:8], "blink", "--since", "2"), "     3 [     3.000] line 3\n")
+        self.assertEqual(house.cli("app", "stop", device[:8], "blink"), "blink: ending\n")
+        self.assertEqual(launcher.asked, [(LIST,), (LIST,), (LOGS, "blink", 2), (STOP, "blink")])
+        self.assert_refused(house, 3, "PV-AIP-003", "app", "restart", device, "other")
+        self.assert_refused(house, 1, "PV-AGT-021", "app", "restart", device, "../init")
+
+        # A launcher that hangs costs its answers, and not the device's connection.
+        launcher.silent = True
+        for _ in range(2):
+            self.assert_refused(house, 1, "PV-AGT-023", "app", "list", device)
+        launcher.close()
+        self.assert_refused(house, 1, "PV-AGT-024", "app", "list", device)
+        house.agent_says("PV-AGT-024: the launcher of apps has ended")
+        self.assertEqual(house.agent_log().count("connected to hub"), 1)
+
+    def assert_refused(self, house, exit_code, code, *words):
+        done = house.try_cli(*words, "-o", "json")
+        self.assertEqual(done.returncode, exit_code, done.stderr)
+        self.assertEqual(json.loads(done.stderr)["error"]["code"], code)
 
     def test_a_tpm_with_an_endorsement_key_on_a_curve_only_does_the_same(self):
         # swtpm_setup certifies RSA-2048 and P-384; without the first the second is the device's identity.

@@ -261,9 +261,15 @@ class House:
         return self.device
 
     # -- the device -----------------------------------------------------------------------------------
+<<<<<<< HEAD
     def switch_on(self, apps=()):
         """Monitor and agent as init starts them. The agent's log begins anew. `apps`: texts that are measured before the
         agent starts, as the launcher of apps does."""
+=======
+    def switch_on(self, apps=None):
+        """Monitor and agent as init starts them. The agent's log begins anew. `apps`: the agent's end of the socket to
+        the launcher of apps, which is closed here."""
+>>>>>>> c2ee9a7bf1c99760adbf95d29efb9f887bbfd1ac
         log, config = self.folder / "eventlog", self.folder / "device.conf"
         log.write_bytes(self.boot.log)
         self.data.mkdir(exist_ok=True)
@@ -271,6 +277,7 @@ class House:
                           "telemetry_interval_s=1\n", encoding="utf-8")
         init, monitor_init = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         agent, monitor_agent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+<<<<<<< HEAD
         launcher, monitor_apps = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ends = (monitor_init.fileno(), monitor_agent.fileno(), monitor_apps.fileno())
         with monitor_init, monitor_agent, monitor_apps, agent, launcher:
@@ -284,9 +291,17 @@ class House:
                 end(monitor)
                 init.close()
                 raise
+=======
+        launcher = contextlib.nullcontext() if apps is None else apps
+        with monitor_init, monitor_agent, agent, launcher:
+            monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", monitor_init.fileno(),
+                                 "--agent-fd", monitor_agent.fileno(), "--tpm", f"swtpm:{self.tpm.socket}",
+                                 "--event-log", log, pass_fds=(monitor_init.fileno(), monitor_agent.fileno()))
+>>>>>>> c2ee9a7bf1c99760adbf95d29efb9f887bbfd1ac
             speaker = self.spawn("agent", PROGRAMS / "pavise-agent", "--config", config, "--service-ca",
                                  self.state / "service-ca.pem", "--data", self.data, "--monitor-fd", agent.fileno(),
-                                 pass_fds=(agent.fileno(),))
+                                 *(() if apps is None else ("--apps-fd", apps.fileno())),
+                                 pass_fds=(agent.fileno(), *(() if apps is None else (apps.fileno(),))))
         self.device_processes = [(speaker, monitor, init)]
 
     def switch_off(self):

@@ -15,8 +15,11 @@ TOLERANCE = 0.05
 PARTS = {
     "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc",
                                "protocol/app_measurement"],
-    "Launcher of apps (makes the walls)": ["device/apps/compartment", "device/apps/egress", "device/apps/lifecycle",
-                                           "device/apps/measurement", "device/apps/packages", "device/apps/policy"],
+    "Launcher of apps (makes the walls)": [
+        "device/apps/compartment", "device/apps/control", "device/apps/egress", "device/apps/house",
+        "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement", "device/apps/packages",
+        "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/console",
+        "protocol/apps_ipc"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],

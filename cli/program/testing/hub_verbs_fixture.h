@@ -83,8 +83,8 @@ class HubVerbs : public ::testing::Test {
     }
     if (const auto from = request.headers.find("x-ms-continuation"); from != request.headers.end())
       key += " from " + from->second;
-    const auto found = answers.find(key);
-    if (found != answers.end()) return found->second;
+    for (const std::string& said : {key + " " + request.body, key})
+      if (const auto found = answers.find(said); found != answers.end()) return found->second;
     if (managing)
       return {.status = 404,
               .body = R"({"error":{"code":"PV-HST-010","message":"there is no such hub"}})"};
@@ -93,11 +93,14 @@ class HubVerbs : public ::testing::Test {
                     R"("ExceptionMessage":"Tracking ID:AB-TimeStamp:T"})"};
   }
   Outcome run(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "hub");
+    return run_line(arguments);
+  }
+  Outcome run_line(const std::vector<const char*>& arguments) {
     Outcome outcome;
     Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
                     .err = [&](std::string_view text) { outcome.err += text; }};
     seen.clear();
-    arguments.insert(arguments.begin(), "hub");
     outcome.code = run_program(arguments, streams);
     return outcome;
   }

@@ -25,7 +25,9 @@ class AppLog {
   void add(std::string_view text, std::int64_t steady_ms);
   // Those behind `sequence`; 0: all that are kept.
   std::vector<AppLogLine> after(std::uint64_t sequence) const;
-  std::uint64_t oldest() const { return next_ - lines_.size(); }
+  // Numbers of the lines that are kept; 0: none.
+  std::uint64_t oldest() const { return lines_.empty() ? 0 : lines_.front().sequence; }
+  std::uint64_t newest() const { return next_ - 1; }
 
  private:
   std::deque<AppLogLine> lines_;

@@ -8,6 +8,8 @@ namespace {
 TEST(AppLog, GivesWhatIsBehindASequence) {
   AppLog log;
   EXPECT_TRUE(log.after(0).empty());
+  EXPECT_EQ(log.oldest(), 0U);
+  EXPECT_EQ(log.newest(), 0U);
   log.add("one", 10);
   log.add("two", 20);
   ASSERT_EQ(log.after(0).size(), 2U);

@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <optional>
 #include <cstring>
+#include <optional>
 
 #include "common/ipc/descriptors.h"
 #include "device/apps/house/house.h"
 #include "device/apps/measurement/app_measurements.h"
+#include "device/apps/program/house_control.h"
 
 namespace pavise::device {
 namespace {
@@ -53,9 +54,16 @@ class LauncherOfApps {
   void live() {
     bool started = false;
     while (true) {
-      const std::vector<int> ready = house_.turn({signals_.get(), kInitChannel}, kTurnMs);
+      std::vector<int> others{signals_.get(), kInitChannel};
+      // Who asks before all is measured waits.
+      if (started) others.push_back(agent_->fd());
+      const std::vector<int> ready = house_.turn(others, kTurnMs);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
-      if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
+      if (std::ranges::count(ready, kInitChannel) != 0) {
+        if (!take_channels()) break;
+      } else if (started && std::ranges::count(ready, agent_->fd()) != 0) {
+        serve_agent(*agent_, control_);
+      }
       if (started || !monitor_) continue;
       started = true;
       move_in();
@@ -69,7 +77,7 @@ class LauncherOfApps {
     if (!packet) return false;
     if (packet->descriptors.size() != kChannels) return true;
     monitor_ = std::move(packet->descriptors[0]);
-    agent_ = std::move(packet->descriptors[1]);
+    agent_.emplace(std::move(packet->descriptors[1]));
     // A monitor that was started again has to know before it is asked for evidence.
     if (const Status told = connect_monitor(); !told) print(told.error().message());
     return true;
@@ -98,9 +106,16 @@ class LauncherOfApps {
     house_.set_storage(storage_ ? &*storage_ : nullptr);
     house_.move_in(installation_.apps,
                    assign_users(components, storage_ ? storage_->owners() : AppUsers{}));
+    measure_all();
     house_.start_all();
     print("up: " + std::to_string(house_.apps().size()) + " apps, " +
           std::to_string(installation_.refused.size()) + " packages refused");
+  }
+
+  // All before the first is started: the agent's first evidence then has them. What fails here is
+  // said when the app is to be started.
+  void measure_all() {
+    for (const auto& app : house_.apps()) (void)measure(app->app()).has_value();
   }
 
   Status measure(const InstalledApp& app) {
@@ -112,11 +127,12 @@ class LauncherOfApps {
   AppPaths paths_;
   UniqueFd signals_;
   UniqueFd monitor_;
-  UniqueFd agent_;
+  std::optional<ipc::SeqpacketChannel> agent_;
   Installation installation_;
   std::optional<AppMeasurements> measured_;
   std::optional<AppStorage> storage_;
   House house_;
+  HouseControl control_{house_};
 };
 
 }  // namespace

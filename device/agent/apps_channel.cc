@@ -1,0 +1,62 @@
+#include "device/agent/apps_channel.h"
+
+#include <sys/socket.h>
+
+#include "device/agent/errors.h"
+
+namespace pavise::agent {
+
+std::optional<ipc::SeqpacketChannel> inherited_apps_channel(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
+    return std::nullopt;
+  return ipc::SeqpacketChannel(UniqueFd(fd));
+}
+
+// A launcher that is late or talks too much may do better; one without a socket is gone.
+Error AppsChannel::failed(const Error& cause) {
+  if (cause.is(ipc::kTimedOut)) return kLauncherSilent;
+  if (cause.is(ipc::kPacketTooLong)) return Error(kLauncherAnswer, std::string(cause.code()));
+  gone_ = true;
+  channel_.reset();
+  Error gone(kLauncherGone, std::string(cause.code()));
+  log_.line(gone.message());
+  return gone;
+}
+
+template <class T>
+Result<apps_ipc::Answer<T>> AppsChannel::ask(const apps_ipc::Request& request,
+                                             Result<apps_ipc::Answer<T>> (*parse)(ByteView)) {
+  if (!channel_) return gone_ ? Error(kLauncherGone) : Error(kNoApps);
+  if (answer_due_) {
+    // It would be taken for that of this question. Whatever it is, it came.
+    const auto late = channel_->receive(apps_ipc::kMessageBytesMax, 0);
+    if (!late && !late.error().is(ipc::kPacketTooLong)) return failed(late.error());
+    answer_due_ = false;
+  }
+  if (auto sent = channel_->send(apps_ipc::encode(request), timeout_ms_); !sent)
+    return failed(sent.error());
+  const auto packet = channel_->receive(apps_ipc::kMessageBytesMax, timeout_ms_);
+  if (!packet) {
+    answer_due_ = packet.error().is(ipc::kTimedOut);
+    return failed(packet.error());
+  }
+  auto answer = parse(*packet);
+  if (!answer) return Error(kLauncherAnswer, std::string(answer.error().code()));
+  return answer;
+}
+
+Result<apps_ipc::Answer<apps_ipc::AppList>> AppsChannel::list() {
+  return ask(apps_ipc::List{}, &apps_ipc::parse_list);
+}
+
+Result<apps_ipc::Answer<apps_ipc::Acted>> AppsChannel::act(const apps_ipc::Request& request) {
+  return ask(request, &apps_ipc::parse_acted);
+}
+
+Result<apps_ipc::Answer<apps_ipc::LogPage>> AppsChannel::logs(const apps_ipc::Logs& request) {
+  return ask(request, &apps_ipc::parse_logs);
+}
+
+}  // namespace pavise::agent

@@ -1,0 +1,167 @@
+#include "device/agent/methods.h"
+
+#include <gtest/gtest.h>
+
+#include "device/agent/errors.h"
+#include "device/agent/testing/fake_apps.h"
+#include "protocol/json/json_view.h"
+
+namespace pavise::agent {
+namespace {
+
+class MethodsTest : public ::testing::Test {
+ protected:
+  MethodAnswer call(std::string_view name, std::string_view payload = {}) {
+    MethodAnswer made = answer_method(name, payload, apps);
+    EXPECT_TRUE(json::JsonView::parse(made.body)) << made.body;
+    return made;
+  }
+  // "status code"
+  std::string refused(std::string_view name, std::string_view payload = {}) {
+    const MethodAnswer made = call(name, payload);
+    const auto error = json::JsonView::parse(made.body)->member("error");
+    if (!error) return "accepted";
+    EXPECT_FALSE(error->member("message")->string()->empty());
+    EXPECT_FALSE(error->member("next")->string()->empty());
+    return std::to_string(made.status) + " " + *error->member("code")->string();
+  }
+  testing::FakeApps apps;
+};
+
+TEST_F(MethodsTest, List) {
+  for (const std::string_view payload : {"", "null", "{}", " { } "}) {
+    const MethodAnswer made = call("pavise.apps.list", payload);
+    EXPECT_EQ(made.status, 200);
+    EXPECT_EQ(made.body,
+              R"({"apps":[{"name":"blink","component_id":"1a1a1a1a-1a1a-1a1a-1a1a-1a1a1a1a1a1a",)"
+              R"("version":"1.2.3","state":"running","restarts":2,"memory_bytes":4096,)"
+              R"("memory_limit_bytes":8192,"missed_health":1,"last_event":"it said \"hi\"",)"
+              R"("policy_digest":")" +
+                  to_hex(testing::FakeApps::blink().policy_digest) + R"("}]})");
+  }
+  apps.apps[0].memory_bytes = 0;
+  EXPECT_EQ(call("pavise.apps.list").body.find("memory_bytes"), std::string::npos)
+      << "what is not known is left out";
+  apps.apps.clear();
+  EXPECT_EQ(call("pavise.apps.list").body, R"({"apps":[]})");
+}
+
+TEST_F(MethodsTest, StartStopRestartAndLogs) {
+  EXPECT_EQ(call("pavise.apps.start", R"({"name":"blink"})").body,
+            R"({"name":"blink","state":"starting"})");
+  EXPECT_EQ(call("pavise.apps.stop", R"({"name":"blink"})").body,
+            R"({"name":"blink","state":"ending"})");
+  EXPECT_EQ(call("pavise.apps.restart", R"({"name":"bl\u0069nk"})").body,
+            R"({"name":"blink","state":"killing"})");
+  EXPECT_EQ(call("pavise.apps.logs", R"({"name":"blink"})").body,
+            R"({"name":"blink","oldest":2,"newest":9,"lines":[{"sequence":8,"boot_ms":1500,)"
+            R"("text":"a\\b"},{"sequence":9,"boot_ms":1600,"text":""}]})");
+  EXPECT_EQ(call("pavise.apps.logs", R"({"after":9223372036854775807,"name":"b"})").status, 200);
+  EXPECT_EQ(apps.called, (std::vector<std::string>{"start blink", "stop blink", "restart blink",
+                                                   "logs blink 0", "logs b 9223372036854775807"}));
+}
+
+TEST_F(MethodsTest, UnknownMethodsSaySo) {
+  for (const std::string_view name :
+       {"", "reboot", "pavise.apps.", "pavise.apps", "pavise.apps.lists", "pavise.apps.list ",
+        "Pavise.apps.list", "pavise.apps.list.start", "\x1b[2J"})
+    EXPECT_EQ(refused(name), "404 PV-AGT-020") << name;
+  EXPECT_TRUE(apps.called.empty());
+}
+
+TEST_F(MethodsTest, BentPayloadsReachNoApp) {
+  const std::string long_name = R"({"name":")" + std::string(33, 'a') + "\"}";
+  const std::string padded =
+      R"({"name":"blink"})" + std::string(kMethodRequestBytesMax - 16 + 1, ' ');
+  for (const std::string_view payload :
+       std::initializer_list<std::string_view>{"",
+                                               "null",
+                                               "{}",
+                                               "[]",
+                                               "5",
+                                               "\"blink\"",
+                                               "{",
+                                               R"({"name":5})",
+                                               R"({"name":null})",
+                                               R"({"name":""})",
+                                               R"({"name":"Blink"})",
+                                               R"({"name":"../init"})",
+                                               R"({"name":"a\u0000b"})",
+                                               R"({"name":"\ud800"})",
+                                               R"({"Name":"blink"})",
+                                               R"({"name":"blink","name":"other"})",
+                                               R"({"name":"blink","after":1})",
+                                               R"({"name":"blink"} x)",
+                                               long_name,
+                                               padded,
+                                               "\xff",
+                                               std::string_view("\0", 1)})
+    EXPECT_EQ(refused("pavise.apps.stop", payload), "400 PV-AGT-021") << payload;
+  for (const std::string_view payload :
+       {R"({"name":"blink","after":-1})", R"({"name":"blink","after":1.5})",
+        R"({"name":"blink","after":"1"})", R"({"name":"blink","after":9223372036854775808})",
+        R"({"name":"blink","after":1,"after":2})", R"({"after":1})"})
+    EXPECT_EQ(refused("pavise.apps.logs", payload), "400 PV-AGT-021") << payload;
+  EXPECT_EQ(refused("pavise.apps.list", R"({"name":"blink"})"), "400 PV-AGT-021");
+  EXPECT_EQ(refused("pavise.apps.list", std::string(40'000, '[')), "400 PV-AGT-021");
+  EXPECT_TRUE(apps.called.empty());
+  EXPECT_EQ(call("pavise.apps.stop", std::string_view(padded).substr(0, padded.size() - 1)).status,
+            200);
+}
+
+TEST_F(MethodsTest, EachFailureOfTheLauncherHasItsStatus) {
+  const struct {
+    const ErrorInfo* error;
+    const char* expected;
+  } rows[] = {{&kNoApps, "404 PV-AGT-022"},
+              {&kLauncherSilent, "504 PV-AGT-023"},
+              {&kLauncherGone, "503 PV-AGT-024"},
+              {&kLauncherAnswer, "502 PV-AGT-025"}};
+  for (const auto& row : rows) {
+    apps.fails = Error(*row.error);
+    EXPECT_EQ(refused("pavise.apps.list"), row.expected);
+    EXPECT_EQ(refused("pavise.apps.start", R"({"name":"blink"})"), row.expected);
+    EXPECT_EQ(refused("pavise.apps.logs", R"({"name":"blink"})"), row.expected);
+  }
+}
+
+TEST_F(MethodsTest, RefusalsOfTheLauncherTravel) {
+  apps.refuses = apps_ipc::Refusal{"PV-AIP-003", "no \"such\" app", "See the names."};
+  EXPECT_EQ(refused("pavise.apps.stop", R"({"name":"other"})"), "404 PV-AIP-003");
+  EXPECT_EQ(
+      call("pavise.apps.stop", R"({"name":"other"})").body,
+      R"({"error":{"code":"PV-AIP-003","message":"no \"such\" app","next":"See the names."}})");
+  apps.refuses->code = "PV-HSE-004";
+  EXPECT_EQ(refused("pavise.apps.start", R"({"name":"blink"})"), "409 PV-HSE-004");
+}
+
+// A hub hands on at most 128 KiB.
+TEST_F(MethodsTest, TheLargestAnswersFit) {
+  constexpr std::size_t kAnswerMax = 128UL * 1024;
+  constexpr std::size_t kLines = apps_ipc::kPageBytesMax / apps_ipc::kLineCostBytes;
+  for (const std::size_t text : {std::size_t{0}, std::size_t{10}, apps_ipc::kLineBytesMax}) {
+    apps.page = {.oldest = 1, .newest = UINT64_MAX, .lines = {}};
+    const std::size_t lines = apps_ipc::kPageBytesMax / (apps_ipc::kLineCostBytes + text);
+    EXPECT_LE(lines, kLines);
+    for (std::size_t i = lines; i > 0; --i)
+      apps.page.lines.push_back({UINT64_MAX - i, UINT64_MAX, std::string(text, '"')});
+    EXPECT_LE(call("pavise.apps.logs", R"({"name":"blink"})").body.size(), kAnswerMax) << text;
+  }
+  apps_ipc::AppStatus largest = testing::FakeApps::blink();
+  largest.name = std::string(manifest::kNameLengthMax, 'a');
+  largest.version = std::string(apps_ipc::kVersionBytesMax, '"');
+  largest.restarts = largest.memory_bytes = largest.memory_limit_bytes = UINT64_MAX;
+  largest.missed_health = UINT64_MAX;
+  largest.last_event = std::string(apps_ipc::kEventBytesMax, '"');
+  apps.apps.assign(apps_ipc::kAppsMax, largest);
+  EXPECT_LE(call("pavise.apps.list").body.size(), kAnswerMax);
+}
+
+TEST_F(MethodsTest, BusyIsARefusalWithANextStep) {
+  const MethodAnswer busy = method_refused_as_busy();
+  EXPECT_EQ(busy.status, 429);
+  EXPECT_NE(busy.body.find("PV-AGT-026"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pavise::agent

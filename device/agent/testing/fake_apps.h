@@ -1,0 +1,64 @@
+// For tests: a launcher with one app, blink.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "device/agent/ports.h"
+
+namespace pavise::agent::testing {
+
+class FakeApps final : public AppsPort {
+ public:
+  Result<apps_ipc::Answer<apps_ipc::AppList>> list() override {
+    return outcome("list", apps_ipc::AppList(apps));
+  }
+  Result<apps_ipc::Answer<apps_ipc::Acted>> act(const apps_ipc::Request& request) override {
+    if (const auto* start = std::get_if<apps_ipc::Start>(&request))
+      return outcome("start " + start->name, apps_ipc::Acted{apps_ipc::AppState::starting});
+    if (const auto* stop = std::get_if<apps_ipc::Stop>(&request))
+      return outcome("stop " + stop->name, apps_ipc::Acted{apps_ipc::AppState::ending});
+    return outcome("restart " + std::get<apps_ipc::Restart>(request).name,
+                   apps_ipc::Acted{apps_ipc::AppState::killing});
+  }
+  Result<apps_ipc::Answer<apps_ipc::LogPage>> logs(const apps_ipc::Logs& request) override {
+    return outcome("logs " + request.name + " " + std::to_string(request.after),
+                   apps_ipc::LogPage(page));
+  }
+
+  static apps_ipc::AppStatus blink() {
+    apps_ipc::AppStatus out{
+        .name = "blink",
+        .component_id = *manifest::ComponentId::from_bytes(Bytes(16, std::byte{0x1a})),
+        .version = "1.2.3",
+        .state = apps_ipc::AppState::running,
+        .restarts = 2,
+        .memory_bytes = 4096,
+        .memory_limit_bytes = 8192,
+        .missed_health = 1,
+        .last_event = "it said \"hi\""};
+    out.policy_digest.fill(std::byte{0xd1});
+    return out;
+  }
+
+  apps_ipc::AppList apps = {blink()};
+  apps_ipc::LogPage page = {.oldest = 2, .newest = 9, .lines = {{8, 1500, "a\\b"}, {9, 1600, ""}}};
+  std::optional<Error> fails;
+  std::optional<apps_ipc::Refusal> refuses;
+  std::function<void()> on_call = [] {};
+  std::vector<std::string> called;
+
+ private:
+  template <class T>
+  Result<apps_ipc::Answer<T>> outcome(std::string call, T good) {
+    called.push_back(std::move(call));
+    on_call();
+    if (fails) return *fails;
+    if (refuses) return apps_ipc::Answer<T>(*refuses);
+    return apps_ipc::Answer<T>(std::move(good));
+  }
+};
+
+}  // namespace pavise::agent::testing

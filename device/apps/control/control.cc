@@ -1,0 +1,66 @@
+#include "device/apps/control/control.h"
+
+namespace pavise::device {
+namespace {
+
+namespace wire = apps_ipc;
+
+Result<Bytes> acted(const Result<wire::AppState>& state) {
+  if (!state) return state.error();
+  return wire::encode(wire::Acted{*state});
+}
+
+// One overload for each operation, found by std::visit.
+struct Serve {
+  AppsControl& control;
+
+  Result<Bytes> operator()(const wire::List&) const { return wire::encode(control.list()); }
+  Result<Bytes> operator()(const wire::Start& request) const {
+    return acted(control.start(request.name));
+  }
+  Result<Bytes> operator()(const wire::Stop& request) const {
+    return acted(control.stop(request.name));
+  }
+  Result<Bytes> operator()(const wire::Restart& request) const {
+    return acted(control.restart(request.name));
+  }
+  Result<Bytes> operator()(const wire::Logs& request) const {
+    PAVISE_TRY_ASSIGN(const wire::LogPage page, control.logs(request.name, request.after));
+    return wire::encode(page);
+  }
+};
+
+Result<Bytes> serve(const Result<Bytes>& packet, AppsControl& control) {
+  if (!packet) return Error(wire::kBadRequest, std::string(packet.error().code()));
+  const auto request = wire::parse_request(*packet);
+  if (!request && request.error().is(wire::kUnknownOperation)) return request.error();
+  if (!request) return Error(wire::kBadRequest, std::string(request.error().code()));
+  return std::visit(Serve{control}, *request);
+}
+
+}  // namespace
+
+Bytes answer(const Result<Bytes>& packet, AppsControl& control) {
+  auto response = serve(packet, control);
+  return response ? *std::move(response) : wire::encode_refusal(response.error());
+}
+
+apps_ipc::AppState state_on_wire(LifeState state) {
+  switch (state) {
+    case LifeState::stopped:
+      return wire::AppState::stopped;
+    case LifeState::waiting:
+      return wire::AppState::waiting;
+    case LifeState::starting:
+      return wire::AppState::starting;
+    case LifeState::running:
+      return wire::AppState::running;
+    case LifeState::ending:
+      return wire::AppState::ending;
+    case LifeState::killing:
+      return wire::AppState::killing;
+  }
+  return wire::AppState::stopped;
+}
+
+}  // namespace pavise::device

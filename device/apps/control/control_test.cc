@@ -1,0 +1,107 @@
+#include "device/apps/control/control.h"
+
+#include <gtest/gtest.h>
+
+#include "protocol/cbor/cbor.h"
+
+namespace pavise::device {
+namespace {
+
+namespace wire = apps_ipc;
+
+constexpr ErrorInfo kEnds{"PV-TST-001", Retry::later, "the app is being ended", "Wait."};
+
+class FakeControl final : public AppsControl {
+ public:
+  wire::AppList list() override {
+    called.emplace_back("list");
+    return {{.name = "blink",
+             .component_id = *manifest::ComponentId::from_bytes(Bytes(16, std::byte{1})),
+             .version = "1.0.0",
+             .state = wire::AppState::waiting,
+             .last_event = "exit 1\n"}};
+  }
+  Result<wire::AppState> start(std::string_view name) override {
+    return act("start", name, wire::AppState::starting);
+  }
+  Result<wire::AppState> stop(std::string_view name) override {
+    return act("stop", name, wire::AppState::ending);
+  }
+  Result<wire::AppState> restart(std::string_view name) override {
+    return act("restart", name, wire::AppState::killing);
+  }
+  Result<wire::LogPage> logs(std::string_view name, std::uint64_t after) override {
+    called.push_back("logs " + std::string(name) + " " + std::to_string(after));
+    if (name != "blink") return Error(wire::kUnknownApp, std::string(name));
+    return page;
+  }
+
+  std::vector<std::string> called;
+  std::optional<Error> fails;
+  wire::LogPage page{.oldest = 1, .newest = 2, .lines = {{1, 5, "a"}, {2, 6, "\x1b[2J\xff"}}};
+
+ private:
+  Result<wire::AppState> act(std::string_view what, std::string_view name, wire::AppState after) {
+    called.push_back(std::string(what) + " " + std::string(name));
+    if (fails) return *fails;
+    return after;
+  }
+};
+
+class AppsControlTest : public ::testing::Test {
+ protected:
+  Bytes ask(const wire::Request& request) { return answer(wire::encode(request), control); }
+  wire::AppState acted(const wire::Request& request) {
+    const auto response = wire::parse_acted(ask(request));
+    EXPECT_TRUE(response && std::holds_alternative<wire::Acted>(*response));
+    return std::get<wire::Acted>(*response).state;
+  }
+  std::string refused(const Result<Bytes>& packet) {
+    const auto response = wire::parse_acted(answer(packet, control));
+    EXPECT_TRUE(response && std::holds_alternative<wire::Refusal>(*response));
+    const auto& refusal = std::get<wire::Refusal>(*response);
+    return refusal.code + ": " + refusal.reason;
+  }
+  FakeControl control;
+};
+
+TEST_F(AppsControlTest, AllOperations) {
+  const auto listed = wire::parse_list(ask(wire::List{}));
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(std::get<wire::AppList>(*listed).at(0).last_event, "exit 1?");
+  EXPECT_EQ(acted(wire::Start{"blink"}), wire::AppState::starting);
+  EXPECT_EQ(acted(wire::Stop{"blink"}), wire::AppState::ending);
+  EXPECT_EQ(acted(wire::Restart{"blink"}), wire::AppState::killing);
+  const auto logs = wire::parse_logs(ask(wire::Logs{"blink", 7}));
+  ASSERT_TRUE(logs);
+  EXPECT_EQ(std::get<wire::LogPage>(*logs).lines.at(1).text, "?[2J?");
+  EXPECT_EQ(control.called, (std::vector<std::string>{"list", "start blink", "stop blink",
+                                                      "restart blink", "logs blink 7"}));
+}
+
+TEST_F(AppsControlTest, RefusalsOfTheLauncherTravel) {
+  control.fails = Error(kEnds);
+  EXPECT_EQ(refused(wire::encode(wire::Start{"blink"})), "PV-TST-001: the app is being ended");
+  EXPECT_EQ(refused(wire::encode(wire::Logs{"other", 0})),
+            "PV-AIP-003: the device has no app of this name (other)");
+}
+
+TEST_F(AppsControlTest, WhatCannotBeReadReachesNoApp) {
+  EXPECT_TRUE(refused(Error(kEnds)).starts_with("PV-AIP-002"));
+  EXPECT_TRUE(refused(Bytes{}).starts_with("PV-AIP-002"));
+  EXPECT_TRUE(refused(Bytes(wire::kMessageBytesMax + 1)).starts_with("PV-AIP-002"));
+  EXPECT_TRUE(refused(cbor::Writer().map(1).uint(1).uint(9).take()).starts_with("PV-AIP-001"));
+  EXPECT_TRUE(
+      refused(cbor::Writer().map(2).uint(1).uint(2).uint(2).map(1).uint(1).text("../init").take())
+          .starts_with("PV-AIP-002"));
+  EXPECT_TRUE(control.called.empty());
+}
+
+TEST_F(AppsControlTest, StatesAreThoseOfTheLife) {
+  for (const LifeState state : {LifeState::stopped, LifeState::waiting, LifeState::starting,
+                                LifeState::running, LifeState::ending, LifeState::killing})
+    EXPECT_EQ(wire::to_string(state_on_wire(state)), to_string(state));
+}
+
+}  // namespace
+}  // namespace pavise::device

@@ -1,0 +1,31 @@
+// What the agent may ask of the house.
+#pragma once
+
+#include "common/ipc/seqpacket.h"
+#include "device/apps/control/control.h"
+#include "device/apps/house/house.h"
+
+namespace pavise::device {
+
+// Not thread-safe. The house outlives it.
+class HouseControl final : public AppsControl {
+ public:
+  explicit HouseControl(House& house) : house_(house) {}
+
+  apps_ipc::AppList list() override;
+  Result<apps_ipc::AppState> start(std::string_view name) override;
+  Result<apps_ipc::AppState> stop(std::string_view name) override;
+  Result<apps_ipc::AppState> restart(std::string_view name) override;
+  Result<apps_ipc::LogPage> logs(std::string_view name, std::uint64_t after) override;
+
+ private:
+  Result<apps_ipc::AppState> act(std::string_view name, Status (House::*wish)(const std::string&));
+
+  House& house_;
+};
+
+// Serves one request that has come over the agent's socket, without waiting for anybody: an answer
+// that the agent does not fetch is dropped.
+void serve_agent(const ipc::SeqpacketChannel& agent, AppsControl& control);
+
+}  // namespace pavise::device

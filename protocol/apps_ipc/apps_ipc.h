@@ -1,0 +1,137 @@
+// The messages between the agent and the launcher of apps (api/apps.cddl). Both sides parse: the
+// launcher does not trust the process with the network, and what an app wrote must not confuse the
+// agent. Encoding is deterministic CBOR.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "protocol/manifest/app_name.h"
+#include "protocol/manifest/component_id.h"
+
+namespace pavise::apps_ipc {
+
+// Errors: PV-AIP-nnn, besides those of protocol/cbor.
+inline constexpr ErrorInfo kUnknownOperation{"PV-AIP-001", Retry::never,
+                                             "the launcher has no operation of this number",
+                                             "Use agent and launcher of the same release."};
+inline constexpr ErrorInfo kBadRequest{"PV-AIP-002", Retry::never,
+                                       "the request to the launcher cannot be read",
+                                       "Use agent and launcher of the same release."};
+inline constexpr ErrorInfo kUnknownApp{"PV-AIP-003", Retry::never,
+                                       "the device has no app of this name",
+                                       "See the names: pavise app list DEVICE."};
+
+inline constexpr std::size_t kMessageBytesMax = 64UL * 1024;
+inline constexpr std::size_t kAppsMax = 64;
+inline constexpr std::size_t kVersionBytesMax = 14;  // "9999.9999.9999"
+inline constexpr std::size_t kEventBytesMax = 200;
+inline constexpr std::size_t kLineBytesMax = 400;
+// Of the lines in one answer, where each counts as its text and kLineCostBytes.
+inline constexpr std::size_t kPageBytesMax = 32UL * 1024;
+inline constexpr std::size_t kLineCostBytes = 22;
+inline constexpr std::size_t kCodeBytesMax = 16;
+inline constexpr std::size_t kReasonBytesMax = 512;
+inline constexpr std::size_t kNextStepBytesMax = 256;
+
+enum class Op : std::uint8_t { kList = 1, kStart = 2, kStop = 3, kRestart = 4, kLogs = 5 };
+
+// Text that a person may be shown: UTF-8 without control characters.
+bool is_presentable(std::string_view text);
+// Any bytes as such text: what is not UTF-8 or would move a cursor becomes '?', a tab a space, and
+// the end beyond `bytes_max` is cut between characters. Never longer than what is given.
+std::string presentable(std::string_view raw, std::size_t bytes_max);
+
+// ---- requests; names are those of manifests (manifest::is_app_name)
+// ------------------------------
+struct List {};
+struct Start {
+  std::string name;
+};
+struct Stop {
+  std::string name;
+};
+struct Restart {
+  std::string name;
+};
+struct Logs {
+  std::string name;
+  std::uint64_t after = 0;  // lines with a greater number
+};
+using Request = std::variant<List, Start, Stop, Restart, Logs>;
+
+Op operation(const Request& request);
+// Precondition: good names.
+Bytes encode(const Request& request);
+// Errors of protocol/cbor, kUnknownOperation.
+Result<Request> parse_request(ByteView message);
+
+// ---- results
+// -------------------------------------------------------------------------------------
+enum class AppState : std::uint8_t { stopped, waiting, starting, running, ending, killing };
+std::string_view to_string(AppState state);
+
+struct AppStatus {
+  std::string name;
+  manifest::ComponentId component_id;
+  std::string version;
+  AppState state = AppState::stopped;
+  std::uint64_t restarts = 0;
+  std::uint64_t memory_bytes = 0;  // 0: not known
+  std::uint64_t memory_limit_bytes = 0;
+  std::uint64_t missed_health = 0;
+  std::string last_event = {};  // may be empty
+  Digest256 policy_digest{};
+
+  bool operator==(const AppStatus&) const = default;
+};
+using AppList = std::vector<AppStatus>;
+
+// What became of a start, stop or restart: it goes on after the answer.
+struct Acted {
+  AppState state = AppState::stopped;
+};
+
+struct LogLine {
+  std::uint64_t sequence = 0;  // counts from 1 since the launcher started
+  std::uint64_t boot_ms = 0;   // milliseconds since the kernel started
+  std::string text;
+
+  bool operator==(const LogLine&) const = default;
+};
+// The first lines after the number that was asked for, oldest first; the next page is asked for
+// with the last one's number. `oldest` and `newest` are the numbers of the lines that are kept, 0
+// while there are none: who asks for what is older than `oldest` missed something, and a `newest`
+// below what was read already says that the launcher started anew.
+struct LogPage {
+  std::uint64_t oldest = 0;
+  std::uint64_t newest = 0;
+  std::vector<LogLine> lines;
+};
+
+struct Refusal {
+  std::string code;    // PV-...
+  std::string reason;  // what failed, in words
+  std::string next_step;
+};
+template <class T>
+using Answer = std::variant<T, Refusal>;
+
+// Whole responses, always within the limits: texts are made presentable, apps beyond kAppsMax and
+// lines beyond a page are left out. Precondition: good names, versions of manifests.
+Bytes encode(const AppList& apps);
+Bytes encode(const Acted& acted);
+Bytes encode(const LogPage& page);
+Bytes encode_refusal(const Error& error);
+
+// The answer to the request of that kind. Errors of protocol/cbor: the message is bent.
+Result<Answer<AppList>> parse_list(ByteView message);
+Result<Answer<Acted>> parse_acted(ByteView message);
+Result<Answer<LogPage>> parse_logs(ByteView message);
+
+}  // namespace pavise::apps_ipc
