@@ -1,4 +1,5 @@
 """Apps on the virtual device: each attack meets its wall, says so, and leaves the app beside it alone."""
+import json
 import pathlib
 import re
 import tempfile
@@ -147,6 +148,24 @@ class AppsTest(unittest.TestCase):
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0"})
+
+    def app(self, verb, *words):
+        return self.walk.house.cli_json("app", verb, self.walk.device_id, *words)
+
+    def test_3_its_owner_stops_and_starts_an_app_and_reads_what_it_wrote(self):
+        self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
+        shown = self.app("list")["apps"]
+        self.assertEqual([(app["name"], app["version"], app["state"]) for app in shown],
+                         [("neighbour", "1.1.0", "running")])
+        self.assertEqual(self.app("stop", "neighbour")["state"], "ending")
+        self.wait(r"event neighbour: ended by signal 15")
+        self.assertEqual(self.app("list")["apps"][0]["state"], "stopped")
+        self.app("start", "neighbour")
+        lines = self.walk.house.cli("app", "logs", self.walk.device_id, "neighbour", "-o", "json").splitlines()
+        texts = [json.loads(line)["text"] for line in lines]
+        self.assertIn("ended by signal 15 (Terminated)", texts)
+        self.assertEqual(texts.count("started, version 1.1.0"), 2)
+        self.assertEqual(self.app("list")["apps"][0]["state"], "running")
 
 
 if __name__ == "__main__":

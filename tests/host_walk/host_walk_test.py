@@ -14,7 +14,7 @@ class HostWalkTest(unittest.TestCase):
         device = house.make_device()
         launcher = AppsPeer()
         self.addCleanup(launcher.close)
-        house.switch_on(launcher.agent_end)
+        house.switch_on(launcher=launcher.agent_end)
         house.agent_says("refused PV-ATT-018")  # nothing is released yet
         house.publish_release()
         house.agent_says("attested, certificate until 2")

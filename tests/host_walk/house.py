@@ -261,15 +261,10 @@ class House:
         return self.device
 
     # -- the device -----------------------------------------------------------------------------------
-<<<<<<< HEAD
-    def switch_on(self, apps=()):
+    def switch_on(self, apps=(), launcher=None):
         """Monitor and agent as init starts them. The agent's log begins anew. `apps`: texts that are measured before the
-        agent starts, as the launcher of apps does."""
-=======
-    def switch_on(self, apps=None):
-        """Monitor and agent as init starts them. The agent's log begins anew. `apps`: the agent's end of the socket to
-        the launcher of apps, which is closed here."""
->>>>>>> c2ee9a7bf1c99760adbf95d29efb9f887bbfd1ac
+        agent starts, as the launcher of apps does. `launcher`: the agent's end of its socket to that launcher, which is
+        closed here."""
         log, config = self.folder / "eventlog", self.folder / "device.conf"
         log.write_bytes(self.boot.log)
         self.data.mkdir(exist_ok=True)
@@ -277,31 +272,24 @@ class House:
                           "telemetry_interval_s=1\n", encoding="utf-8")
         init, monitor_init = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         agent, monitor_agent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-<<<<<<< HEAD
-        launcher, monitor_apps = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        measurer, monitor_apps = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ends = (monitor_init.fileno(), monitor_agent.fileno(), monitor_apps.fileno())
-        with monitor_init, monitor_agent, monitor_apps, agent, launcher:
+        with monitor_init, monitor_agent, monitor_apps, agent, measurer, launcher or contextlib.nullcontext():
             monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", ends[0], "--agent-fd", ends[1],
                                  "--apps-fd", ends[2], "--tpm", f"swtpm:{self.tpm.socket}", "--event-log", log,
                                  pass_fds=ends)
             try:
                 if apps:
-                    measure_apps(launcher, apps)
+                    measure_apps(measurer, apps)
             except AssertionError:
                 end(monitor)
                 init.close()
                 raise
-=======
-        launcher = contextlib.nullcontext() if apps is None else apps
-        with monitor_init, monitor_agent, agent, launcher:
-            monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", monitor_init.fileno(),
-                                 "--agent-fd", monitor_agent.fileno(), "--tpm", f"swtpm:{self.tpm.socket}",
-                                 "--event-log", log, pass_fds=(monitor_init.fileno(), monitor_agent.fileno()))
->>>>>>> c2ee9a7bf1c99760adbf95d29efb9f887bbfd1ac
+            of_launcher = [] if launcher is None else [launcher.fileno()]
             speaker = self.spawn("agent", PROGRAMS / "pavise-agent", "--config", config, "--service-ca",
                                  self.state / "service-ca.pem", "--data", self.data, "--monitor-fd", agent.fileno(),
-                                 *(() if apps is None else ("--apps-fd", apps.fileno())),
-                                 pass_fds=(agent.fileno(), *(() if apps is None else (apps.fileno(),))))
+                                 *(word for fd in of_launcher for word in ("--apps-fd", fd)),
+                                 pass_fds=[agent.fileno(), *of_launcher])
         self.device_processes = [(speaker, monitor, init)]
 
     def switch_off(self):
