@@ -22,7 +22,7 @@ inline constexpr ErrorInfo kUnknownOperation{"PV-MIP-002", Retry::never,
                                              "the monitor has no operation of this number",
                                              "Use monitor and client of the same release."};
 
-inline constexpr std::size_t kMessageBytesMax = 128 * 1024;
+inline constexpr std::size_t kMessageBytesMax = std::size_t{128} * 1024;
 inline constexpr std::size_t kPublicAreaBytesMax = 512;
 inline constexpr std::size_t kAttestBytesMax = 1024;
 inline constexpr std::size_t kSignatureBytesMax = 128;

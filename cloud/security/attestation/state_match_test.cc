@@ -24,6 +24,7 @@ StateMatch match(const SoftAttester& device, std::span<const release::ReferenceS
                  std::string_view cmdline_claim = {}, std::uint32_t mask = kPolicyPcrs) {
   const auto log = eventlog::EventLog::parse(device.event_log());
   std::vector<RuntimeExtend> runtime;
+  runtime.reserve(device.runtime.size() + device.apps.size());
   for (const std::string& text : device.runtime)
     runtime.push_back({11, text, crypto::sha256(as_bytes(text))});
   for (const std::string& text : device.apps)

@@ -70,7 +70,7 @@ void write_measurement(cbor::Writer& out, const Measurement& one) {
             (words == 0 ? 1U : 0U));
   out.uint(form).uint(one.pcr);
   if (one.digest) out.bytes(*one.digest);
-  if ((form & kHasExpected) != 0) out.bytes(*one.expected);
+  if (one.expected && !same) out.bytes(*one.expected);
   out.bytes(as_bytes(one.component)).bytes(as_bytes(one.name));
   if (words == 0) out.bytes(as_bytes(one.words));
 }
@@ -105,20 +105,26 @@ std::string words_of(cbor::Reader& in) {
   return std::string(as_text(in.bytes(0, SIZE_MAX)));
 }
 
+template <class State>
+State read_state(cbor::Reader& in, std::uint64_t form, State last) {
+  const std::uint64_t state = form & kStateMask;
+  const bool known = state <= static_cast<std::uint64_t>(last);
+  in.require(known);
+  return known ? static_cast<State>(state) : last;
+}
+
 void read_checks(cbor::Reader& in, Verdict& verdict) {
   const std::size_t count = in.array(0, attestation::kChecks);
   for (unsigned number = 1; number <= count && in.ok(); ++number) {
     const attestation::CheckInfo& info = attestation::check_info(number);
     const std::size_t fields = in.array(1, 2);
     const std::uint64_t form = in.uint();
-    const std::uint64_t state = form & kStateMask;
     const std::uint64_t words = form >> kCheckWordsShift;
-    in.require(state <= static_cast<std::uint64_t>(CheckState::not_reached) &&
-               words < kCheckWordsEnd && fields == (words == kOwnWords ? 2U : 1U));
+    in.require(words < kCheckWordsEnd && fields == (words == kOwnWords ? 2U : 1U));
     CheckResult check{.number = number,
                       .code = info.code,
                       .title = info.title,
-                      .state = static_cast<CheckState>(state),
+                      .state = read_state(in, form, CheckState::not_reached),
                       .words = {}};
     if (words == kOwnWords) check.words = words_of(in);
     if (words == kPassedWords) check.words = info.passed;
@@ -129,18 +135,16 @@ void read_checks(cbor::Reader& in, Verdict& verdict) {
 Measurement read_measurement(cbor::Reader& in) {
   const std::size_t fields = in.array(4, 7);
   const std::uint64_t form = in.uint(kMeasurementFormMax);
-  const std::uint64_t state = form & kStateMask;
   const std::uint64_t words = form >> kMeasurementWordsShift;
   const bool has_digest = (form & kHasDigest) != 0;
   const bool same = (form & kExpectedIsDigest) != 0;
   const bool has_expected = (form & kHasExpected) != 0;
-  in.require(state <= static_cast<std::uint64_t>(MeasurementState::unknown) &&
-             words < kKnownWords.size() && (!same || (has_digest && !has_expected)) &&
+  Measurement out;
+  out.state = read_state(in, form, MeasurementState::unknown);
+  in.require(words < kKnownWords.size() && (!same || (has_digest && !has_expected)) &&
              fields ==
                  4U + (has_digest ? 1U : 0U) + (has_expected ? 1U : 0U) + (words == 0 ? 1U : 0U));
-  Measurement out;
   if (!in.ok()) return out;
-  out.state = static_cast<MeasurementState>(state);
   out.pcr = static_cast<std::uint8_t>(in.uint(UINT8_MAX));
   if (has_digest) out.digest = in.fixed<sizeof(Digest256)>();
   if (has_expected) out.expected = in.fixed<sizeof(Digest256)>();

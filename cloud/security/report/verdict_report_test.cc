@@ -12,7 +12,6 @@ namespace {
 
 namespace json = boost::json;
 using attestation::CheckState;
-using attestation::Measurement;
 using attestation::MeasurementState;
 using attestation::Verdict;
 

@@ -19,6 +19,7 @@ std::string app(std::size_t version) {
 }
 std::vector<std::string> apps(std::size_t count) {
   std::vector<std::string> out;
+  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) out.push_back(app(9000 + i));
   return out;
 }
