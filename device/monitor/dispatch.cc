@@ -74,8 +74,8 @@ struct Serve {
   }
 
   Result<SecretBytes> operator()(const wire::MeasureApps& request) const {
-    PAVISE_TRY_ASSIGN(const std::size_t measured, monitor.measure_apps(request.texts));
-    return wire::encode(wire::MeasureAppsResult{.measured = measured});
+    PAVISE_TRY_ASSIGN(const Digest256 pcr, monitor.measure_apps(request.texts));
+    return wire::encode(wire::MeasureAppsResult{.pcr = pcr});
   }
 };
 

@@ -95,7 +95,7 @@ TEST_F(DispatchTest, AppsAreMeasuredAndReportedToTheAgent) {
   const auto measured =
       wire::parse_measure_apps(ask(Client::apps, wire::MeasureApps{{kApp}}).view());
   ASSERT_TRUE(measured) << measured.error().message();
-  EXPECT_EQ(measured->measured, 1U);
+  EXPECT_EQ(measured->pcr, app_measurement::pcr_after(std::array{std::string(kApp)}));
   const auto attested = wire::parse_attest(
       ask(Client::agent, wire::Attest{.nonce = {}, .exporter = {}, .csr_digest = {}, .pcrs = {13}})
           .view());

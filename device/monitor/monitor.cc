@@ -96,7 +96,7 @@ Status Monitor::take_over_measured(std::span<const std::string> texts) {
   return {};
 }
 
-Result<std::size_t> Monitor::measure_apps(std::span<const std::string> texts) {
+Result<Digest256> Monitor::measure_apps(std::span<const std::string> texts) {
   app_measurement::AppEventList list;
   for (const std::string& text : texts) PAVISE_TRY(list.add(text));
   if (texts.size() < apps_.size() || !std::ranges::equal(texts.first(apps_.size()), apps_))
@@ -106,7 +106,7 @@ Result<std::size_t> Monitor::measure_apps(std::span<const std::string> texts) {
     PAVISE_TRY(root_.extend(kAppPcr, crypto::sha256(as_bytes(text))));
     note_app(text);
   }
-  return apps_.size();
+  return app_measurement::pcr_after(apps_);
 }
 
 }  // namespace pavise::monitor

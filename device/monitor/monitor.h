@@ -70,11 +70,11 @@ class Monitor {
 
   // ---- the launcher's of apps -----------------------------------------------------------------
   // Extends PCR 13 by what is new in `texts`, all app events of this boot in their order; returns
-  // how many there are. The list may only grow. What PCR 13 holds is read each time and has to be a
+  // what it holds then. The list may only grow. What PCR 13 holds is read each time and has to be a
   // beginning of the list: so a monitor that was started again, or that never learned whether the
   // TPM took an extend, goes on where the TPM is. An error leaves later texts unmeasured; the same
   // call may come again. PV-APM-nnn, kAppsRewritten, kAppsUnexplained, and those of RootOfTrust.
-  Result<std::size_t> measure_apps(std::span<const std::string> texts);
+  Result<Digest256> measure_apps(std::span<const std::string> texts);
 
   const Bytes& event_log() const { return inputs_.event_log; }
   const std::vector<RuntimeEvent>& runtime_events() const { return runtime_events_; }

@@ -259,10 +259,10 @@ class MonitorAppsTest : public MonitorTest {
 
 TEST_F(MonitorAppsTest, EachNewTextIsExtendedOnce) {
   Monitor monitor = start();
-  EXPECT_EQ(monitor.measure_apps({}).value(), 0U);
+  EXPECT_EQ(monitor.measure_apps({}).value(), Digest256{});
   EXPECT_EQ(pcr_13(), Digest256{});
   for (const std::size_t count : {1U, 1U, 2U, 5U, 5U}) {
-    EXPECT_EQ(monitor.measure_apps(apps(count)).value(), count);
+    EXPECT_EQ(monitor.measure_apps(apps(count)).value(), replayed(apps(count)));
     EXPECT_EQ(pcr_13(), replayed(apps(count)));
     EXPECT_EQ(monitor.runtime_events(), events_of(apps(count)));
   }
@@ -315,7 +315,7 @@ TEST_F(MonitorAppsTest, ARestartedMonitorGoesOnWhereThePcrIs) {
       ASSERT_TRUE(start().measure_apps(apps(measured)));
       Monitor second = start();
       EXPECT_TRUE(second.runtime_events().empty());
-      EXPECT_EQ(second.measure_apps(apps(listed)).value(), listed);
+      EXPECT_EQ(second.measure_apps(apps(listed)).value(), replayed(apps(listed)));
       EXPECT_EQ(pcr_13(), replayed(apps(listed)));
       EXPECT_EQ(second.runtime_events(), events_of(apps(listed)));
     }
@@ -357,7 +357,7 @@ TEST_F(MonitorAppsTest, EveryFailureOfTheTpmIsAnErrorAndTheCallMayComeAgain) {
     root_->fail_call(root_of_trust::kBusy, call);
     EXPECT_TRUE(monitor.measure_apps(apps(3)).error().is(root_of_trust::kBusy)) << call;
     EXPECT_EQ(monitor.runtime_events(), events_of(apps(call == 0 ? 0 : call - 1)));
-    EXPECT_EQ(monitor.measure_apps(apps(3)).value(), 3U) << call;
+    EXPECT_EQ(monitor.measure_apps(apps(3)).value(), replayed(apps(3))) << call;
     EXPECT_EQ(pcr_13(), replayed(apps(3)));
   }
 }
@@ -367,7 +367,7 @@ TEST_F(MonitorAppsTest, AnExtendThatWasNotNotedIsFound) {
   Monitor monitor = start();
   ASSERT_TRUE(monitor.measure_apps(apps(1)));
   ASSERT_TRUE(root_->extend(13, crypto::sha256(as_bytes(app(1)))));
-  EXPECT_EQ(monitor.measure_apps(apps(3)).value(), 3U);
+  EXPECT_EQ(monitor.measure_apps(apps(3)).value(), replayed(apps(3)));
   EXPECT_EQ(pcr_13(), replayed(apps(3)));
   EXPECT_EQ(monitor.runtime_events(), events_of(apps(3)));
 }

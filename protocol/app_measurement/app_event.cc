@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/crypto/crypto.h"
+
 namespace pavise::app_measurement {
 namespace {
 
@@ -41,6 +43,13 @@ std::string AppEvent::text() const {
       .append(version.text())
       .append(" ")
       .append(to_hex(policy_digest));
+}
+
+Digest256 pcr_after(std::span<const std::string> texts) {
+  Digest256 value{};
+  for (const std::string& text : texts)
+    value = crypto::sha256({value, crypto::sha256(as_bytes(text))});
+  return value;
 }
 
 Status AppEventList::add(std::string_view text) {

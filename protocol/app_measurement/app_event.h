@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ struct AppEvent {
   std::string text() const;
   bool operator==(const AppEvent&) const = default;
 };
+
+// What PCR 13 holds after these texts, from its initial value on.
+Digest256 pcr_after(std::span<const std::string> texts);
 
 // Those of one boot, in their order. Not thread-safe.
 class AppEventList {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/crypto/crypto.h"
+
 namespace pavise::app_measurement {
 namespace {
 
@@ -64,6 +66,16 @@ TEST(AppEvent, AnyOtherSpellingIsNone) {
   }
   for (std::size_t size = 0; size < good.size(); ++size)
     EXPECT_FALSE(AppEvent::parse(std::string_view(good).substr(0, size))) << size;
+}
+
+// As TPM2_PCR_Extend: the old value, then the digest.
+TEST(AppEvent, TheRegisterFollowsFromTheTexts) {
+  EXPECT_EQ(pcr_after({}), Digest256{});
+  const std::vector<std::string> texts{text_of(kId, "1.0.0", kDigest),
+                                       text_of(kId, "1.0.1", kDigest)};
+  const Digest256 first = crypto::sha256({Digest256{}, crypto::sha256(as_bytes(texts[0]))});
+  EXPECT_EQ(pcr_after(std::span(texts).first(1)), first);
+  EXPECT_EQ(pcr_after(texts), crypto::sha256({first, crypto::sha256(as_bytes(texts[1]))}));
 }
 
 TEST(AppEventList, EachCountsOnce) {

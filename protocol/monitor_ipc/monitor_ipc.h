@@ -121,7 +121,7 @@ struct OpenDataResult {
 };
 
 struct MeasureAppsResult {
-  std::uint64_t measured;  // how many of the texts are in PCR 13: all of them
+  Digest256 pcr;  // 13: what it holds now, app_measurement::pcr_after() of all texts
 };
 
 // Whole responses. They may hold a key or a credential, so all are wiped after use.

@@ -101,7 +101,7 @@ TEST(MonitorResponse, ResultsComeBackWhole) {
   EXPECT_EQ(parse_sign_tls(encode(SignTlsResult{Bytes(71)}).view())->signature_der.size(), 71U);
   EXPECT_EQ(parse_status(encode(StatusResult{1500, 42}).view())->tpm_commands, 42U);
   EXPECT_EQ(parse_activate(encode(ActivateResult{SecretBytes(32)}).view())->secret.size(), 32U);
-  EXPECT_EQ(parse_measure_apps(encode(MeasureAppsResult{60}).view())->measured, 60U);
+  EXPECT_EQ(parse_measure_apps(encode(MeasureAppsResult{digest(7)}).view())->pcr, digest(7));
   const auto data =
       parse_open_data(encode(OpenDataResult{SecretBytes(64), Bytes(300), true}).view());
   ASSERT_TRUE(data);
@@ -130,7 +130,7 @@ TEST(MonitorResponse, LimitsAndWrongShapesAreRefused) {
   EXPECT_FALSE(parse_attest(
       encode(AttestResult{Bytes(1), Bytes(1), {{1, {}}}, Bytes(kEventLogBytesMax + 1), {}})
           .view()));
-  EXPECT_FALSE(parse_measure_apps(encode(MeasureAppsResult{61}).view()));
+  EXPECT_FALSE(parse_measure_apps(encode(SignTlsResult{Bytes(33)}).view()));
   EXPECT_FALSE(parse_measure_apps(encode(StatusResult{1, 2}).view()));
   const SecretBytes good = encode(StatusResult{1, 2});
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(parse_status(good.view().first(n)));

@@ -91,7 +91,7 @@ SecretBytes encode(const OpenDataResult& result) {
 
 SecretBytes encode(const MeasureAppsResult& result) {
   cbor::Writer out = accepted();
-  out.map(1).uint(1).uint(result.measured);
+  out.map(1).uint(1).bytes(result.pcr);
   return wiped(std::move(out));
 }
 
@@ -197,7 +197,7 @@ Result<MeasureAppsResult> parse_measure_apps(ByteView message) {
   return parse<MeasureAppsResult>(message, [](cbor::Reader& in, MeasureAppsResult& out) {
     cbor::MapReader map(in, 1);
     map.required(1);
-    out.measured = in.uint(app_measurement::kAppEventsMax);
+    out.pcr = in.fixed<sizeof(Digest256)>();
     map.finish();
   });
 }

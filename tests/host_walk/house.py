@@ -2,6 +2,7 @@
 
 PAVISE_PROGRAMS: folder with the programs (default build/release/bin)."""
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -318,7 +319,10 @@ def measure_apps(channel, texts):
     channel.send(request + b"".join(head(len(text)) + text.encode() for text in texts))
     channel.settimeout(START_TIMEOUT_S)
     answer = channel.recv(1024)
-    if answer != b"\xa2\x01\xf5\x02\xa1\x01" + bytes([len(texts)]):
+    value = bytes(32)
+    for text in texts:
+        value = hashlib.sha256(value + hashlib.sha256(text.encode()).digest()).digest()
+    if answer != b"\xa2\x01\xf5\x02\xa1\x01\x58\x20" + value:
         raise AssertionError(f"the monitor did not measure the apps: {answer}")
 
 

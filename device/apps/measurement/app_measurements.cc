@@ -41,8 +41,14 @@ Status AppMeasurements::add(const std::string& text) {
   return kept;
 }
 
+void AppMeasurements::drop_old_answers() const {
+  while (monitor_ && monitor_->receive(monitor_ipc::kMessageBytesMax, 0)) {
+  }
+}
+
 Status AppMeasurements::send_all() {
   if (!monitor_) return Error(kNotMeasured, "no monitor is connected");
+  drop_old_answers();
   const Bytes request = monitor_ipc::encode(monitor_ipc::MeasureApps{texts_});
   const Status sent = monitor_->send(request, timeout_ms_);
   const auto packet = sent ? monitor_->receive(monitor_ipc::kMessageBytesMax, timeout_ms_)
@@ -57,7 +63,9 @@ Status AppMeasurements::send_all() {
   if (!answer && answer.error().is(monitor_ipc::kRefused))
     return Error(kNotMeasured, answer.error().detail());
   if (!answer) return Error(kNotMeasured, answer.error().message());
-  if (answer->measured != texts_.size()) return Error(kNotMeasured, "it measured another number");
+  // Also an answer to somebody before us is no other consent than this one.
+  if (answer->pcr != app_measurement::pcr_after(texts_))
+    return Error(kNotMeasured, "its PCR 13 is not that of the list");
   measured_ = texts_.size();
   return {};
 }

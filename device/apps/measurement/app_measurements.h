@@ -48,6 +48,8 @@ class AppMeasurements {
       : path_(std::move(path)), timeout_ms_(timeout_ms), texts_(std::move(texts)) {}
 
   Status add(const std::string& text);
+  // A launcher that ended may have left its question's answer in the socket, which init hands on.
+  void drop_old_answers() const;
   Status send_all();
 
   std::string path_;

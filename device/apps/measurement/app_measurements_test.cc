@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,7 +12,6 @@
 
 #include "device/monitor/dispatch.h"
 #include "device/root_of_trust/fake/fake.h"
-#include "protocol/eventlog/event_log.h"
 #include "protocol/monitor_ipc/monitor_ipc.h"
 
 namespace pavise::device {
@@ -76,9 +76,7 @@ class AppMeasurementsTest : public ::testing::Test {
     return root_->read_pcrs(root_of_trust::PcrMask::from_bits(1U << kAppPcr).value())->at(kAppPcr);
   }
   static Digest256 replayed(const std::vector<std::string>& texts) {
-    Digest256 value{};
-    for (const std::string& text : texts) eventlog::extend(value, crypto::sha256(as_bytes(text)));
-    return value;
+    return app_measurement::pcr_after(texts);
   }
 
   std::filesystem::path folder_;
@@ -239,10 +237,10 @@ TEST_F(AppMeasurementsTest, AnswersOfAnotherShapeAreNoConsent) {
     std::filesystem::remove(path());
     auto [ours, its] = ipc::make_pair().value();
     std::thread bent([&its, &reply] {
-      (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);
-      (void)its.send(reply, kWaitMs);
-      (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);
-      (void)its.send(reply, kWaitMs);
+      for (int i = 0; i < 2; ++i) {
+        (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);
+        (void)its.send(reply, kWaitMs);
+      }
     });
     AppMeasurements apps = opened();
     (void)apps.connect(std::move(ours)).has_value();
@@ -251,10 +249,56 @@ TEST_F(AppMeasurementsTest, AnswersOfAnotherShapeAreNoConsent) {
     return !status && status.error().is(kNotMeasured);
   };
   const auto bytes = [](const SecretBytes& message) { return to_bytes(message.view()); };
-  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{0}))));
-  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{2}))));
+  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{}))));
+  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{policy(3)}))));
   EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::StatusResult{1, 1}))));
   EXPECT_TRUE(refused_with(Bytes(40, std::byte{0xff})));
+}
+
+// Init hands the same socket to the next launcher.
+TEST_F(AppMeasurementsTest, AnAnswerToTheLauncherBeforeIsNotTakenForOurs) {
+  const auto channel = start_monitor();
+  const auto copy = [&] { return ipc::SeqpacketChannel(UniqueFd(::dup(channel.fd()))); };
+  {
+    AppMeasurements apps = opened();
+    ASSERT_TRUE(apps.connect(copy()));
+    ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  }
+  // It asked once more, with what is refused, and ended.
+  ASSERT_TRUE(channel.send(monitor_ipc::encode(monitor_ipc::MeasureApps{{"nonsense"}}), kWaitMs));
+  pollfd answered{channel.fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&answered, 1, kWaitMs), 1);
+  AppMeasurements apps = opened();
+  const Status connected = apps.connect(copy());
+  ASSERT_TRUE(connected) << connected.error().message();
+  ASSERT_TRUE(apps.measure(component('1'), {1, 2, 0}, policy(1)));
+  EXPECT_EQ(pcr_13(), replayed(apps.texts()));
+}
+
+// The monitor was still at work for it: our question gets that answer, and the next one ours.
+TEST_F(AppMeasurementsTest, ALateAnswerToTheLauncherBeforeIsNoConsent) {
+  auto [ours, its] = ipc::make_pair().value();
+  const auto answer = [&its](const Digest256& pcr) {
+    const SecretBytes message = monitor_ipc::encode(monitor_ipc::MeasureAppsResult{pcr});
+    (void)its.send(message.view(), kWaitMs);
+  };
+  std::thread late([&] {
+    (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);  // connect()
+    answer(Digest256{});
+    (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);  // the first measure()
+    answer(policy(9));
+  });
+  AppMeasurements apps = opened();
+  ASSERT_TRUE(apps.connect(std::move(ours)));
+  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)).error().is(kNotMeasured));
+  late.join();
+  answer(app_measurement::pcr_after(apps.texts()));  // to the first, late
+  std::thread prompt([&] {
+    (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);
+    answer(app_measurement::pcr_after(apps.texts()));
+  });
+  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  prompt.join();
 }
 
 TEST_F(AppMeasurementsTest, AMonitorThatDoesNotAnswerIsGone) {
