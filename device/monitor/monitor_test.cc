@@ -227,11 +227,13 @@ std::string app(std::size_t version) {
 }
 std::vector<std::string> apps(std::size_t count) {
   std::vector<std::string> out;
+  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) out.push_back(app(i));
   return out;
 }
 std::vector<RuntimeEvent> events_of(const std::vector<std::string>& texts) {
   std::vector<RuntimeEvent> out;
+  out.reserve(texts.size());
   for (const std::string& text : texts) out.push_back({13, text});
   return out;
 }

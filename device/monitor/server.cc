@@ -38,6 +38,7 @@ Status serve(const Channels& channels, const Answer& answer) {
   std::vector<End> ends{{&channels.init, Client::init}, {&channels.agent, Client::agent}};
   if (channels.apps) ends.push_back({&*channels.apps, Client::apps});
   std::vector<pollfd> polled;
+  polled.reserve(ends.size());
   for (const End& end : ends) polled.push_back({end.channel->fd(), POLLIN, 0});
   for (;;) {
     if (::poll(polled.data(), polled.size(), -1) < 0) {
