@@ -71,6 +71,7 @@ bool Agent::certificate_usable() const {
 
 bool Agent::renewal_due() const {
   if (certificate_ == nullptr || judgement_ != Judgement::judged) return true;
+  if (apps_ != apps_attested_) return true;
   const UnixSeconds now = now_s();
   const UnixSeconds life = certificate_->not_after - certificate_->not_before;
   return now >= certificate_->renew_at || certificate_->not_after - now <= life / 3;
@@ -129,8 +130,16 @@ bool Agent::apps_are_measured(std::int64_t now_ms) {
   return true;
 }
 
+// Those that come later the service should know before long, too, not at the next renewal. At most
+// one attestation for each app of a boot.
+void Agent::look_at_apps() {
+  if (const auto apps = ports_.monitor.measured_apps()) apps_ = *apps;
+}
+
 void Agent::attest(std::int64_t now_ms) {
   if (!apps_are_measured(now_ms)) return;
+  // Before the evidence is made: an app that comes in between is noticed afterwards.
+  look_at_apps();
   auto outcome = ports_.attester.attest(now_s());
   if (!outcome) return attest_failed(outcome.error(), now_ms);
   if (const auto* refusal = std::get_if<Refusal>(&*outcome)) {
@@ -162,6 +171,7 @@ void Agent::attest_failed(const Error& error, std::int64_t now_ms) {
 
 void Agent::accept(DeviceCertificate certificate, std::int64_t now_ms) {
   judgement_ = Judgement::judged;
+  apps_attested_ = apps_;
   certificate_ = std::make_unique<const DeviceCertificate>(std::move(certificate));
   certificate_proven_ = false;
   time_floor_ = std::max(time_floor_, certificate_->issued_after);
@@ -284,6 +294,7 @@ void Agent::on_desired(const std::string& text) {
 }
 
 void Agent::queue_telemetry(std::int64_t now_ms) {
+  look_at_apps();
   telemetry_at_ms_ = now_ms + std::int64_t{interval_s_} * 1000;
   queue_.push(telemetry_json({.system = ports_.system.read(),
                               .monitor_pss_kib = ports_.monitor.monitor_pss_kib(),

@@ -66,6 +66,7 @@ class Agent {
   void answer(const MethodCalled& call, bool is_served);
   void on_desired(const std::string& text);
   void queue_telemetry(std::int64_t now_ms);
+  void look_at_apps();
   void hub_lost(const Error& error, std::int64_t now_ms);
   void leave_hub();
   std::string next_try(std::int64_t wait_ms) const;
@@ -87,6 +88,8 @@ class Agent {
   UnixSeconds clock_offset_s_ = 0;
   int interval_s_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t apps_ = 0;           // that the monitor has measured, when it was last asked
+  std::uint64_t apps_attested_ = 0;  // of which evidence was accepted
   std::uint64_t acknowledged_ = 0;
   std::int64_t connected_since_ms_ = 0;
   bool loaded_ = false;

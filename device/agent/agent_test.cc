@@ -121,6 +121,7 @@ class World : public Attester,
   Result<AttestOutcome> attest(UnixSeconds now) override {
     attested_at_ms.push_back(clock.steady_ms());
     attested_as_of.push_back(now);
+    if (during_attestation) during_attestation();
     if (!outcomes.empty()) {
       auto outcome = outcomes.front();
       outcomes.pop_front();
@@ -157,6 +158,7 @@ class World : public Attester,
   }
   std::int64_t since_kernel_start_ms() override { return 1234; }
   std::optional<std::int64_t> monitor_pss_kib() override { return 2000; }
+  std::optional<std::uint64_t> measured_apps() override { return apps_measured; }
   void line(std::string_view text) override { log.emplace_back(text); }
 
   // As the service issues them: valid from a minute ago, for a day, to be renewed after 16 hours.
@@ -206,7 +208,9 @@ class World : public Attester,
   FakeHub hub{clock};
   testing::FakeApps apps;
   std::deque<Result<AttestOutcome>> outcomes;
+  std::function<void()> during_attestation;
   std::optional<DeviceCertificate> stored;
+  std::optional<std::uint64_t> apps_measured = 0;
   std::vector<std::int64_t> attested_at_ms;
   std::vector<UnixSeconds> attested_as_of;
   std::vector<std::string> log;
@@ -299,6 +303,45 @@ TEST(Agent, RenewsBeforeExpiryWithoutLosingTelemetry) {
   EXPECT_EQ(world.hub.connects, 3);
   EXPECT_EQ(world.hub.farewells, 2);
   EXPECT_GE(world.hub.telemetry.size(), 40U);
+}
+
+TEST(Agent, AttestsAgainOnceAnAppWasMeasured) {
+  World world;
+  Agent agent = world.agent(10);
+  world.apps_measured = 2;  // before the first time: nothing is news
+  world.run(agent, 60'000);
+  EXPECT_EQ(world.attested_at_ms.size(), 1U);
+  world.apps_measured = 4;
+  world.run(agent, 60'000);
+  ASSERT_EQ(world.attested_at_ms.size(), 2U);
+  EXPECT_LE(world.attested_at_ms[1] - world.attested_at_ms[0], 75'000) << "with the next telemetry";
+  EXPECT_TRUE(agent.online());
+  EXPECT_EQ(world.hub.connects, 2);
+  world.apps_measured.reset();  // a monitor that does not answer says nothing
+  world.run(agent, 60'000);
+  EXPECT_EQ(world.attested_at_ms.size(), 2U);
+}
+
+TEST(Agent, AnAppThatIsMeasuredWhileItAttestsIsNotForgotten) {
+  World world;
+  world.during_attestation = [&] { world.apps_measured = 1; };
+  Agent agent = world.agent(10);
+  world.run(agent, 60'000);
+  EXPECT_EQ(world.attested_at_ms.size(), 2U);
+}
+
+// PCR 13 cannot be explained, say: the device is told so at the pace of a refusal and stays online.
+TEST(Agent, ARefusalAfterAnAppWasMeasuredIsNoCircle) {
+  World world;
+  Agent agent = world.agent(10);
+  world.run(agent, 60'000);
+  world.apps_measured = 1;
+  for (int i = 0; i < 100; ++i)
+    world.outcomes.emplace_back(
+        AttestOutcome(Refusal{"PV-ATT-015", "PCR 13 was extended", Retry::needs_operator}));
+  world.run(agent, 3600 * 1000LL);
+  EXPECT_TRUE(agent.online());
+  EXPECT_LE(world.attested_at_ms.size(), 20U);
 }
 
 TEST(Agent, StaysConnectedWhileRenewalFails) {

@@ -72,4 +72,10 @@ std::optional<std::int64_t> MonitorChannel::monitor_pss_kib() {
   return static_cast<std::int64_t>(now->pss_kib);
 }
 
+std::optional<std::uint64_t> MonitorChannel::measured_apps() {
+  const auto now = status();
+  if (!now) return std::nullopt;
+  return now->measured_apps;
+}
+
 }  // namespace pavise::agent

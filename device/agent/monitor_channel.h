@@ -27,6 +27,7 @@ class MonitorChannel final : public MonitorClient, public MonitorProbe {
   Result<Bytes> sign_tls(const Digest256& digest) override;
   Result<MonitorStatus> status() override;
   std::optional<std::int64_t> monitor_pss_kib() override;
+  std::optional<std::uint64_t> measured_apps() override;
 
   bool gone() const { return gone_; }
 

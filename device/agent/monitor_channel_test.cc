@@ -31,8 +31,12 @@ TEST(MonitorChannel, AsksAndReadsTheAnswer) {
   ASSERT_TRUE(pair);
   MonitorChannel monitor(std::move(pair->first));
   {
-    OneAnswer answer(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{2048, 17}));
+    OneAnswer answer(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{2048, 17, 3}));
     EXPECT_EQ(monitor.monitor_pss_kib(), 2048);
+  }
+  {
+    OneAnswer answer(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{2048, 17, 3}));
+    EXPECT_EQ(monitor.measured_apps(), 3U);
   }
   Digest256 digest;
   digest.fill(std::byte{3});
@@ -60,7 +64,7 @@ TEST(MonitorChannel, ARefusalIsAnErrorButNoEnd) {
 TEST(MonitorChannel, AnAnswerToAnotherQuestionIsRefused) {
   auto pair = ipc::make_pair();
   MonitorChannel monitor(std::move(pair->first));
-  OneAnswer answer(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{1, 2}));
+  OneAnswer answer(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{1, 2, 0}));
   EXPECT_FALSE(monitor.identity());
 }
 
@@ -78,7 +82,7 @@ TEST(MonitorChannel, ALostOrSilentMonitorIsGoneForGood) {
   MonitorChannel monitor(std::move(pair->first), 10);
   EXPECT_FALSE(monitor.attest({}, {}, {}, {0}));
   EXPECT_TRUE(monitor.gone());
-  OneAnswer late(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{1, 2}));
+  OneAnswer late(pair->second, monitor_ipc::encode(monitor_ipc::StatusResult{1, 2, 0}));
   EXPECT_FALSE(monitor.status());
 }
 

@@ -78,6 +78,8 @@ class MonitorProbe {
  public:
   virtual ~MonitorProbe() = default;
   virtual std::optional<std::int64_t> monitor_pss_kib() = 0;
+  // How many apps the monitor has measured since the device started: what evidence of now says.
+  virtual std::optional<std::uint64_t> measured_apps() = 0;
 };
 
 // The launcher of apps. Each call blocks briefly: a launcher that hangs must not cost the

@@ -63,8 +63,9 @@ struct Serve {
 
   Result<SecretBytes> operator()(const wire::Status&) const {
     PAVISE_TRY_ASSIGN(const Health health, monitor.status());
-    return wire::encode(
-        wire::StatusResult{.pss_kib = health.pss_kib, .tpm_commands = health.tpm_commands});
+    return wire::encode(wire::StatusResult{.pss_kib = health.pss_kib,
+                                           .tpm_commands = health.tpm_commands,
+                                           .measured_apps = health.measured_apps});
   }
 
   Result<SecretBytes> operator()(const wire::OpenData& request) const {

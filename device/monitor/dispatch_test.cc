@@ -100,6 +100,7 @@ TEST_F(DispatchTest, AppsAreMeasuredAndReportedToTheAgent) {
       ask(Client::agent, wire::Attest{.nonce = {}, .exporter = {}, .csr_digest = {}, .pcrs = {13}})
           .view());
   EXPECT_EQ(attested->runtime_events, (wire::RuntimeEvents{{13, kApp}}));
+  EXPECT_EQ(wire::parse_status(ask(Client::agent, wire::Status{}).view())->measured_apps, 1U);
   EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::MeasureApps{{"pavise:data-opened"}}))
                   .starts_with("PV-APM-001"));
   EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::MeasureApps{{}})).starts_with("PV-MON-013"));

@@ -74,7 +74,8 @@ Result<Bytes> Monitor::sign_tls(const Digest256& digest) {
 
 Result<Health> Monitor::status() {
   PAVISE_TRY_ASSIGN(const std::uint64_t pss_kib, inputs_.pss_kib());
-  return Health{.pss_kib = pss_kib, .tpm_commands = root_.commands_sent()};
+  return Health{
+      .pss_kib = pss_kib, .tpm_commands = root_.commands_sent(), .measured_apps = apps_.size()};
 }
 
 void Monitor::note_app(const std::string& text) {

@@ -33,6 +33,7 @@ struct WhoAmI {
 struct Health {
   std::uint64_t pss_kib;
   std::uint64_t tpm_commands;
+  std::size_t measured_apps;
 };
 
 // What was read at the start, before the sandbox closed.

@@ -113,6 +113,7 @@ struct SignTlsResult {
 struct StatusResult {
   std::uint64_t pss_kib;
   std::uint64_t tpm_commands;
+  std::uint64_t measured_apps;  // texts in PCR 13
 };
 struct OpenDataResult {
   SecretBytes key;

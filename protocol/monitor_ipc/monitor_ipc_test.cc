@@ -99,7 +99,8 @@ TEST(MonitorResponse, ResultsComeBackWhole) {
   EXPECT_EQ(attested->runtime_events, quote.runtime_events);
 
   EXPECT_EQ(parse_sign_tls(encode(SignTlsResult{Bytes(71)}).view())->signature_der.size(), 71U);
-  EXPECT_EQ(parse_status(encode(StatusResult{1500, 42}).view())->tpm_commands, 42U);
+  EXPECT_EQ(parse_status(encode(StatusResult{1500, 42, 60}).view())->tpm_commands, 42U);
+  EXPECT_EQ(parse_status(encode(StatusResult{1500, 42, 60}).view())->measured_apps, 60U);
   EXPECT_EQ(parse_activate(encode(ActivateResult{SecretBytes(32)}).view())->secret.size(), 32U);
   EXPECT_EQ(parse_measure_apps(encode(MeasureAppsResult{digest(7)}).view())->pcr, digest(7));
   const auto data =
@@ -131,8 +132,9 @@ TEST(MonitorResponse, LimitsAndWrongShapesAreRefused) {
       encode(AttestResult{Bytes(1), Bytes(1), {{1, {}}}, Bytes(kEventLogBytesMax + 1), {}})
           .view()));
   EXPECT_FALSE(parse_measure_apps(encode(SignTlsResult{Bytes(33)}).view()));
-  EXPECT_FALSE(parse_measure_apps(encode(StatusResult{1, 2}).view()));
-  const SecretBytes good = encode(StatusResult{1, 2});
+  EXPECT_FALSE(parse_measure_apps(encode(StatusResult{1, 2, 3}).view()));
+  EXPECT_FALSE(parse_status(encode(StatusResult{1, 2, 61}).view()));
+  const SecretBytes good = encode(StatusResult{1, 2, 3});
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(parse_status(good.view().first(n)));
 }
 

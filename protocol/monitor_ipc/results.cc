@@ -78,7 +78,8 @@ SecretBytes encode(const SignTlsResult& result) {
 
 SecretBytes encode(const StatusResult& result) {
   cbor::Writer out = accepted();
-  out.map(2).uint(1).uint(result.pss_kib).uint(2).uint(result.tpm_commands);
+  out.map(3).uint(1).uint(result.pss_kib).uint(2).uint(result.tpm_commands);
+  out.uint(3).uint(result.measured_apps);
   return wiped(std::move(out));
 }
 
@@ -171,11 +172,13 @@ Result<SignTlsResult> parse_sign_tls(ByteView message) {
 
 Result<StatusResult> parse_status(ByteView message) {
   return parse<StatusResult>(message, [](cbor::Reader& in, StatusResult& out) {
-    cbor::MapReader map(in, 2);
+    cbor::MapReader map(in, 3);
     map.required(1);
     out.pss_kib = in.uint();
     map.required(2);
     out.tpm_commands = in.uint();
+    map.required(3);
+    out.measured_apps = in.uint(app_measurement::kAppEventsMax);
     map.finish();
   });
 }

@@ -30,7 +30,7 @@ class FakeMonitor final : public MonitorClient {
                               const Digest256& csr_digest,
                               const std::vector<std::uint8_t>& pcrs) override;
   Result<Bytes> sign_tls(const Digest256& digest) override;
-  Result<MonitorStatus> status() override { return MonitorStatus{2000, 17}; }
+  Result<MonitorStatus> status() override { return MonitorStatus{2000, 17, 0}; }
 
   // The `accepted` message of a service for this device.
   evidence::Accepted accepted(const LeafSpec& spec = {}) const;

@@ -251,7 +251,7 @@ TEST_F(AppMeasurementsTest, AnswersOfAnotherShapeAreNoConsent) {
   const auto bytes = [](const SecretBytes& message) { return to_bytes(message.view()); };
   EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{}))));
   EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::MeasureAppsResult{policy(3)}))));
-  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::StatusResult{1, 1}))));
+  EXPECT_TRUE(refused_with(bytes(monitor_ipc::encode(monitor_ipc::StatusResult{1, 1, 1}))));
   EXPECT_TRUE(refused_with(Bytes(40, std::byte{0xff})));
 }
 
