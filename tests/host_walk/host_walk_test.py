@@ -3,7 +3,7 @@ import json
 import unittest
 
 from tests.host_walk.apps_peer import LIST, LOGS, STOP, AppsPeer
-from tests.host_walk.house import NAME, House, run, until
+from tests.host_walk.house import NAME, House, measure_apps, run, until
 
 
 class HostWalkTest(unittest.TestCase):
@@ -94,11 +94,16 @@ class HostWalkTest(unittest.TestCase):
         self.assertEqual(attested_apps([first, second]), [first, second])
         self.assertIn("0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10  1.0.2    5f5f5f5f5f5f", house.cli("device", "show", device[:8]))
 
+        # The device is on: the agent notices, and attests again.
+        third = first.replace("1.0.1", "1.0.3")
+        measure_apps(house.measurer, [first, second, third])
+        until(lambda: len(house.cli_json("device", "show", device[:8])["apps"] or []) == 3, "evidence with the third app")
+
         # An app that started without a word.
         house.switch_off()
         run("tpm2_pcrextend", "-T", house.tpm.address, f"13:sha256={'77' * 32}")
         with self.assertRaisesRegex(AssertionError, "PV-MON-014"):
-            house.switch_on(apps=[first, second])
+            house.switch_on(apps=[first, second, third])
         house.switch_off()
         house.switch_on()
         house.agent_says("refused PV-ATT-011")

@@ -275,7 +275,7 @@ class House:
         agent, monitor_agent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         measurer, monitor_apps = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ends = (monitor_init.fileno(), monitor_agent.fileno(), monitor_apps.fileno())
-        with monitor_init, monitor_agent, monitor_apps, agent, measurer, launcher or contextlib.nullcontext():
+        with monitor_init, monitor_agent, monitor_apps, agent, launcher or contextlib.nullcontext():
             monitor = self.spawn("monitor", PROGRAMS / "pavise-monitor", "--init-fd", ends[0], "--agent-fd", ends[1],
                                  "--apps-fd", ends[2], "--tpm", f"swtpm:{self.tpm.socket}", "--event-log", log,
                                  pass_fds=ends)
@@ -285,12 +285,14 @@ class House:
             except AssertionError:
                 end(monitor)
                 init.close()
+                measurer.close()
                 raise
             of_launcher = [] if launcher is None else [launcher.fileno()]
             speaker = self.spawn("agent", PROGRAMS / "pavise-agent", "--config", config, "--service-ca",
                                  self.state / "service-ca.pem", "--data", self.data, "--monitor-fd", agent.fileno(),
                                  *(word for fd in of_launcher for word in ("--apps-fd", fd)),
                                  pass_fds=[agent.fileno(), *of_launcher])
+        self.measurer = measurer
         self.device_processes = [(speaker, monitor, init)]
 
     def switch_off(self):
@@ -298,6 +300,7 @@ class House:
             end(speaker)
             end(monitor)
             init.close()
+            self.measurer.close()
         self.device_processes = []
 
     def spawn(self, name, *words, **options):
