@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -83,11 +81,7 @@ class LauncherOfApps {
     return true;
   }
 
-  // What an earlier launcher asked may be answered still; that answer is nobody's.
   Status connect_monitor() {
-    std::array<std::byte, 1> rest{};
-    while (::recv(monitor_.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_TRUNC) > 0) {
-    }
     UniqueFd ours(::fcntl(monitor_.get(), F_DUPFD_CLOEXEC, 0));
     return measured_->connect(ipc::SeqpacketChannel(std::move(ours)));
   }
