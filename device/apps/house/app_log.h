@@ -26,6 +26,7 @@ class AppLog {
   // Those behind `sequence`; 0: all that are kept.
   std::vector<AppLogLine> after(std::uint64_t sequence) const;
   std::uint64_t oldest() const { return next_ - lines_.size(); }
+  std::uint64_t newest() const { return next_ - 1; }  // 0 before the first
 
  private:
   std::deque<AppLogLine> lines_;

@@ -8,6 +8,7 @@ namespace {
 TEST(AppLog, GivesWhatIsBehindASequence) {
   AppLog log;
   EXPECT_TRUE(log.after(0).empty());
+  EXPECT_EQ(log.newest(), 0U);
   log.add("one", 10);
   log.add("two", 20);
   ASSERT_EQ(log.after(0).size(), 2U);
@@ -28,6 +29,7 @@ TEST(AppLog, LinesAtNAndNPlusOne) {
   log.add("x", 0);
   EXPECT_EQ(log.after(0).size(), kAppLogLinesMax);
   EXPECT_EQ(log.oldest(), 2U);
+  EXPECT_EQ(log.newest(), kAppLogLinesMax + 1);
   EXPECT_EQ(log.after(0).front().sequence, 2U);
 }
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "common/ipc/descriptors.h"
-#include "device/apps/house/house.h"
+#include "common/ipc/seqpacket.h"
+#include "device/apps/program/house_control.h"
 
 namespace pavise::device {
 namespace {
@@ -17,6 +19,7 @@ constexpr uid_t kInspectorUid = 31;
 constexpr std::int64_t kTurnMs = 60'000;
 constexpr std::int64_t kStopMs = 2500;  // init waits three seconds
 constexpr std::size_t kChannels = 2;    // monitor's, agent's
+constexpr int kNobody = -1;             // polled: never ready
 
 void print(const std::string& line) {
   const std::string text = line + '\n';
@@ -46,9 +49,11 @@ class LauncherOfApps {
   void live() {
     bool started = false;
     while (true) {
-      const std::vector<int> ready = house_.turn({signals_.get(), kInitChannel}, kTurnMs);
+      const std::vector<int> ready =
+          house_.turn({signals_.get(), kInitChannel, agent_ ? agent_->fd() : kNobody}, kTurnMs);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
+      if (agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (started || !monitor_) continue;
       started = true;
       move_in();
@@ -62,8 +67,17 @@ class LauncherOfApps {
     if (!packet) return false;
     if (packet->descriptors.size() != kChannels) return true;
     monitor_ = std::move(packet->descriptors[0]);
-    agent_ = std::move(packet->descriptors[1]);
+    agent_.emplace(std::move(packet->descriptors[1]));
     return true;
+  }
+
+  // Never waits. An agent that left, or that takes no answers, is not served any more: init sends
+  // the channels of the next one.
+  void serve_agent() {
+    const auto packet = agent_->receive(apps_ipc::kMessageBytesMax, 0);
+    if (!packet && packet.error().is(ipc::kTimedOut)) return;
+    const bool is_over = !packet && !packet.error().is(ipc::kPacketTooLong);
+    if (is_over || !agent_->send(answer(packet, control_), 0)) agent_.reset();
   }
 
   void move_in() {
@@ -90,10 +104,11 @@ class LauncherOfApps {
   AppPaths paths_;
   UniqueFd signals_;
   UniqueFd monitor_;
-  UniqueFd agent_;
+  std::optional<ipc::SeqpacketChannel> agent_;
   Installation installation_;
   std::optional<AppStorage> storage_;
   House house_;
+  HouseControl control_{house_};
 };
 
 }  // namespace

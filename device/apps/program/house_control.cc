@@ -1,0 +1,55 @@
+#include "device/apps/program/house_control.h"
+
+namespace pavise::device {
+
+apps_ipc::AppList HouseControl::list() {
+  apps_ipc::AppList out;
+  for (const auto& app : house_.apps()) {
+    const manifest::Manifest& manifest = app->app().manifest();
+    const AppPolicy& policy = app->app().policy;
+    out.push_back({.name = manifest.name,
+                   .component_id = manifest.component_id,
+                   .version = manifest.version.text(),
+                   .state = state_on_wire(app->life().state()),
+                   .restarts = app->life().restarts(),
+                   .memory_bytes = app->memory_bytes(),
+                   .memory_limit_bytes = policy.budget.memory_bytes_max,
+                   .missed_health = app->life().missed_health(),
+                   .last_event = app->last_event(),
+                   .policy_digest = policy.digest});
+  }
+  return out;
+}
+
+Result<apps_ipc::AppState> HouseControl::act(std::string_view name,
+                                             Status (House::*what)(const std::string&)) {
+  RunningApp* const app = house_.find(std::string(name));
+  if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
+  PAVISE_TRY((house_.*what)(app->name()));
+  return state_on_wire(app->life().state());
+}
+
+Result<apps_ipc::AppState> HouseControl::start(std::string_view name) {
+  return act(name, &House::start);
+}
+
+Result<apps_ipc::AppState> HouseControl::stop(std::string_view name) {
+  return act(name, &House::stop);
+}
+
+Result<apps_ipc::AppState> HouseControl::restart(std::string_view name) {
+  return act(name, &House::restart);
+}
+
+Result<apps_ipc::LogPage> HouseControl::logs(std::string_view name, std::uint64_t after) {
+  RunningApp* const app = house_.find(std::string(name));
+  if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
+  apps_ipc::LogPage out{.oldest = app->log().oldest(), .newest = app->log().newest(), .lines = {}};
+  for (AppLogLine& line : app->log().after(after))
+    out.lines.push_back({.sequence = line.sequence,
+                         .boot_ms = static_cast<std::uint64_t>(line.steady_ms),
+                         .text = std::move(line.text)});
+  return out;
+}
+
+}  // namespace pavise::device
