@@ -13,7 +13,7 @@ from sim.walk.steps import StepFailed, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get("PAVISE_PROGRAMS", ROOT / "build/release/bin"))
-PORTS = {"management": 8443, "device": 8444, "hub": 8883}
+PORTS = {"management": 8443, "device": 8444, "hub": 8883, "hub_https": 8445}
 HUB_NAME = "hub.pavise.internal"
 HOST_SEEN_BY_GUEST = "10.0.2.2"  # QEMU's user network: the host's loopback
 
@@ -91,9 +91,12 @@ class House:
     # -- server -----------------------------------------------------------------------------------
     def ports(self):
         path = self.state / "ports.json"
-        if not path.exists():
-            path.write_text(json.dumps(free_ports(PORTS)), encoding="utf-8")
-        return json.loads(path.read_text(encoding="utf-8"))
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        missing = {name: port for name, port in PORTS.items() if name not in kept}
+        if missing:
+            kept.update(free_ports(missing))
+            path.write_text(json.dumps(kept), encoding="utf-8")
+        return kept
 
     def server_pid(self):
         try:
