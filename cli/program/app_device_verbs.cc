@@ -172,20 +172,22 @@ Exit stats(Session& session, const StatsArguments& a) {
   }
 }
 
-// Prints one page of lines, up to `left` of them (0: all). `after` moves to the last one; a device
-// whose lines lead nowhere does not move it.
-void print_page(Session& session, const json::value& page, std::uint64_t& after, int& left) {
+// Prints one page of lines; false once it was the last of `left` (0: all). `after` moves to the
+// last one; a device whose lines lead nowhere does not move it.
+bool print_page(Session& session, const json::value& page, std::uint64_t& after, int& left) {
   const std::uint64_t oldest = number_of(page, "oldest");
   if (after > 0 && oldest > after + 1)
     session.note("lines " + std::to_string(after + 1) + " to " + std::to_string(oldest - 1) +
                  " are no longer kept\n");
   const json::value* lines = find(page, "lines");
-  if (lines == nullptr || !lines->is_array()) return;
+  if (lines == nullptr || !lines->is_array()) return true;
   for (const json::value& line : lines->as_array()) {
     session.print(session.json() ? json::serialize(line) + "\n" : view::app_line(line));
     after = std::max(after, number_of(line, "sequence"));
-    if (left > 0 && --left == 0) return;
+    if (left == 1) return false;
+    if (left > 0) --left;
   }
+  return true;
 }
 
 Exit logs(Session& session, const LogArguments& a) {
@@ -204,8 +206,7 @@ Exit logs(Session& session, const LogArguments& a) {
       if (newest > 0) continue;
     }
     const std::uint64_t before = after;
-    print_page(session, *page, after, left);
-    if (a.count > 0 && left == 0) return Exit::ok;
+    if (!print_page(session, *page, after, left)) return Exit::ok;
     if (after > before && after < newest) continue;
     if (!a.follow) return Exit::ok;
     wait_s(a.interval_s);

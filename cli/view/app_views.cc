@@ -62,7 +62,7 @@ std::vector<Cell> stats_row(const json::value& app) {
           text(app, "missed_health")};
 }
 
-std::string right(std::string value, std::size_t width) {
+std::string right(const std::string& value, std::size_t width) {
   return std::string(width - std::min(width, value.size()), ' ') + value;
 }
 

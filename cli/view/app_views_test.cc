@@ -35,7 +35,7 @@ TEST(AppViews, StatsCompareMemoryWithItsLimit) {
       parsed(R"({"apps":[{"name":"a","memory_bytes":95,"memory_limit_bytes":100}]})"), true);
   EXPECT_NE(near.find("\x1b[31m95 %"), std::string::npos);
   EXPECT_NE(
-      app_stats(parsed(R"({"apps":[{"memory_bytes":1,"memory_limit_bytes":0}]})"), false).find("-"),
+      app_stats(parsed(R"({"apps":[{"memory_bytes":1,"memory_limit_bytes":0}]})"), false).find('-'),
       std::string::npos);
 }
 

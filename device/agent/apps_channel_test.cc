@@ -38,7 +38,7 @@ class AppsChannelTest : public ::testing::Test {
     return apps_ipc::operation(*request);
   }
   AppsChannel channel(int timeout_ms = 5'000) {
-    return AppsChannel(*std::exchange(agent_end, std::nullopt), log, timeout_ms);
+    return AppsChannel(std::exchange(agent_end, std::nullopt), log, timeout_ms);
   }
 
   Log log;

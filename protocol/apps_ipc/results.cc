@@ -59,8 +59,8 @@ void read_app(cbor::Reader& in, AppList& out) {
   map.required(2);
   const auto component = manifest::ComponentId::from_bytes(
       in.bytes(manifest::ComponentId::kBytes, manifest::ComponentId::kBytes));
-  in.require(component.has_value());
-  if (!in.ok()) return;
+  if (!component) in.fail(cbor::kRuleBroken);
+  if (!in.ok() || !component) return;
   AppStatus app{.name = std::string(name), .component_id = *component, .version = {}};
   map.required(3);
   app.version = read_presentable(in, 1, kVersionBytesMax);

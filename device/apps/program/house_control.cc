@@ -6,25 +6,26 @@ apps_ipc::AppList HouseControl::list() {
   apps_ipc::AppList out;
   for (const auto& app : house_.apps()) {
     const manifest::Manifest& manifest = app->app().manifest();
-    out.push_back({.name = app->name(),
+    const AppPolicy& policy = app->app().policy;
+    out.push_back({.name = manifest.name,
                    .component_id = manifest.component_id,
                    .version = manifest.version.text(),
                    .state = state_on_wire(app->life().state()),
                    .restarts = app->life().restarts(),
-                   .memory_bytes = app->running() ? app->memory_bytes() : 0,
-                   .memory_limit_bytes = app->app().policy.budget.memory_bytes_max,
+                   .memory_bytes = app->memory_bytes(),
+                   .memory_limit_bytes = policy.budget.memory_bytes_max,
                    .missed_health = app->life().missed_health(),
                    .last_event = app->last_event(),
-                   .policy_digest = app->app().policy.digest});
+                   .policy_digest = policy.digest});
   }
   return out;
 }
 
 Result<apps_ipc::AppState> HouseControl::act(std::string_view name,
-                                             Status (House::*wish)(const std::string&)) {
+                                             Status (House::*what)(const std::string&)) {
   RunningApp* const app = house_.find(std::string(name));
-  if (app == nullptr) return apps_ipc::kUnknownApp;
-  PAVISE_TRY((house_.*wish)(app->name()));
+  if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
+  PAVISE_TRY((house_.*what)(app->name()));
   return state_on_wire(app->life().state());
 }
 
@@ -41,21 +42,14 @@ Result<apps_ipc::AppState> HouseControl::restart(std::string_view name) {
 }
 
 Result<apps_ipc::LogPage> HouseControl::logs(std::string_view name, std::uint64_t after) {
-  const RunningApp* const app = house_.find(std::string(name));
-  if (app == nullptr) return apps_ipc::kUnknownApp;
+  RunningApp* const app = house_.find(std::string(name));
+  if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
   apps_ipc::LogPage out{.oldest = app->log().oldest(), .newest = app->log().newest(), .lines = {}};
-  for (const AppLogLine& line : app->log().after(after))
+  for (AppLogLine& line : app->log().after(after))
     out.lines.push_back({.sequence = line.sequence,
                          .boot_ms = static_cast<std::uint64_t>(line.steady_ms),
-                         .text = line.text});
+                         .text = std::move(line.text)});
   return out;
-}
-
-void serve_agent(const ipc::SeqpacketChannel& agent, AppsControl& control) {
-  const auto packet = agent.receive(apps_ipc::kMessageBytesMax, 0);
-  // Nothing there after all, or nobody: init sends another channel when it has one.
-  if (!packet && !packet.error().is(ipc::kPacketTooLong)) return;
-  (void)agent.send(answer(packet, control), 0).has_value();
 }
 
 }  // namespace pavise::device

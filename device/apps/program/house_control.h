@@ -1,13 +1,12 @@
-// What the agent may ask of the house.
+// What the agent may ask of a house.
 #pragma once
 
-#include "common/ipc/seqpacket.h"
 #include "device/apps/control/control.h"
 #include "device/apps/house/house.h"
 
 namespace pavise::device {
 
-// Not thread-safe. The house outlives it.
+// Not thread-safe; `house` outlives it.
 class HouseControl final : public AppsControl {
  public:
   explicit HouseControl(House& house) : house_(house) {}
@@ -19,13 +18,9 @@ class HouseControl final : public AppsControl {
   Result<apps_ipc::LogPage> logs(std::string_view name, std::uint64_t after) override;
 
  private:
-  Result<apps_ipc::AppState> act(std::string_view name, Status (House::*wish)(const std::string&));
+  Result<apps_ipc::AppState> act(std::string_view name, Status (House::*what)(const std::string&));
 
   House& house_;
 };
-
-// Serves one request that has come over the agent's socket, without waiting for anybody: an answer
-// that the agent does not fetch is dropped.
-void serve_agent(const ipc::SeqpacketChannel& agent, AppsControl& control);
 
 }  // namespace pavise::device

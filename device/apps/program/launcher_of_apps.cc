@@ -54,14 +54,11 @@ class LauncherOfApps {
     while (true) {
       std::vector<int> others{signals_.get(), kInitChannel};
       // Who asks before all is measured waits.
-      if (started) others.push_back(agent_->fd());
+      if (started && agent_) others.push_back(agent_->fd());
       const std::vector<int> ready = house_.turn(others, kTurnMs);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
-      if (std::ranges::count(ready, kInitChannel) != 0) {
-        if (!take_channels()) break;
-      } else if (started && std::ranges::count(ready, agent_->fd()) != 0) {
-        serve_agent(*agent_, control_);
-      }
+      if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
+      if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
       if (started || !monitor_) continue;
       started = true;
       move_in();
@@ -84,6 +81,15 @@ class LauncherOfApps {
   Status connect_monitor() {
     UniqueFd ours(::fcntl(monitor_.get(), F_DUPFD_CLOEXEC, 0));
     return measured_->connect(ipc::SeqpacketChannel(std::move(ours)));
+  }
+
+  // Never waits. An agent that left, or that takes no answers, is not served any more: init sends
+  // the channels of the next one.
+  void serve_agent() {
+    const auto packet = agent_->receive(apps_ipc::kMessageBytesMax, 0);
+    if (!packet && packet.error().is(ipc::kTimedOut)) return;
+    const bool is_over = !packet && !packet.error().is(ipc::kPacketTooLong);
+    if (is_over || !agent_->send(answer(packet, control_), 0)) agent_.reset();
   }
 
   void move_in() {
