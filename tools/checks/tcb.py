@@ -16,6 +16,7 @@ PARTS = {
     "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc"],
     "Launcher of apps (makes the walls)": ["device/apps/compartment", "device/apps/egress", "device/apps/lifecycle",
                                            "device/apps/packages", "device/apps/policy"],
+    "Resolver of apps (a process without privileges)": ["device/apps/names", "protocol/dns"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],
