@@ -36,6 +36,7 @@ class Exchange {
   short events() const;
   std::int64_t deadline_ms() const { return deadline_ms_; }
   dns::Address own_address() const { return own_; }  // this device's, towards the server
+  const sockaddr_in& server() const { return server_; }
 
   // Call it when the descriptor is ready or the deadline has passed. nullopt: it goes on.
   // kNameNotAnswered.

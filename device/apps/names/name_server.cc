@@ -215,8 +215,8 @@ void NameServer::proceed(std::uint32_t number) {
   App& app = apps_.at(lookup.asker.app);
   Decision decision = decide(app.peers, lookup.peers, **answer,
                              {.own = lookup.exchange.own_address(),
-                              .server = mapped(*upstream_),
-                              .server_port = ntohs(upstream_->sin_port)});
+                              .server = mapped(lookup.exchange.server()),
+                              .server_port = ntohs(lookup.exchange.server().sin_port)});
   if (decision.outcome == dns::Outcome::refused) refuse(app, lookup.query.question.name);
   if (decision.pins.empty()) return finish(number, decision.outcome);
   const Bytes wanted = encode(PinsWanted{.number = number,
@@ -233,11 +233,9 @@ void NameServer::finish(std::uint32_t number, dns::Outcome outcome) {
   const Lookup lookup = std::move(found->second);
   lookups_.erase(found);
   --apps_.at(lookup.asker.app).lookups;
-  const bool told = outcome == dns::Outcome::ok && lookup.decision;
-  reply(lookup.asker,
-        dns::encode_reply(lookup.query, outcome,
-                          told ? lookup.decision->addresses : std::vector<dns::Address>{},
-                          told ? lookup.decision->lifetime_s : 0));
+  const Decision told =
+      outcome == dns::Outcome::ok ? lookup.decision.value_or(Decision{}) : Decision{};
+  reply(lookup.asker, dns::encode_reply(lookup.query, outcome, told.addresses, told.lifetime_s));
 }
 
 void NameServer::reply(const Asker& asker, ByteView message) {

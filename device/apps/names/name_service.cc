@@ -133,9 +133,12 @@ void NameService::remove_app(std::uint32_t app) {
   apps_.erase(found);
 }
 
-std::optional<PinRequest> NameService::checked(const PinsWanted& wanted, const App& app) {
+std::optional<PinRequest> NameService::checked(const PinsWanted& wanted, const App& app) const {
   if (wanted.lifetime_s < kPinSecondsMin || wanted.lifetime_s > kPinSecondsMax) return std::nullopt;
-  PinRequest out{.number = wanted.number, .app = app.number, .lifetime_s = wanted.lifetime_s};
+  PinRequest out{.process = process_.pid,
+                 .number = wanted.number,
+                 .app = app.number,
+                 .lifetime_s = wanted.lifetime_s};
   for (const NamedPin& pin : wanted.pins) {
     if (pin.peer >= app.peers.size() || !may_be_pinned(pin.address)) return std::nullopt;
     const NamedPeer& peer = app.peers[pin.peer];
@@ -170,7 +173,7 @@ NameEvents NameService::take() {
 }
 
 void NameService::confirm(const PinRequest& request, bool done) {
-  tell(PinsMade{request.number, done});
+  if (request.process == process_.pid) tell(PinsMade{request.number, done});
 }
 
 }  // namespace pavise::device

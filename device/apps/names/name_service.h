@@ -47,6 +47,7 @@ struct NamePin {
 
 // Addresses that the app will be told when they are pinned.
 struct PinRequest {
+  pid_t process = -1;  // that asked, and the number that it gave
   std::uint32_t number = 0;
   std::uint32_t app = 0;
   std::uint32_t lifetime_s = 0;
@@ -88,7 +89,8 @@ class NameService {
 
   // At most kNameEventsMax, in a fixed time: what is left keeps the descriptor readable.
   NameEvents take();
-  // The app is told the addresses when `done`, else that the server failed.
+  // The app is told the addresses when `done`, else that the server failed. Without effect if the
+  // process that asked has ended.
   void confirm(const PinRequest& request, bool done);
 
   bool ended() const { return !channel_; }
@@ -123,7 +125,7 @@ class NameService {
   void hand_over(std::uint32_t handle, const App& app);
   void tell(const NameOrder& order);
   std::map<std::uint32_t, App>::const_iterator find(std::uint32_t number) const;
-  static std::optional<PinRequest> checked(const PinsWanted& wanted, const App& app);
+  std::optional<PinRequest> checked(const PinsWanted& wanted, const App& app) const;
   void end();
 
   Spec spec_;

@@ -23,16 +23,16 @@ bool is_told_name(std::string_view name) {
 }
 
 std::optional<NamedPeer> read_peer(ByteReader& from) {
-  const auto socket_type = from.be<std::uint8_t>();
-  const auto below = from.be<std::uint8_t>();
-  const auto port = from.be<std::uint16_t>();
+  const int socket_type = from.be<std::uint8_t>().value_or(0);
+  const unsigned below = from.be<std::uint8_t>().value_or(0);
+  const std::uint16_t port = from.be<std::uint16_t>().value_or(0);
   const auto name = from.sized<std::uint8_t>(dns::kNameMax);
-  if (!name || (*socket_type != SOCK_STREAM && *socket_type != SOCK_DGRAM) || *below > 1)
+  if (!name || (socket_type != SOCK_STREAM && socket_type != SOCK_DGRAM) || below > 1)
     return std::nullopt;
   return NamedPeer{.name = std::string(as_text(*name)),
-                   .below = *below == 1,
-                   .socket_type = *socket_type,
-                   .port = *port};
+                   .below = below == 1,
+                   .socket_type = socket_type,
+                   .port = port};
 }
 
 std::optional<NameOrder> read_add(ByteReader& from) {

@@ -329,6 +329,23 @@ TEST_F(NamesProgram, KilledAndStartedAgainItGoesOn) {
   EXPECT_EQ(resolve(*pump_, "hub.example.com"), 0);
 }
 
+// The next process gives its questions the same numbers.
+TEST_F(NamesProgram, WhatTheOneBeforeAskedForConfirmsNothing) {
+  confirms_ = false;
+  blink_->ask("hub.example.com");
+  pump_until([&] { return !pinned_.empty(); });
+  ::kill(names_->process(), SIGKILL);
+  pump_until([&] { return names_->ended(); });
+  ASSERT_TRUE(names_->restart());
+  pump_->ask("hub.example.com");
+  pump_until([&] { return pinned_.size() == 2; });
+  ASSERT_EQ(pinned_[0].number, pinned_[1].number);
+  names_->confirm(pinned_[0], true);
+  names_->confirm(pinned_[1], false);
+  pump_until([&] { return pump_->answered(); });
+  EXPECT_EQ(pump_->outcome(), 2);
+}
+
 TEST_F(NamesProgram, AnAppThatIsGoneIsServedNoMore) {
   confirms_ = false;
   blink_->ask("hub.example.com");

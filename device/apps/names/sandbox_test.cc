@@ -41,6 +41,7 @@ sockaddr_in loopback(std::uint16_t port) {
 int connect_error(int type, std::uint16_t port) {
   const sockaddr_in at = loopback(port);
   const int fd = ::socket(AF_INET, type, 0);
+  if (fd < 0) return errno;
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 ? 0 : errno;
 }
 

@@ -55,6 +55,7 @@ class FakeServer {
     for (int tries = 0; tries < 50; ++tries) {
       listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
       datagrams_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      PAVISE_CHECK(listener_.valid() && datagrams_.valid());
       sockaddr_in at{};
       at.sin_family = AF_INET;
       at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
