@@ -33,7 +33,7 @@ class ExchangeTest : public ::testing::Test {
     for (;;)
       if (auto out = next(exchange)) return *std::move(out);
   }
-  static Bytes reply_to(ByteView message, std::vector<dns::Address> addresses = {kAddress}) {
+  static Bytes reply_to(ByteView message, const std::vector<dns::Address>& addresses = {kAddress}) {
     return dns::encode_reply(dns::Query::parse(message).value(), dns::Outcome::ok, addresses, 60);
   }
   // The question has gone over to a stream, and here it comes.

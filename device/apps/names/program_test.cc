@@ -118,6 +118,7 @@ class NamesProgram : public ::testing::Test {
                         server_.datagrams(), server_.listener()});
     while (!done()) {
       std::vector<pollfd> polled;
+      polled.reserve(descriptors.size());
       for (const int descriptor : descriptors) polled.push_back({descriptor, POLLIN, 0});
       ASSERT_GT(::poll(polled.data(), polled.size(), testing::kTestWaitMs), 0) << "nothing comes";
       if (readable(server_.datagrams(), 0)) serve_datagram();
@@ -151,7 +152,7 @@ class NamesProgram : public ::testing::Test {
     return client.answered() ? client.outcome() : -1;
   }
 
-  static std::function<Bytes(const dns::Query&)> says(std::vector<dns::Address> addresses,
+  static std::function<Bytes(const dns::Query&)> says(const std::vector<dns::Address>& addresses,
                                                       std::uint32_t lifetime_s = 60) {
     return [=](const dns::Query& query) {
       return dns::encode_reply(query, dns::Outcome::ok, addresses, lifetime_s);
@@ -296,6 +297,7 @@ TEST_F(NamesProgram, AnAppThatFloodsWaitsForItselfOnly) {
   };
   for (int i = 0; i < 200; ++i) blink_->ask("a" + std::to_string(i) + ".cdn.example");
   std::vector<UniqueFd> held;
+  held.reserve(kNameConnectionsPerApp + 4);
   for (std::size_t i = 0; i < kNameConnectionsPerApp + 4; ++i) held.push_back(blink_->connect());
   for (int i = 0; i < 20; ++i) EXPECT_EQ(resolve(*pump_, "hub.example.com"), 0);
   std::set<std::string> names(asked_.begin(), asked_.end());
