@@ -10,6 +10,7 @@
 #include "device/apps/names/exchange.h"
 #include "device/apps/names/name_service.h"
 #include "device/apps/names/testing/fake_server.h"
+#include "device/apps/powers/powers.h"
 
 namespace pavise::device {
 namespace {
@@ -47,9 +48,9 @@ int reach(const std::string& host, std::uint16_t port, int type = SOCK_STREAM) {
 }
 
 // As the app's C library would: the outcome of the name service, or 100 + the error of connecting.
-int resolve(const std::string& name, int type = SOCK_DGRAM) {
+int resolve(const std::string& name, int type = SOCK_DGRAM, const char* at = "127.0.53.1") {
   const UniqueFd socket = socket_of(type);
-  if (const int error = connect_to(socket, place("127.0.53.1", 53))) return 100 + error;
+  if (const int error = connect_to(socket, place(at, 53))) return 100 + error;
   const Bytes query = dns::encode_query(1, {name, dns::kTypeA});
   Bytes reply(dns::kDatagramBytesMax);
   if (type == SOCK_STREAM) {
@@ -158,6 +159,25 @@ TEST_F(NamesAndGuard, TricksWithNamesOpenNothing) {
     EXPECT_EQ(inside([&] { return reach("127.0.0.1", upstream, type); }), EPERM);
     EXPECT_EQ(inside([&] { return reach("127.0.53.2", 53, type); }), EPERM);
   }
+}
+
+// What the real launcher keeps is enough to bind, to start and to start again.
+TEST_F(NamesAndGuard, TheLaunchersPowersAreEnough) {
+  const pid_t launcher = ::fork();
+  if (launcher == 0) {
+    const auto powers = apps_launcher_policy();
+    if (!powers || !sandbox::apply(*powers)) ::_exit(100);
+    auto names = NameService::start(
+        {.program = PAVISE_NAMES_PROGRAM, .user = 54325, .upstream = server_->text()});
+    auto sockets = bind_resolver(3);
+    if (!names || !sockets) ::_exit(101);
+    if (!names->add_app(3, std::move(*sockets), {{"hub.example.com", false, SOCK_STREAM, 1}}))
+      ::_exit(102);
+    const int first = resolve("evil.example.com", SOCK_DGRAM, "127.0.53.3");
+    if (!names->restart()) ::_exit(103);
+    ::_exit(first * 10 + resolve("evil.example.com", SOCK_STREAM, "127.0.53.3"));
+  }
+  EXPECT_EQ(GuardedGroup::end_of(launcher), 55);
 }
 
 }  // namespace
