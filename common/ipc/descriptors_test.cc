@@ -17,12 +17,14 @@ using testing::SizeIs;
 
 std::vector<UniqueFd> open_null(std::size_t count) {
   std::vector<UniqueFd> out;
+  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) out.emplace_back(::open("/dev/null", O_RDWR));
   return out;
 }
 
 std::vector<int> numbers(const std::vector<UniqueFd>& of) {
   std::vector<int> out;
+  out.reserve(of.size());
   for (const UniqueFd& fd : of) out.push_back(fd.get());
   return out;
 }
