@@ -1,5 +1,6 @@
 #include "cli/app/build.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <set>
 
@@ -25,8 +26,19 @@ Bytes whole_file(const erofs::Entry& entry) {
   return out;
 }
 
+bool names_hosts(const manifest::Manifest& manifest) {
+  const auto named = [](const manifest::Destination& to) {
+    return to.kind != manifest::Destination::Kind::network;
+  };
+  return std::ranges::any_of(manifest.capabilities.outgoing_tcp, named) ||
+         std::ranges::any_of(manifest.capabilities.outgoing_udp, named);
+}
+
 Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manifest& manifest) {
-  ImageSource out{.root = {}, .binary = request.binary, .entry_point = manifest.entry_point};
+  ImageSource out{.root = {},
+                  .binary = request.binary,
+                  .entry_point = manifest.entry_point,
+                  .names_hosts = names_hosts(manifest)};
   std::error_code ignored;
   if (fs::is_directory(request.folder / "root", ignored)) out.root = request.folder / "root";
   if (!out.root && !out.binary)

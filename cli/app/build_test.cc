@@ -72,6 +72,33 @@ TEST_F(Build, MakesWhatADeviceAccepts) {
             to_hex(crypto::sha256(as_bytes(testing::elf_file()))));
 }
 
+// The device says in that file where names are resolved; an image that cannot change has to have
+// it.
+TEST_F(Build, AnAppThatNamesHostsGetsAPlaceForItsResolver) {
+  const auto with = [this](const std::string& capability) {
+    std::string text = manifest();
+    const std::string before = R"({"device_authentication":"home"})";
+    text.replace(text.find(before), before.size(), "{" + capability + "}");
+    folder.write("app/app_manifest.json", text);
+    EXPECT_EQ(refusal(request()), "accepted");
+    const auto sbom = read_whole(folder / "app/blink.cdx.json", 1U << 20U);
+    return as_text(*sbom).find("\"/etc/resolv.conf\"") != std::string_view::npos;
+  };
+  EXPECT_FALSE(with(""));
+  EXPECT_FALSE(with(R"("outgoing_tcp":["192.0.2.0/24:502"])"));
+  EXPECT_TRUE(with(R"("outgoing_tcp":["192.0.2.0/24:502","hub.example.com:8883"])"));
+  EXPECT_TRUE(with(R"("outgoing_udp":["*.ntp.example.org:123"])"));
+  std::filesystem::remove_all(folder / "app/root/etc");
+  EXPECT_TRUE(with(R"("outgoing_udp":["ntp.example.org:123"])"));
+  // What the owner has there stays; what is in the way is said.
+  folder.write("app/root/etc/resolv.conf", "# mine");
+  EXPECT_TRUE(with(R"("outgoing_udp":["ntp.example.org:123"])"));
+  EXPECT_NE(as_text(package()).find("# mine"), std::string_view::npos);
+  std::filesystem::remove_all(folder / "app/root/etc");
+  folder.write("app/root/etc", "a file");
+  EXPECT_TRUE(refusal(request()).starts_with("PV-APP-002"));
+}
+
 TEST_F(Build, TwiceTheSameGivesTheSameBytes) {
   ASSERT_TRUE(build_package(request()));
   const Bytes first = package();

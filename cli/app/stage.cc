@@ -45,15 +45,18 @@ class Stage {
 
   // Folders that the device puts something of its own on; it cannot make them in an image.
   Status add_mount_points() {
-    for (const char* name : {"dev", "proc", "tmp", "data"}) {
-      std::error_code failed;
-      if (!fs::create_directory(to_ / name, failed)) {
-        if (failed || !fs::is_directory(fs::symlink_status(to_ / name)))
-          return file_error(to_ / name, failed ? failed : make_error_code(std::errc::file_exists));
-        continue;
-      }
-      if (::chmod((to_ / name).c_str(), 0755) != 0) return last_error(to_ / name);
-    }
+    for (const char* name : {"dev", "proc", "tmp", "data"}) PAVISE_TRY(add_folder(name));
+    return {};
+  }
+
+  // An empty /etc/resolv.conf, if there is none: the device puts the app's resolver over it.
+  Status add_resolver_file() {
+    PAVISE_TRY(add_folder("etc"));
+    std::error_code failed;
+    const fs::path file = to_ / "etc/resolv.conf";
+    if (fs::exists(fs::symlink_status(file, failed))) return {};
+    PAVISE_TRY(write_whole(file, {}));
+    if (::chmod(file.c_str(), 0644) != 0) return last_error(file);
     return {};
   }
 
@@ -83,6 +86,17 @@ class Stage {
   }
 
  private:
+  Status add_folder(const char* name) {
+    std::error_code failed;
+    if (!fs::create_directory(to_ / name, failed)) {
+      if (failed || !fs::is_directory(fs::symlink_status(to_ / name)))
+        return file_error(to_ / name, failed ? failed : make_error_code(std::errc::file_exists));
+      return {};
+    }
+    if (::chmod((to_ / name).c_str(), 0755) != 0) return last_error(to_ / name);
+    return {};
+  }
+
   static Error last_error(const fs::path& path) {
     return file_error(path, std::error_code(errno, std::generic_category()));
   }
@@ -171,6 +185,7 @@ Result<Bytes> make_image(const ImageSource& source, const manifest::ComponentId&
   if (source.root) PAVISE_TRY(stage.add_tree(*source.root));
   if (source.binary) PAVISE_TRY(stage.add_program(*source.binary, source.entry_point));
   PAVISE_TRY(stage.add_mount_points());
+  if (source.names_hosts) PAVISE_TRY(stage.add_resolver_file());
   const fs::path image = folder.path() / "image";
   PAVISE_TRY(run_mkfs({"mkfs.erofs", "--quiet", "-x-1", "-T0", "--all-root", "-U" + id.text(),
                        image.string(), staged.string()},

@@ -15,6 +15,7 @@ struct ImageSource {
   std::optional<std::filesystem::path> root;    // what the image holds
   std::optional<std::filesystem::path> binary;  // put at `entry_point`, over what `root` has there
   std::string entry_point;
+  bool names_hosts = false;  // so it gets a place for the device to say where names are resolved
 };
 
 // Copies the source, with permissions that do not depend on anybody's umask (0755 for folders and

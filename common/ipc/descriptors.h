@@ -25,4 +25,18 @@ Status send_descriptors(int socket, std::uint8_t word, std::span<const int> desc
 // kDescriptorsMax is closed, and the packet refused. kPeerClosed, kPacketTooLong, kSocketFailed.
 Result<DescriptorPacket> receive_descriptors(int socket);
 
+struct PacketWithDescriptors {
+  Bytes packet;
+  std::vector<UniqueFd> descriptors;
+};
+
+// The same for packets of any length, up to a deadline. Errors of SeqpacketChannel::send();
+// kPacketTooLong also for more than kDescriptorsMax descriptors.
+Status send_with_descriptors(int socket, ByteView packet, std::span<const int> descriptors,
+                             int deadline_ms = kNoDeadline);
+// Does not wait: kTimedOut, if nothing is there. kPeerClosed, kPacketTooLong (what was refused is
+// gone), kSocketFailed.
+Result<PacketWithDescriptors> receive_with_descriptors(int socket,
+                                                       std::size_t bytes_max = kPacketBytesMax);
+
 }  // namespace pavise::ipc

@@ -1,6 +1,7 @@
 #include "common/ipc/descriptors.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,14 +12,19 @@
 namespace pavise::ipc {
 namespace {
 
+using testing::IsEmpty;
+using testing::SizeIs;
+
 std::vector<UniqueFd> open_null(std::size_t count) {
   std::vector<UniqueFd> out;
+  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) out.emplace_back(::open("/dev/null", O_RDWR));
   return out;
 }
 
 std::vector<int> numbers(const std::vector<UniqueFd>& of) {
   std::vector<int> out;
+  out.reserve(of.size());
   for (const UniqueFd& fd : of) out.push_back(fd.get());
   return out;
 }
@@ -87,6 +93,72 @@ TEST(Descriptors, EndOfThePeerIsTold) {
   pair->first = SeqpacketChannel(UniqueFd());
   EXPECT_TRUE(receive_descriptors(first.get()).error().is(kPeerClosed));
   EXPECT_TRUE(send_descriptors(first.get(), 1, {}).error().is(kSocketFailed));
+}
+
+class PacketsWithDescriptors : public testing::Test {
+ protected:
+  PacketsWithDescriptors() : ends_(make_pair().value()) {}
+  int here() const { return ends_.first.fd(); }
+  int there() const { return ends_.second.fd(); }
+
+  std::pair<SeqpacketChannel, SeqpacketChannel> ends_;
+  Bytes packet_{std::byte{1}, std::byte{2}};
+};
+
+TEST_F(PacketsWithDescriptors, ArriveWithTheirPacket) {
+  UniqueFd read_end;
+  {
+    int pipe[2];
+    ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+    read_end.reset(pipe[0]);
+    const UniqueFd write_end(pipe[1]);
+    ASSERT_TRUE(send_with_descriptors(here(), packet_, {{pipe[1], here()}}));
+  }
+  {
+    const auto got = receive_with_descriptors(there());
+    ASSERT_TRUE(got) << got.error().message();
+    EXPECT_EQ(got->packet, packet_);
+    ASSERT_THAT(got->descriptors, SizeIs(2));
+    EXPECT_EQ(::fcntl(got->descriptors[0].get(), F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(::write(got->descriptors[0].get(), "x", 1), 1);
+  }
+  char byte = 0;
+  EXPECT_EQ(::read(read_end.get(), &byte, 1), 1);
+  EXPECT_EQ(::read(read_end.get(), &byte, 1), 0);  // nobody has it any more
+}
+
+TEST_F(PacketsWithDescriptors, HaveTheirNumber) {
+  const std::vector<int> most(kDescriptorsMax, here());
+  ASSERT_TRUE(send_with_descriptors(here(), packet_, most));
+  EXPECT_THAT(receive_with_descriptors(there())->descriptors, SizeIs(kDescriptorsMax));
+  const std::vector<int> more(kDescriptorsMax + 1, here());
+  EXPECT_TRUE(send_with_descriptors(here(), packet_, more).error().is(kPacketTooLong));
+}
+
+TEST_F(PacketsWithDescriptors, APacketMayHaveNone) {
+  ASSERT_TRUE(send_with_descriptors(here(), packet_, {}));
+  EXPECT_THAT(receive_with_descriptors(there())->descriptors, IsEmpty());
+}
+
+TEST_F(PacketsWithDescriptors, PacketsHaveTheirLength) {
+  EXPECT_TRUE(send_with_descriptors(here(), {}, {}).error().is(kPacketTooLong));
+  ASSERT_TRUE(send_with_descriptors(here(), packet_, {{here()}}));
+  ASSERT_TRUE(send_with_descriptors(here(), packet_, {}));
+  EXPECT_TRUE(receive_with_descriptors(there(), 1).error().is(kPacketTooLong));
+  EXPECT_TRUE(receive_with_descriptors(there(), 2));
+}
+
+TEST_F(PacketsWithDescriptors, WaitForNobody) {
+  EXPECT_TRUE(receive_with_descriptors(there()).error().is(kTimedOut));
+  Status sent;
+  while (sent) sent = send_with_descriptors(here(), packet_, {}, 0);
+  EXPECT_TRUE(sent.error().is(kTimedOut)) << sent.error().message();
+}
+
+TEST_F(PacketsWithDescriptors, TheOtherEndIsGone) {
+  ends_.second = SeqpacketChannel(UniqueFd());
+  EXPECT_TRUE(receive_with_descriptors(here()).error().is(kPeerClosed));
+  EXPECT_TRUE(send_with_descriptors(here(), packet_, {}).error().is(kPeerClosed));
 }
 
 }  // namespace

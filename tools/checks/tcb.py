@@ -20,6 +20,7 @@ PARTS = {
         "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement", "device/apps/packages",
         "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/console",
         "protocol/apps_ipc"],
+    "Resolver of apps (a process without privileges)": ["device/apps/names", "protocol/dns"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/base/unique_fd.h"
+
 namespace pavise::device {
 namespace {
 
@@ -76,6 +78,29 @@ Status build_dev(const AppRootSpec& spec, uid_t user) {
   return {};
 }
 
+bool has_file(const char* folder, const char* path) {
+  struct stat above{};
+  struct stat info{};
+  return ::lstat(folder, &above) == 0 && S_ISDIR(above.st_mode) && ::lstat(path, &info) == 0 &&
+         S_ISREG(info.st_mode);
+}
+
+// Memory for one file, mounted where /tmp will be. Afterwards there is no way to it but the file
+// itself, on a mount that cannot be written to.
+Status give_resolver(const std::string& text) {
+  if (text.empty() || !has_file("etc", "etc/resolv.conf")) return {};
+  PAVISE_TRY(mount_new("tmpfs", "tmp", kLocked, "mode=0700,size=4k"));
+  {
+    const UniqueFd file(::open("tmp/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+    if (!file || ::fchmod(file.get(), 0444) != 0 ||
+        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      return failed("resolv.conf");
+  }
+  PAVISE_TRY(bind("tmp/resolv.conf", "etc/resolv.conf", MS_RDONLY | kLocked));
+  if (::umount2("tmp", 0) != 0) return failed("tmp");
+  return {};
+}
+
 Status leave_old_root() {
   if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("pivot_root");
   // The old root lies on top of the new one now.
@@ -93,6 +118,7 @@ Status enter_app_root(const AppRootSpec& spec, uid_t user) {
   if (::chdir(spec.image.c_str()) != 0) return failed(spec.image);
   PAVISE_TRY(build_dev(spec, user));
   PAVISE_TRY(mount_new("proc", "proc", kLocked, "hidepid=invisible,subset=pid"));
+  PAVISE_TRY(give_resolver(spec.resolver));
   const std::string owner = std::to_string(user);
   PAVISE_TRY(mount_new("tmpfs", "tmp", kLocked,
                        "mode=0700,uid=" + owner + ",gid=" + owner +

@@ -27,6 +27,9 @@ struct AppRootSpec {
   std::string storage;  // folder that becomes /data; empty: /data stays the image's, read-only
   std::vector<DeviceNode> devices;
   std::uint64_t temporary_bytes_max = 0;
+  // Stands in the place of the image's /etc/resolv.conf, read-only, if the image has that file;
+  // empty: it stays the image's.
+  std::string resolver{};
 };
 
 // For the first process of new mount and process namespaces, with CAP_SYS_ADMIN and CAP_MKNOD:

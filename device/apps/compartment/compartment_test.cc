@@ -173,6 +173,32 @@ TEST_F(CompartmentTest, SeesItsImageAndNothingElse) {
   EXPECT_EQ(run({"open_writing", "/proc/self/comm"}), error(EACCES));
 }
 
+TEST_F(CompartmentTest, FindsItsResolverIfTheImageHasAPlaceForIt) {
+  CompartmentSpec with = spec({"copy", "/etc/resolv.conf", "/data/seen"});
+  with.root.resolver = "nameserver 127.0.53.7\n";
+  EXPECT_EQ(run_spec(with), error(ENOENT));
+  fs::create_directory(folder_ / "image/etc");
+  std::ofstream(folder_ / "image/etc/resolv.conf").flush();
+  EXPECT_EQ(run_spec(with), "0\n");
+  std::ifstream seen(folder_ / "storage/seen");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(seen), {}), with.root.resolver);
+  EXPECT_EQ(fs::file_size(folder_ / "image/etc/resolv.conf"), 0U);
+  for (const auto& [verb, answer] : {std::pair{"open_writing", EACCES}, {"run", EACCES}}) {
+    with.arguments = {"/app", verb, "/etc/resolv.conf"};
+    EXPECT_THAT(run_spec(with), HasSubstr(error(answer))) << verb;
+  }
+  with.arguments = {"/app", "read", "/tmp/resolv.conf"};
+  EXPECT_EQ(run_spec(with), error(ENOENT));
+  // Without a resolver the file is the image's, and a link leads nowhere else.
+  EXPECT_EQ(run({"copy", "/etc/resolv.conf", "/data/seen"}), "0\n");
+  EXPECT_EQ(fs::file_size(folder_ / "storage/seen"), 0U);
+  fs::remove(folder_ / "image/etc/resolv.conf");
+  fs::create_symlink("../readable", folder_ / "image/etc/resolv.conf");
+  with.arguments = {"/app", "copy", "/readable", "/data/seen"};
+  EXPECT_EQ(run_spec(with), "0\n");
+  EXPECT_EQ(fs::file_size(folder_ / "storage/seen"), 4U);
+}
+
 TEST_F(CompartmentTest, StorageStays) {
   EXPECT_EQ(run({"write", "/data/kept"}), "0\n");
   EXPECT_TRUE(fs::exists(folder_ / "storage/kept"));

@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 
+#include "device/apps/egress/testing/guarded_group.h"
 #include "device/apps/egress/testing/network_text.h"
 
 namespace pavise::device {
@@ -30,8 +31,8 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::nanoseconds;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr const char* kNear = "192.0.2.1";    // an address of this machine, not of the loopback
 constexpr const char* kFar = "198.51.100.1";  // another one
@@ -41,25 +42,9 @@ AddressBytes address(const char* text) {
   return network_of(text).address;
 }
 
-void add_ipv4(int control, const char* interface, const char* text) {
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  ::inet_pton(AF_INET, text, &to.sin_addr);
-  std::memcpy(&request.ifr_addr, &to, sizeof to);
-  ASSERT_EQ(::ioctl(control, SIOCSIFADDR, &request), 0) << std::strerror(errno);
-}
-
-// The network namespace of this program: the loopback with a few addresses more.
+// The network of this program: the loopback with a few addresses more.
 void bring_up_network() {
-  const UniqueFd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0) << std::strerror(errno);
-  add_ipv4(control.get(), "lo:1", kNear);
-  add_ipv4(control.get(), "lo:2", kFar);
+  testing::enter_own_network({kNear, kFar});
   const UniqueFd control6(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   struct {
     in6_addr address;
@@ -131,47 +116,27 @@ int send_to(const char* text, std::uint16_t port, int type, int flags) {
   return error_of(::sendto(fd.get(), "x", 1, flags, place.get(), place.size));
 }
 
-class EgressGuardTest : public testing::Test {
+class EgressGuardTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (::geteuid() != 0) return;
-    ASSERT_EQ(::unshare(CLONE_NEWNET | CLONE_NEWNS), 0) << std::strerror(errno);
-    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
     bring_up_network();
   }
 
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to load the guard's programs";
-    char path[] = "/tmp/pavise-egress-XXXXXX";
-    root_ = ::mkdtemp(path);
-    ASSERT_EQ(::mount("none", root_.c_str(), "cgroup2", 0, nullptr), 0) << std::strerror(errno);
-    group_ = root_ / ("pavise-test-" + std::to_string(::getpid()));
-    ASSERT_TRUE(std::filesystem::create_directory(group_));
-    folder_ = UniqueFd(::open(group_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    auto guard = EgressGuard::attach(folder_.get());
+    group_.emplace();
+    auto guard = EgressGuard::attach(group_->folder());
     ASSERT_TRUE(guard) << guard.error().message();
     guard_.emplace(std::move(*guard));
     server_ = bound({kNear, 0}, SOCK_STREAM);
     ASSERT_EQ(::listen(server_.get(), 8), 0);
     port_ = port_of(server_);
   }
-  void TearDown() override {
-    if (root_.empty()) return;
-    ::rmdir(group_.c_str());
-    ::umount2(root_.c_str(), MNT_DETACH);
-    ::rmdir(root_.c_str());
-  }
 
   // What `act` answers in a child that is in the guarded group.
   int inside(const std::function<int()>& act) const {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      std::ofstream(group_ / "cgroup.procs") << "0" << std::flush;
-      ::_exit(act());
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return testing::GuardedGroup::end_of(group_->start(act));
   }
   int inside_connect(const char* text, std::uint16_t port, int type = SOCK_STREAM) const {
     return inside([&] { return connect_to(text, port, type); });
@@ -181,9 +146,7 @@ class EgressGuardTest : public testing::Test {
     ASSERT_TRUE(done) << done.error().message();
   }
 
-  std::filesystem::path root_;
-  std::filesystem::path group_;
-  UniqueFd folder_;
+  std::optional<testing::GuardedGroup> group_;
   std::optional<EgressGuard> guard_;
   UniqueFd server_;
   std::uint16_t port_ = 0;
@@ -411,17 +374,17 @@ int connect_for_a_moment(std::uint16_t port) {
 
 TEST_F(EgressGuardTest, IsReachedOnDeclaredPortsOnly) {
   ASSERT_TRUE(guard_->allow(ListeningPort{SOCK_STREAM, 8080}));
-  const Listener declared(group_, SOCK_STREAM, 8080);
+  const Listener declared(group_->path(), SOCK_STREAM, 8080);
   EXPECT_EQ(connect_to(kNear, declared.port()), 0);
   EXPECT_EQ(declared.hears(), 'c');
-  const Listener chosen_by_the_kernel(group_, SOCK_STREAM, 0);
+  const Listener chosen_by_the_kernel(group_->path(), SOCK_STREAM, 0);
   ASSERT_NE(chosen_by_the_kernel.port(), 0);
   EXPECT_EQ(connect_for_a_moment(chosen_by_the_kernel.port()), EINPROGRESS);
   EXPECT_TRUE(chosen_by_the_kernel.hears_nothing());
 }
 
 TEST_F(EgressGuardTest, DatagramsOfStrangersDoNotArrive) {
-  const Listener client(group_, SOCK_DGRAM, 0);
+  const Listener client(group_->path(), SOCK_DGRAM, 0);
   const UniqueFd stranger = bound({kFar, 0}, SOCK_DGRAM);
   const UniqueFd peer = bound({kNear, 0}, SOCK_DGRAM);
   ASSERT_TRUE(guard_->pin(address(kNear), SOCK_DGRAM, port_of(peer), hours(1)));

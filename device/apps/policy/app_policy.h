@@ -13,6 +13,7 @@
 #include "device/apps/compartment/app_root.h"
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/lifecycle/app_life.h"
+#include "device/apps/names/named_peer.h"
 #include "protocol/manifest/manifest.h"
 
 namespace pavise::device {
@@ -26,16 +27,6 @@ inline constexpr std::uint32_t kOpenFilesMax = 64;
 
 // The names that apps may use, and the node behind each.
 using HardwareDefinition = std::array<std::map<std::string, std::string>, manifest::kHardwareKinds>;
-
-// A destination that has to be resolved before it is an address.
-struct NamedPeer {
-  std::string name;
-  bool below = false;      // every name that ends with it
-  int socket_type = 0;     // SOCK_STREAM, SOCK_DGRAM
-  std::uint16_t port = 0;  // 0: every port
-
-  bool operator==(const NamedPeer&) const = default;
-};
 
 struct AppPolicy {
   std::vector<std::string> arguments;  // the first is the program
