@@ -17,8 +17,9 @@ std::int64_t now_ms(const Clock& clock) {
 
 void House::move_in(const std::vector<InstalledApp>& apps, const AppUsers& users) {
   for (const InstalledApp& app : apps) {
-    auto ready = RunningApp::prepare(app, users.at(app.manifest().component_id), around_.ground,
-                                     around_.clock, around_.tell);
+    const auto number = static_cast<std::uint8_t>(&app - apps.data() + 1);
+    auto ready = RunningApp::prepare(app, users.at(app.manifest().component_id), number,
+                                     around_.ground, around_.clock, around_.tell);
     if (ready)
       apps_.push_back(*std::move(ready));
     else

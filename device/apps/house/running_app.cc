@@ -46,10 +46,11 @@ std::string refusal_words(const RefusedPeer& peer) {
 
 }  // namespace
 
-RunningApp::RunningApp(const InstalledApp& app, uid_t user, AppGroup group, ContentMount mount,
-                       const Clock& clock, const Tell& tell)
+RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
+                       ContentMount mount, const Clock& clock, const Tell& tell)
     : app_(app),
       user_(user),
+      number_(number),
       group_(std::move(group)),
       mount_(std::move(mount)),
       clock_(clock),
@@ -66,8 +67,8 @@ RunningApp::RunningApp(const InstalledApp& app, uid_t user, AppGroup group, Cont
       events_(group_.events()) {}
 
 Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app, uid_t user,
-                                                        const Ground& ground, const Clock& clock,
-                                                        const Tell& tell) {
+                                                        std::uint8_t number, const Ground& ground,
+                                                        const Clock& clock, const Tell& tell) {
   const std::string& name = app.manifest().name;
   const std::string folder = ground.mounts + '/' + name;
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
@@ -78,7 +79,7 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
   PAVISE_TRY_ASSIGN(AppGroup group, AppGroup::create(ground.groups, name, app.policy.budget));
   PAVISE_TRY_ASSIGN(ContentMount mount, ContentMount::mount(app.package, mapping, folder));
   std::unique_ptr<RunningApp> out(
-      new RunningApp(app, user, std::move(group), std::move(mount), clock, tell));
+      new RunningApp(app, user, number, std::move(group), std::move(mount), clock, tell));
   if (app.policy.storage_bytes != 0) {
     if (ground.storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
     PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(app.manifest().component_id, user,
@@ -86,11 +87,13 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
     out->quota_ = ground.storage;
   }
   PAVISE_TRY(out->make_guard());
+  if (!app.policy.named_peers.empty()) PAVISE_TRY(out->provide_names(ground.names()));
   return out;
 }
 
 RunningApp::~RunningApp() {
   compartment_.reset();
+  if (names_ != nullptr) names_->remove_app(number_);
   guard_.reset();
   (void)group_.remove().has_value();
 }
@@ -104,6 +107,16 @@ Status RunningApp::make_guard() {
   return {};
 }
 
+Status RunningApp::provide_names(NameService* names) {
+  if (names == nullptr) return kNamesNotStarted;
+  PAVISE_TRY_ASSIGN(ResolverSockets sockets, bind_resolver(number_));
+  for (const int type : {SOCK_DGRAM, SOCK_STREAM})
+    PAVISE_TRY(guard_->pin(resolver_address(number_), type, kNamePort, std::nullopt));
+  PAVISE_TRY(names->add_app(number_, std::move(sockets), app_.policy.named_peers));
+  names_ = names;
+  return {};
+}
+
 CompartmentSpec RunningApp::spec(int channel) const {
   const manifest::Manifest& manifest = app_.manifest();
   return {.name = name(),
@@ -111,7 +124,8 @@ CompartmentSpec RunningApp::spec(int channel) const {
           .root = {.image = mount_.folder(),
                    .storage = storage_,
                    .devices = app_.policy.devices,
-                   .temporary_bytes_max = app_.policy.budget.temporary_bytes_max},
+                   .temporary_bytes_max = app_.policy.budget.temporary_bytes_max,
+                   .resolver = names_ == nullptr ? std::string() : resolver_text(number_)},
           .arguments = app_.policy.arguments,
           .environment = {"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=" + name(),
                           "PAVISE_COMPONENT_ID=" + manifest.component_id.text(),
@@ -211,7 +225,6 @@ void RunningApp::tell_refused() {
     told_full_ = true;
     tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");
   }
-  if (!guard_) return;
   const std::vector<RefusedPeer> refused = guard_->take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
     tell(refusal_words(peer));

@@ -13,6 +13,7 @@
 #include "device/apps/house/app_log.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
+#include "device/apps/names/name_service.h"
 #include "device/apps/packages/content_mount.h"
 #include "device/apps/storage/app_storage.h"
 #include "device/console/line_relay.h"
@@ -25,9 +26,10 @@ inline constexpr int kAppChannel = 3;
 
 // Where walls are put up.
 struct Ground {
-  std::string groups;   // folder of cgroup2 whose children have the controllers
-  std::string mounts;   // folder on a tmpfs
-  AppStorage* storage;  // null: the data partition is closed
+  std::string groups;                   // folder of cgroup2 whose children have the controllers
+  std::string mounts;                   // folder on a tmpfs
+  AppStorage* storage;                  // null: the data partition is closed
+  std::function<NameService*()> names;  // null: names cannot be resolved
 };
 
 // What everybody may have to know of an app.
@@ -38,9 +40,10 @@ class RunningApp {
  public:
   // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `app`, `clock` and
   // `tell` outlive it. Errors of all of these rooms.
+  // `number`: from 1, unique on the device.
   static Result<std::unique_ptr<RunningApp>> prepare(const InstalledApp& app, uid_t user,
-                                                     const Ground& ground, const Clock& clock,
-                                                     const Tell& tell);
+                                                     std::uint8_t number, const Ground& ground,
+                                                     const Clock& clock, const Tell& tell);
   RunningApp(const RunningApp&) = delete;
   RunningApp& operator=(const RunningApp&) = delete;
   ~RunningApp();
@@ -55,7 +58,8 @@ class RunningApp {
   AppLife& life() { return life_; }
   const AppLog& log() const { return log_; }
   const std::string& last_event() const { return last_event_; }
-  EgressGuard* guard() { return guard_ ? &*guard_ : nullptr; }
+  std::uint8_t number() const { return number_; }
+  EgressGuard& guard() { return *guard_; }
   std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
   bool running() const { return compartment_.has_value(); }
 
@@ -76,20 +80,23 @@ class RunningApp {
   void tell(const std::string& what);
 
  private:
-  RunningApp(const InstalledApp& app, uid_t user, AppGroup group, ContentMount mount,
-             const Clock& clock, const Tell& tell);
+  RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
+             ContentMount mount, const Clock& clock, const Tell& tell);
   CompartmentSpec spec(int channel) const;
   Status make_guard();
+  Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
   const InstalledApp& app_;
   uid_t user_;
+  std::uint8_t number_;
   AppGroup group_;
   ContentMount mount_;
   std::string storage_;
   const AppStorage* quota_ = nullptr;  // null: no storage
   bool told_full_ = false;             // since it was started
-  std::optional<EgressGuard> guard_;
+  std::optional<EgressGuard> guard_;   // once it is prepared
+  NameService* names_ = nullptr;       // null: it lists no names
   const Clock& clock_;
   const Tell& tell_;
   AppLife life_;

@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "device/apps/names/resolver_sockets.h"
 #include "protocol/dns/dns.h"
 
 namespace pavise::device {
@@ -17,7 +18,6 @@ inline constexpr ErrorInfo kNameNotAnswered{"PV-NAM-002", Retry::later,
                                             "the network's name server does not answer",
                                             "See whether it runs and the network reaches it."};
 
-inline constexpr std::uint16_t kNamePort = 53;
 // Datagrams get lost: each wait begins with a new one.
 inline constexpr std::array<int, 3> kDatagramWaitsMs{600, 900, 1400};
 inline constexpr int kStreamWaitMs = 2000;

@@ -15,6 +15,8 @@ inline constexpr ErrorInfo kResolverNotBound{"PV-NAM-004", Retry::later,
                                              "an app's resolver has no address",
                                              "See the detail; the device's loopback has to be up."};
 
+inline constexpr std::uint16_t kNamePort = 53;
+
 struct ResolverSockets {
   UniqueFd datagrams;
   UniqueFd listener;
@@ -27,6 +29,6 @@ std::string resolver_text(std::uint8_t number);
 
 // Bound and listening there, close-on-exec, non-blocking. The port is 53 but in tests, where 0
 // means one of the kernel's choice for datagrams and another for connections. kResolverNotBound.
-Result<ResolverSockets> bind_resolver(std::uint8_t number, std::uint16_t port = 53);
+Result<ResolverSockets> bind_resolver(std::uint8_t number, std::uint16_t port = kNamePort);
 
 }  // namespace pavise::device

@@ -41,6 +41,13 @@ Result<Owner> read_owner(const AppPaths& paths) {
   return parse_owner(tenant, keys);
 }
 
+std::string read_name_server(const AppPaths& paths) {
+  auto text = read_file(paths.name_server);
+  if (!text) return {};
+  while (text->ends_with('\n')) text->pop_back();
+  return *std::move(text);
+}
+
 Status make_grounds(const AppPaths& paths) {
   PAVISE_TRY(make_folder(paths.mounts));
   PAVISE_TRY(make_folder(paths.groups));

@@ -21,11 +21,16 @@ struct AppPaths {
   std::string groups = "/sys/fs/cgroup/compartments";
   std::string mounts = "/run/pavise/apps";
   std::string storage = "/data/apps";
-  std::string measured = "/run/pavise/apps-measured";  // of this boot
+  std::string resolver = "/usr/bin/pavise-names";
+  std::string name_server = "/etc/pavise/name-server";  // may be missing
+  std::string measured = "/run/pavise/apps-measured";   // of this boot
 };
 
 // kNoGround, kBadOwnerKeys.
 Result<Owner> read_owner(const AppPaths& paths);
+// The name server that this image is to ask, A.B.C.D[:PORT]; empty: what the network says. The
+// resolver judges it.
+std::string read_name_server(const AppPaths& paths);
 // Control groups and mounts. kNoGround.
 Status make_grounds(const AppPaths& paths);
 // Erases what belongs to no app any more, unless some package was refused: it may be its app's.

@@ -11,12 +11,14 @@
 
 #include "common/ipc/descriptors.h"
 #include "device/apps/house/house.h"
+#include "device/apps/house/house_names.h"
 #include "device/apps/measurement/app_measurements.h"
 #include "device/apps/program/house_control.h"
 
 namespace pavise::device {
 namespace {
 
+constexpr uid_t kNamesUid = 30;
 constexpr uid_t kInspectorUid = 31;
 constexpr std::int64_t kTurnMs = 60'000;
 constexpr std::int64_t kStopMs = 2500;  // init waits three seconds
@@ -32,13 +34,16 @@ class LauncherOfApps {
   LauncherOfApps(const AppPaths& paths, const Clock& clock, UniqueFd signals)
       : paths_(paths),
         signals_(std::move(signals)),
-        house_({.ground = {paths.groups, paths.mounts, nullptr},
-                .clock = clock,
-                .tell = print,
-                .measure = [this](const InstalledApp& app) { return measure(app); }}) {}
+        names_({.program = paths.resolver, .user = kNamesUid}, clock, print),
+        house_(
+            {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
+             .clock = clock,
+             .tell = print,
+             .measure = [this](const InstalledApp& app) { return measure(app); }}) {}
 
   Status prepare() {
     PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths_));
+    names_.set_upstream(read_name_server(paths_));
     PAVISE_TRY(make_grounds(paths_));
     PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths_.measured));
     measured_.emplace(std::move(measured));
@@ -55,8 +60,12 @@ class LauncherOfApps {
       std::vector<int> others{signals_.get(), kInitChannel};
       // Who asks before all is measured waits.
       if (started && agent_) others.push_back(agent_->fd());
-      const std::vector<int> ready = house_.turn(others, kTurnMs);
+      if (names_.descriptor() >= 0) others.push_back(names_.descriptor());
+      const std::vector<int> ready = house_.turn(others, std::min(kTurnMs, names_.wait_ms()));
       if (std::ranges::count(ready, signals_.get()) != 0) break;
+      if (names_.descriptor() >= 0 && std::ranges::count(ready, names_.descriptor()) != 0)
+        names_.serve(house_);
+      names_.look_after();
       if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
       if (started || !monitor_) continue;
@@ -131,6 +140,7 @@ class LauncherOfApps {
   Installation installation_;
   std::optional<AppMeasurements> measured_;
   std::optional<AppStorage> storage_;
+  HouseNames names_;
   House house_;
   HouseControl control_{house_};
 };

@@ -37,6 +37,8 @@ def parse(words):
     parser.add_argument("--app-owner-key", action="append", default=[], metavar="PEM", type=pathlib.Path,
                         help="public key that signs apps for these devices; may be repeated; without one there are no apps")
     parser.add_argument("--app-tenant", metavar="NAME", help="the owner of the devices, as packages name it")
+    parser.add_argument("--app-name-server", metavar="A.B.C.D[:PORT]",
+                        help="whom to ask for the names that apps list; what the network says, if absent")
     options = parser.parse_args(words)
     if options.app and not options.app_owner_key:
         parser.error("--app needs --app-owner-key: devices run what its owner signed")
@@ -67,7 +69,8 @@ def build(options, work):
         files = root.configuration(options.service, options.service_ca, keys.public("pcr-policy"), options.version,
                                    options.telemetry_interval)
         if options.app_owner_key:
-            files |= root.app_files(options.app, options.app_owner_key, options.app_tenant)
+            files |= root.app_files(options.app, options.app_owner_key, options.app_tenant,
+                                    options.app_name_server)
         files["usr/lib/pavise/data.template"] = data_template.template(work)
         packed = root.Root(work, options.programs, files)
     boot_program = work / "init"

@@ -10,7 +10,7 @@ from os_image.tools import EPOCH, BuildError, run, write_if_changed
 PROGRAMS = {"pavise-init": "sbin/pavise-init", "pavise-monitor": "usr/bin/pavise-monitor",
             "pavise-agent": "usr/bin/pavise-agent"}
 # Only in images that may have apps.
-APP_PROGRAMS = {"pavise-apps": "usr/bin/pavise-apps"}
+APP_PROGRAMS = {"pavise-apps": "usr/bin/pavise-apps", "pavise-names": "usr/bin/pavise-names"}
 APP_OWNER_KEYS, APP_TENANT, APP_FOLDER = "etc/pavise/app-owner.pem", "etc/pavise/app-tenant", "usr/lib/pavise/apps"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "data", "etc/pavise", "sbin", "usr/bin", "usr/lib/pavise")
 NEEDED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.M)
@@ -68,10 +68,12 @@ def configuration(service, service_ca, policy_public, version, interval_s):
     }
 
 
-def app_files(apps, owner_keys, tenant):
+def app_files(apps, owner_keys, tenant, name_server):
     """What an image with apps has besides: the owner's keys and name, and packages, which devices judge themselves."""
     files = {APP_OWNER_KEYS: b"".join(pathlib.Path(key).read_bytes() for key in owner_keys),
              APP_TENANT: f"{tenant}\n".encode()}
+    if name_server:
+        files["etc/pavise/name-server"] = f"{name_server}\n".encode()
     for app in apps:
         path = f"{APP_FOLDER}/{app.name}"
         if path in files:
