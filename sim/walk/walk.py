@@ -177,7 +177,8 @@ def platform_profile(house, vendor, keys):
 def build_image(house, keys, out, version, epoch=1, platform=None, apps=()):
     """Builds the image unless the one in `out` was made from the same inputs. Returns (out, built now). `apps`: options
     of device/os/build for apps; what is a path among them is an input."""
-    programs = [program(name) for name in ("pavise-boot", "pavise-init", "pavise-monitor", "pavise-agent", "pavise-apps")]
+    programs = [program(name) for name in ("pavise-boot", "pavise-init", "pavise-monitor", "pavise-agent", "pavise-apps",
+                                           "pavise-names")]
     service_ca = house.server_dir / "service-ca.pem"
     inputs = tree_digest([*programs, service_ca, ROOT / "device/os",
                           *(word for word in apps if isinstance(word, pathlib.Path))]) + repr(

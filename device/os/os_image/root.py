@@ -10,7 +10,7 @@ from os_image.tools import EPOCH, BuildError, run, write_if_changed
 PROGRAMS = {"pavise-init": "sbin/pavise-init", "pavise-monitor": "usr/bin/pavise-monitor",
             "pavise-agent": "usr/bin/pavise-agent"}
 # Only in images that may have apps.
-APP_PROGRAMS = {"pavise-apps": "usr/bin/pavise-apps"}
+APP_PROGRAMS = {"pavise-apps": "usr/bin/pavise-apps", "pavise-names": "usr/bin/pavise-names"}
 APP_OWNER_KEYS, APP_TENANT, APP_FOLDER = "etc/pavise/app-owner.pem", "etc/pavise/app-tenant", "usr/lib/pavise/apps"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "data", "etc/pavise", "sbin", "usr/bin", "usr/lib/pavise")
 NEEDED = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.M)
