@@ -1,10 +1,13 @@
 // An app's names and its guard together, in the kernel and a network of its own: needs root. The
 // child in the guarded group is the app; this test is the launcher and the network's name server.
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <poll.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "device/apps/egress/testing/guarded_group.h"
 #include "device/apps/names/exchange.h"
@@ -119,9 +122,10 @@ class NamesAndGuard : public ::testing::Test {
   }
   void serve() const {
     const auto asked = server_->receive();
-    server_->send(asked.from,
-                  dns::encode_reply(dns::Query::parse(asked.message).value(), dns::Outcome::ok,
-                                    {mapped(place(address_, 0))}, 60));
+    const auto query = dns::Query::parse(asked.message).value();
+    std::vector<dns::Address> addresses;
+    if (query.question.type == dns::kTypeA) addresses = {mapped(place(address_, 0))};
+    server_->send(asked.from, dns::encode_reply(query, dns::Outcome::ok, addresses, 60));
   }
 
   std::string address_ = kListed;  // of every name
@@ -145,6 +149,32 @@ TEST_F(NamesAndGuard, AnAppReachesWhatItsNamesMean) {
 TEST_F(NamesAndGuard, OverTcpAsWell) {
   EXPECT_EQ(inside([&] { return resolve("hub.example.com", SOCK_STREAM) + reach(kListed, port_); }),
             0);
+}
+
+// The resolver of the GNU C library, which asks for both kinds of addresses at once.
+TEST_F(NamesAndGuard, TheCLibraryFindsItsWay) {
+  if (::access("/etc/resolv.conf", F_OK) != 0)
+    GTEST_SKIP() << "no /etc/resolv.conf to stand in for";
+  char path[] = "/tmp/pavise-resolv-XXXXXX";
+  const UniqueFd file(::mkstemp(path));
+  const std::string text = resolver_text(kApp);
+  ASSERT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ASSERT_EQ(::mount(path, "/etc/resolv.conf", nullptr, MS_BIND, nullptr), 0)
+      << std::strerror(errno);
+  const auto connect_by_name = [this](const char* name) {
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(name, std::to_string(port_).c_str(), &wanted, &found) != 0) return 200;
+    const UniqueFd socket = socket_of(SOCK_STREAM);
+    const int error = ::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
+    ::freeaddrinfo(found);
+    return error;
+  };
+  EXPECT_EQ(inside([&] { return connect_by_name("hub.example.com"); }), 0);
+  EXPECT_EQ(inside([&] { return connect_by_name("evil.example.com"); }), 200);
+  EXPECT_EQ(::umount2("/etc/resolv.conf", MNT_DETACH), 0);
+  ::unlink(path);
 }
 
 TEST_F(NamesAndGuard, TricksWithNamesOpenNothing) {
