@@ -2,6 +2,7 @@
 import json
 import pathlib
 import re
+import socket
 import tempfile
 import unittest
 
@@ -9,8 +10,10 @@ from sim import vdev
 from sim.walk.steps import Steps
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_profile, release
 from tests.e2e.app_shop import AppShop, component
+from tests.e2e.name_server import NameServer
 
 EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
+DNS_REFUSED = 1005  # as the program tells DNS codes
 QUOTA_KIB = 64
 
 
@@ -50,6 +53,20 @@ def hostile(shop):
     ]
 
 
+HOST = "10.0.2.2"  # the test's own machine, seen from the device
+NAMES = {"plant.example": HOST, "rebind.example": "127.0.0.1", "unlisted.example": HOST}
+
+
+def by_name(shop, port):
+    """Apps that list names, where `port` is one on which the test listens."""
+    lists = {"outgoing_tcp": [f"plant.example:{port}", f"rebind.example:{port}"]}
+    return [shop.build("name-listed", "connect_by_name", "plant.example", port, capabilities=lists),
+            shop.build("name-unlisted", "connect_by_name", "unlisted.example", port, capabilities=lists),
+            shop.build("name-rebound", "connect_by_name", "rebind.example", port, capabilities=lists),
+            shop.build("name-skipped", "connect", HOST, port, capabilities=lists),
+            shop.build("name-past", "connect", "127.0.53.1", 53, capabilities={"outgoing_tcp": ["10.0.0.0/8"]})]
+
+
 def refused(shop, folder):
     """Packages that do not become apps."""
     port = {"listening_tcp": [7000]}
@@ -74,12 +91,14 @@ class AppsTest(unittest.TestCase):
         cls.walk.all_steps()
         cls.device = vdev.Device(cls.walk.device_dir)
         cls.addClassCleanup(cls.device.stop)
+        cls.names = NameServer(NAMES)
+        cls.addClassCleanup(cls.names.close)
         cls.shop = AppShop(cls.state / "apps", TENANT)
 
     def boot(self, version, packages):
         """The device with a release that has these apps."""
         house, keys = self.walk.house, self.walk.keys
-        words = ["--app-owner-key", self.shop.public, "--app-tenant", TENANT]
+        words = ["--app-name-server", f"{HOST}:{self.names.port}", "--app-owner-key", self.shop.public, "--app-tenant", TENANT]
         for package in packages:
             words += ["--app", package]
         image, _ = build_image(house, keys, self.state / version, version, apps=words,
@@ -96,14 +115,18 @@ class AppsTest(unittest.TestCase):
 
     def test_1_every_wall_stands_and_the_neighbour_lives(self):
         others = AppShop(self.state / "other-tenant", "other", key=self.shop.key).build("others-tenant", "nothing")
-        self.boot("0.2.0", [neighbour(self.shop, "1.0.0"), *hostile(self.shop), *refused(self.shop, self.state), others])
+        peer = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(peer.close)
+        self.boot("0.2.0", [neighbour(self.shop, "1.0.0"), *hostile(self.shop), *refused(self.shop, self.state), others,
+                            *by_name(self.shop, peer.getsockname()[1])])
         self.wait(r"event neighbour: started, version 1\.0\.0")
         self.wait(rf"neighbour: kept file: {ENOENT}$")
         for name, pattern in {
                 "forks": rf"{EAGAIN}$", "eats": None, "fills": rf"{EDQUOT}$", "calls": rf"{EPERM}$",
                 "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
                 "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$",
-                "makes-node": rf"{EPERM}$"}.items():
+                "makes-node": rf"{EPERM}$", "name-listed": "0$", "name-unlisted": rf"{DNS_REFUSED}$",
+                "name-rebound": rf"{DNS_REFUSED}$", "name-skipped": rf"{EPERM}$", "name-past": rf"{EPERM}$"}.items():
             if pattern:
                 with self.subTest(name):
                     self.wait(f"{name}: {pattern}")
@@ -112,6 +135,9 @@ class AppsTest(unittest.TestCase):
                       r"calls: refused: tcp 10\.0\.2\.2 port 81",
                       r"fills: its storage is full: 64 KiB",
                       r"listens: refused: to listen on tcp port 81",
+                      r"name-unlisted: refused: to resolve unlisted\.example",
+                      r"name-rebound: refused: to resolve rebind\.example",
+                      r"name-skipped: refused: tcp 10\.0\.2\.2 port",
                       r"calls-agent: refused: tcp 127\.0\.0\.1 port 81",
                       r"traces: ended: it made a system call that no app may make",
                       r"mounts: ended: it made a system call that no app may make",
@@ -124,6 +150,7 @@ class AppsTest(unittest.TestCase):
                       r"zz-copy\.pvimage: refused: PV-MAN-020"):
             with self.subTest(event):
                 self.wait(f"event {event}")
+        self.assertNotIn("unlisted.example", self.names.asked)
         wrote = int(self.wait(r"fills: wrote (\d+)").group(1))
         self.assertLessEqual(wrote, QUOTA_KIB * 1024)
         self.assertGreaterEqual(wrote, QUOTA_KIB * 1024 // 2)
