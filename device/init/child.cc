@@ -39,8 +39,10 @@ bool set_limit(__rlimit_resource resource, rlim_t value) {
 // another one has to go.
 bool place_descriptors(std::vector<int> sockets, int output) {
   const int above = kFirstSocket + static_cast<int>(sockets.size());
-  for (int& fd : sockets)
-    if ((fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above)) < 0) return false;
+  for (int& fd : sockets) {
+    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above);
+    if (fd < 0) return false;
+  }
   const int null = ::open("/dev/null", O_RDONLY);
   if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
       ::dup2(output, STDERR_FILENO) < 0)

@@ -65,7 +65,9 @@ void Supervisor::say(const std::string& line) const {
 
 const ChildSpec& Supervisor::spec(std::size_t place) const {
   if (place == kMonitor) return programs_.monitor;
-  return place == kAgent ? programs_.agent : *programs_.apps;
+  if (place == kAgent) return programs_.agent;
+  PAVISE_CHECK(programs_.apps.has_value());
+  return *programs_.apps;
 }
 
 void Supervisor::start_through(Launcher pair, std::optional<Launcher> apps) {

@@ -10,7 +10,7 @@
 namespace pavise::device {
 
 inline constexpr std::size_t kAppLogLinesMax = 128;
-inline constexpr std::size_t kAppLogBytesMax = 24 * 1024;
+inline constexpr std::size_t kAppLogBytesMax = 24UL * 1024;
 
 struct AppLogLine {
   std::uint64_t sequence = 0;  // from 1, without gaps, per app and boot

@@ -34,6 +34,7 @@ NameService* HouseNames::service() {
 }
 
 void HouseNames::serve(House& house) {
+  if (!service_) return;
   const NameEvents events = service_->take();
   for (const PinRequest& request : events.pins) {
     RunningApp* const app = app_of(house, request.app);

@@ -44,14 +44,23 @@ std::string refusal_words(const RefusedPeer& peer) {
   return "refused: " + where + "port " + std::to_string(peer.port) + times(peer.attempts);
 }
 
+// Also for an app without the network: it has a network namespace of its own, and this wall too.
+Result<EgressGuard> make_guard(const AppGroup& group, const AppPolicy& policy) {
+  PAVISE_TRY_ASSIGN(EgressGuard guard, EgressGuard::attach(group.folder()));
+  for (const Peers& peers : policy.peers) PAVISE_TRY(guard.allow(peers));
+  for (const ListeningPort& port : policy.ports) PAVISE_TRY(guard.allow(port));
+  return guard;
+}
+
 }  // namespace
 
 RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
-                       ContentMount mount, const Clock& clock, const Tell& tell)
+                       EgressGuard guard, ContentMount mount, const Clock& clock, const Tell& tell)
     : app_(app),
       user_(user),
       number_(number),
       group_(std::move(group)),
+      guard_(std::move(guard)),
       mount_(std::move(mount)),
       clock_(clock),
       tell_(tell),
@@ -77,16 +86,16 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
   PAVISE_TRY(AppGroup::clear(ground.groups, name));
   PAVISE_TRY(ContentMount::clear(mapping, folder));
   PAVISE_TRY_ASSIGN(AppGroup group, AppGroup::create(ground.groups, name, app.policy.budget));
+  PAVISE_TRY_ASSIGN(EgressGuard guard, make_guard(group, app.policy));
   PAVISE_TRY_ASSIGN(ContentMount mount, ContentMount::mount(app.package, mapping, folder));
-  std::unique_ptr<RunningApp> out(
-      new RunningApp(app, user, number, std::move(group), std::move(mount), clock, tell));
+  std::unique_ptr<RunningApp> out(new RunningApp(app, user, number, std::move(group),
+                                                 std::move(guard), std::move(mount), clock, tell));
   if (app.policy.storage_bytes != 0) {
     if (ground.storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
     PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(app.manifest().component_id, user,
                                                              app.policy.storage_bytes));
     out->quota_ = ground.storage;
   }
-  PAVISE_TRY(out->make_guard());
   if (!app.policy.named_peers.empty()) PAVISE_TRY(out->provide_names(ground.names()));
   return out;
 }
@@ -94,24 +103,14 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
 RunningApp::~RunningApp() {
   compartment_.reset();
   if (names_ != nullptr) names_->remove_app(number_);
-  guard_.reset();
   (void)group_.remove().has_value();
-}
-
-// Also for an app without the network: it has a network namespace of its own, and this wall too.
-Status RunningApp::make_guard() {
-  PAVISE_TRY_ASSIGN(EgressGuard guard, EgressGuard::attach(group_.folder()));
-  for (const Peers& peers : app_.policy.peers) PAVISE_TRY(guard.allow(peers));
-  for (const ListeningPort& port : app_.policy.ports) PAVISE_TRY(guard.allow(port));
-  guard_.emplace(std::move(guard));
-  return {};
 }
 
 Status RunningApp::provide_names(NameService* names) {
   if (names == nullptr) return kNamesNotStarted;
   PAVISE_TRY_ASSIGN(ResolverSockets sockets, bind_resolver(number_));
   for (const int type : {SOCK_DGRAM, SOCK_STREAM})
-    PAVISE_TRY(guard_->pin(resolver_address(number_), type, kNamePort, std::nullopt));
+    PAVISE_TRY(guard_.pin(resolver_address(number_), type, kNamePort, std::nullopt));
   PAVISE_TRY(names->add_app(number_, std::move(sockets), app_.policy.named_peers));
   names_ = names;
   return {};
@@ -169,6 +168,7 @@ void RunningApp::tell(const std::string& what) {
 }
 
 bool RunningApp::read_output() {
+  if (!compartment_) return false;
   std::array<std::byte, kReadBytes> bytes;
   const ssize_t size = ::read(compartment_->output(), bytes.data(), bytes.size());
   if (size > 0)
@@ -202,6 +202,7 @@ bool RunningApp::take_end() {
   }
   relay_.end(clock_.steady_ms());
   tell_refused();
+  if (!compartment_) return false;
   const BudgetEvents before = events_;
   const auto ending = compartment_->wait();
   compartment_.reset();
@@ -225,7 +226,7 @@ void RunningApp::tell_refused() {
     told_full_ = true;
     tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");
   }
-  const std::vector<RefusedPeer> refused = guard_->take_refused();
+  const std::vector<RefusedPeer> refused = guard_.take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
     tell(refusal_words(peer));
   if (refused.size() > kRefusedTold)

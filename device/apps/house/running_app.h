@@ -59,7 +59,7 @@ class RunningApp {
   const AppLog& log() const { return log_; }
   const std::string& last_event() const { return last_event_; }
   std::uint8_t number() const { return number_; }
-  EgressGuard& guard() { return *guard_; }
+  EgressGuard& guard() { return guard_; }
   std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
   bool running() const { return compartment_.has_value(); }
 
@@ -81,9 +81,8 @@ class RunningApp {
 
  private:
   RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
-             ContentMount mount, const Clock& clock, const Tell& tell);
+             EgressGuard guard, ContentMount mount, const Clock& clock, const Tell& tell);
   CompartmentSpec spec(int channel) const;
-  Status make_guard();
   Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
@@ -91,11 +90,11 @@ class RunningApp {
   uid_t user_;
   std::uint8_t number_;
   AppGroup group_;
+  EgressGuard guard_;
   ContentMount mount_;
   std::string storage_;
   const AppStorage* quota_ = nullptr;  // null: no storage
   bool told_full_ = false;             // since it was started
-  std::optional<EgressGuard> guard_;   // once it is prepared
   NameService* names_ = nullptr;       // null: it lists no names
   const Clock& clock_;
   const Tell& tell_;

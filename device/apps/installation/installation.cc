@@ -31,6 +31,7 @@ Status check_owner(const image::Package& package, const Owner& owner) {
 
 Status check_beside(const manifest::Manifest& app, const std::vector<InstalledApp>& others) {
   std::vector<manifest::Manifest> all;
+  all.reserve(others.size() + 1);
   for (const InstalledApp& other : others) all.push_back(other.manifest());
   all.push_back(app);
   const std::vector<Error> found = manifest::conflicts(all);
@@ -91,7 +92,7 @@ Result<Owner> parse_owner(std::string_view tenant, std::string_view pem) {
     out.keys.push_back(std::move(key));
     pem.remove_prefix(end + kPemEnd.size());
   }
-  if (out.keys.empty() || pem.find_first_not_of("\n") != std::string_view::npos)
+  if (out.keys.empty() || pem.find_first_not_of('\n') != std::string_view::npos)
     return Error(kBadOwnerKeys, "no PEM of public keys");
   return out;
 }

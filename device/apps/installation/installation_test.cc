@@ -65,6 +65,7 @@ class InstallationTest : public testing::Test {
   }
   static std::vector<std::string> names(const Installation& of) {
     std::vector<std::string> out;
+    out.reserve(of.apps.size());
     for (const InstalledApp& app : of.apps) out.push_back(app.manifest().name);
     return out;
   }

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <optional>
+#include <memory>
 
 #include "common/ipc/descriptors.h"
 #include "device/apps/house/house.h"
@@ -31,9 +31,11 @@ void print(const std::string& line) {
 
 class LauncherOfApps {
  public:
-  LauncherOfApps(const AppPaths& paths, const Clock& clock, UniqueFd signals)
+  LauncherOfApps(const AppPaths& paths, const Clock& clock, UniqueFd signals,
+                 AppMeasurements measured)
       : paths_(paths),
         signals_(std::move(signals)),
+        measured_(std::move(measured)),
         names_({.program = paths.resolver, .user = kNamesUid}, clock, print),
         house_(
             {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
@@ -41,17 +43,12 @@ class LauncherOfApps {
              .tell = print,
              .measure = [this](const InstalledApp& app) { return measure(app); }}) {}
 
-  Status prepare() {
-    PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths_));
+  void read_packages(const Owner& owner) {
     names_.set_upstream(read_name_server(paths_));
-    PAVISE_TRY(make_grounds(paths_));
-    PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths_.measured));
-    measured_.emplace(std::move(measured));
     installation_ = read_installation(paths_.packages, owner, {}, kInspectorUid);
     for (const RefusedPackage& refused : installation_.refused)
       print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
             ": refused: " + refused.why.message());
-    return {};
   }
 
   void live() {
@@ -81,7 +78,7 @@ class LauncherOfApps {
     if (!packet) return false;
     if (packet->descriptors.size() != kChannels) return true;
     monitor_ = std::move(packet->descriptors[0]);
-    agent_.emplace(std::move(packet->descriptors[1]));
+    agent_ = std::make_unique<ipc::SeqpacketChannel>(std::move(packet->descriptors[1]));
     // A monitor that was started again has to know before it is asked for evidence.
     if (const Status told = connect_monitor(); !told) print(told.error().message());
     return true;
@@ -89,7 +86,7 @@ class LauncherOfApps {
 
   Status connect_monitor() {
     UniqueFd ours(::fcntl(monitor_.get(), F_DUPFD_CLOEXEC, 0));
-    return measured_->connect(ipc::SeqpacketChannel(std::move(ours)));
+    return measured_.connect(ipc::SeqpacketChannel(std::move(ours)));
   }
 
   // Never waits. An agent that left, or that takes no answers, is not served any more: init sends
@@ -104,15 +101,16 @@ class LauncherOfApps {
   void move_in() {
     auto storage = AppStorage::open(paths_.storage);
     if (storage) {
-      storage_.emplace(*std::move(storage));
+      storage_ = std::make_unique<AppStorage>(*std::move(storage));
       erase_orphans(*storage_, installation_, print);
     } else {
       print(storage.error().message());
     }
     std::vector<manifest::ComponentId> components;
+    components.reserve(installation_.apps.size());
     for (const InstalledApp& app : installation_.apps)
       components.push_back(app.manifest().component_id);
-    house_.set_storage(storage_ ? &*storage_ : nullptr);
+    house_.set_storage(storage_.get());
     house_.move_in(installation_.apps,
                    assign_users(components, storage_ ? storage_->owners() : AppUsers{}));
     measure_all();
@@ -128,18 +126,18 @@ class LauncherOfApps {
   }
 
   Status measure(const InstalledApp& app) {
-    if (!measured_->connected()) PAVISE_TRY(connect_monitor());
-    return measured_->measure(app.manifest().component_id, app.manifest().version,
-                              app.policy.digest);
+    if (!measured_.connected()) PAVISE_TRY(connect_monitor());
+    return measured_.measure(app.manifest().component_id, app.manifest().version,
+                             app.policy.digest);
   }
 
   AppPaths paths_;
   UniqueFd signals_;
   UniqueFd monitor_;
-  std::optional<ipc::SeqpacketChannel> agent_;
+  std::unique_ptr<ipc::SeqpacketChannel> agent_;
   Installation installation_;
-  std::optional<AppMeasurements> measured_;
-  std::optional<AppStorage> storage_;
+  AppMeasurements measured_;
+  std::unique_ptr<AppStorage> storage_;  // null: the data partition is closed
   HouseNames names_;
   House house_;
   HouseControl control_{house_};
@@ -153,8 +151,11 @@ Status launch_apps(const AppPaths& paths, const Clock& clock) {
   ::sigaddset(&heard, SIGTERM);
   UniqueFd signals(::signalfd(-1, &heard, SFD_CLOEXEC));
   if (!signals) return Error(kNoGround, std::strerror(errno));
-  LauncherOfApps launcher(paths, clock, std::move(signals));
-  PAVISE_TRY(launcher.prepare());
+  PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths));
+  PAVISE_TRY(make_grounds(paths));
+  PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths.measured));
+  LauncherOfApps launcher(paths, clock, std::move(signals), std::move(measured));
+  launcher.read_packages(owner);
   launcher.live();
   return {};
 }
