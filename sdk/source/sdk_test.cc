@@ -223,13 +223,4 @@ TEST(SdkApplication, TellsWhatTheEnvironmentSays) {
   for (const char* name : {"PAVISE_APP", "PAVISE_COMPONENT_ID", "PAVISE_VERSION"}) ::unsetenv(name);
 }
 
-TEST(SdkUart, NamesAreOneWordAndSettingsAreUsual) {
-  pavise_uart_config config = pavise_uart_usual();
-  for (const char* name : {"", ".", "..", "pts/0", "../etc/passwd", "a/b"})
-    EXPECT_EQ(pavise_uart_open(name, &config), -EINVAL) << name;
-  EXPECT_EQ(pavise_uart_open("no_such_port", &config), -ENOENT);
-  EXPECT_EQ(pavise_uart_open("null", &config), -ENOTTY);
-  EXPECT_EQ(pavise_uart_open("null", nullptr), -EINVAL);
-}
-
 }  // namespace
