@@ -1,15 +1,20 @@
 // The SDK where apps use it: behind the real walls, with the agent's side of the hub channel on the
 // other end. Needs root.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "common/sandbox/sandbox.h"
@@ -17,6 +22,7 @@
 #include "device/apps/compartment/app_filter.h"
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/egress/testing/network_text.h"
 
 namespace pavise::device {
 namespace {
@@ -41,8 +47,14 @@ class AppBehindWalls : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (::geteuid() != 0) return;
-    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::unshare(CLONE_NEWNS | CLONE_NEWNET), 0);
     ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    // A loopback of our own, whose port 53 is free.
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP;
+    ASSERT_EQ(::ioctl(socket.get(), SIOCSIFFLAGS, &loopback), 0);
   }
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to build compartments";
@@ -91,13 +103,47 @@ class AppBehindWalls : public testing::Test {
   // Reads the log until `text` is in it, or the log ends.
   void wait_for(Compartment& app, const std::string& text) {
     while (!log_.contains(text)) {
-      pollfd polled{app.output(), POLLIN, 0};
-      ASSERT_EQ(::poll(&polled, 1, kPatienceMs), 1) << text << '\n' << log_;
+      std::array<pollfd, 2> polled{
+          {{app.output(), POLLIN, 0}, {name_server_.get(), POLLIN, 0}}};  // -1: not waited for
+      ASSERT_GE(::poll(polled.data(), polled.size(), kPatienceMs), 1) << text << '\n' << log_;
+      if (polled[1].revents != 0) answer_name();
+      if (polled[0].revents == 0) continue;
       std::array<char, 512> piece{};
       const ssize_t size = ::read(app.output(), piece.data(), piece.size());
       ASSERT_GT(size, 0) << text << '\n' << log_;
       log_.append(piece.data(), static_cast<std::size_t>(size));
     }
+  }
+  // One question; every name is the loopback, by IPv4.
+  void answer_name() const {
+    constexpr std::size_t kHeaderBytes = 12;
+    std::array<char, 512> question{};
+    sockaddr_in from{};
+    socklen_t from_size = sizeof from;
+    const ssize_t size = ::recvfrom(name_server_.get(), question.data(), question.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from), &from_size);
+    ASSERT_GT(size, static_cast<ssize_t>(kHeaderBytes));
+    const std::string text(question.data(), static_cast<std::size_t>(size));
+    const std::size_t end = text.find('\0', kHeaderBytes) + 5;  // type and class
+    const bool v4 = text.at(end - 3) == 1;
+    std::string answer = text.substr(0, 2) + std::string("\x81\x80\0\x01\0", 5) +
+                         (v4 ? '\x01' : '\0') + std::string(4, '\0') +
+                         text.substr(kHeaderBytes, end - kHeaderBytes);
+    if (v4) answer += std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01", 16);
+    ASSERT_GT(::sendto(name_server_.get(), answer.data(), answer.size(), 0,
+                       reinterpret_cast<sockaddr*>(&from), from_size),
+              0);
+  }
+  // Of the loopback; its port.
+  static std::uint16_t bind_to(const UniqueFd& socket, std::uint16_t port) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_port = htons(port);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
+    return ntohs(at.sin_port);
   }
   bool take_turn() {
     for (agent::AppEvent& event : channels_.turn()) events_.push_back(std::move(event));
@@ -118,6 +164,7 @@ class AppBehindWalls : public testing::Test {
 
   fs::path folder_, group_path_;
   std::optional<AppGroup> group_;
+  UniqueFd name_server_;
   Pair launcher_, agent_;
   agent::AppChannels channels_;
   std::vector<agent::AppEvent> events_;
@@ -181,6 +228,29 @@ TEST_F(AppBehindWalls, WhatIsNotGrantedIsSaidSo) {
                               "info: uart: ENOENT\n"
                               "info: connect: EPERM\ninfo: listen: EPERM\ninfo: hub: ENOTCONN\n"
                               "info: well: ENOTCONN\n"));
+}
+
+// The image has no resolv.conf: a static program asks the loopback, where a device has its
+// resolver.
+TEST_F(AppBehindWalls, NamesAreResolvedByTheLoopback) {
+  auto guard = EgressGuard::attach(group_->folder());
+  ASSERT_TRUE(guard) << guard.error().message();
+  name_server_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind_to(name_server_, 53), 53);
+  const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const std::uint16_t port = bind_to(server, 0);
+  ASSERT_EQ(::listen(server.get(), 1), 0);
+  const AddressBytes loopback = network_of("127.0.0.1").address;
+  ASSERT_TRUE(guard->pin(loopback, SOCK_DGRAM, 53, std::nullopt));
+  ASSERT_TRUE(guard->pin(loopback, SOCK_STREAM, port, std::nullopt));
+  CompartmentSpec client = spec();
+  client.network = true;
+  client.filter = make_app_filter({.network = true, .device_nodes = true}).value();
+  client.arguments = {"/app", "plc.example", std::to_string(port)};
+  auto app = Compartment::start(client, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "listen: ");
+  EXPECT_THAT(log_, HasSubstr("info: connect: done\ninfo: listen: EPERM\n"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 /* An app that uses each part of the SDK once, says in its log what came of it, and then serves the
- * hub until it is asked to end. Its arguments: a port of the loopback that it tries to reach. */
+ * hub until it is asked to end. Its arguments: a host and a port that it
+ * tries to reach. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pavise/application.h>
@@ -76,8 +77,8 @@ int main(int count, char** words) {
   pavise_log(PAVISE_LOG_INFO, "%s %s", pavise_app_name(), pavise_app_version());
   try_storage();
   try_uart();
-  const uint16_t port = (uint16_t)(count > 1 ? strtoul(words[1], NULL, 10) : 1);
-  say("connect", pavise_network_connect("127.0.0.1", port, 60000));
+  const uint16_t port = (uint16_t)(count > 2 ? strtoul(words[2], NULL, 10) : 1);
+  say("connect", pavise_network_connect(count > 2 ? words[1] : "127.0.0.1", port, 60000));
   say("listen", pavise_network_listen(0, 1));
   const struct pavise_hub_handlers handlers = {.telemetry_result = on_result,
                                                .method_called = on_method,
