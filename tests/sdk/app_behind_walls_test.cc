@@ -16,6 +16,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "common/sandbox/sandbox.h"
 #include "device/agent/app_channels.h"
@@ -81,6 +82,7 @@ class AppBehindWalls : public testing::Test {
     if (folder_.empty()) return;
     group_.reset();
     ::rmdir(group_path_.c_str());
+    ::umount2((folder_ / "storage").c_str(), MNT_DETACH);  // unless nothing is mounted
     ::umount2((folder_ / "cgroup").c_str(), MNT_DETACH);
     fs::remove_all(folder_);
   }
@@ -178,7 +180,8 @@ TEST_F(AppBehindWalls, EachPartOfTheSdkWorks) {
   EXPECT_THAT(log_, HasSubstr("info: probe 1.2.3\n"
                               "info: replace: done\n"
                               "info: read: done\n"
-                              "info: mutable file: done\n"));
+                              "info: mutable file: done\n"
+                              "info: large: done\n"));
   EXPECT_TRUE(fs::exists(folder_ / "storage/file"));
   EXPECT_THAT(log_, HasSubstr("info: uart: ENOTTY\n"));  // granted, but no port
   EXPECT_THAT(log_, HasSubstr("info: connect: EACCES\ninfo: listen: EACCES\n"));  // no network
@@ -224,10 +227,28 @@ TEST_F(AppBehindWalls, WhatIsNotGrantedIsSaidSo) {
   ASSERT_TRUE(app) << app.error().message();
   wait_for(*app, "well: ");
   EXPECT_THAT(log_, HasSubstr("info: replace: EROFS\ninfo: read: ENOENT\n"
-                              "info: mutable file: EROFS\n"
+                              "info: mutable file: EROFS\ninfo: large: EROFS\n"
                               "info: uart: ENOENT\n"
                               "info: connect: EPERM\ninfo: listen: EPERM\ninfo: hub: ENOTCONN\n"
                               "info: well: ENOTCONN\n"));
+}
+
+// With a quota as the data partition has them, where the kernel has it for memory, else full as a
+// disk.
+TEST_F(AppBehindWalls, AFullStorageIsToldAndKeepsWhatItHas) {
+  const fs::path storage = folder_ / "storage";
+  if (::mount("none", storage.c_str(), "tmpfs", 0, "usrquota,usrquota_block_hardlimit=65536") != 0)
+    ASSERT_EQ(::mount("none", storage.c_str(), "tmpfs", 0, "size=65536"), 0);
+  ASSERT_EQ(::chown(storage.c_str(), kUser, kUser), 0);
+  std::set<std::string> left;
+  {
+    auto app = Compartment::start(spec(), *group_);
+    ASSERT_TRUE(app) << app.error().message();
+    wait_for(*app, "large: ");
+    for (const auto& entry : fs::directory_iterator(storage)) left.insert(entry.path().filename());
+  }
+  EXPECT_THAT(log_, HasSubstr("info: read: done\ninfo: mutable file: done\ninfo: large: ENOSPC\n"));
+  EXPECT_EQ(left, (std::set<std::string>{"file", "mutable_file"}));
 }
 
 // The image has no resolv.conf: a static program asks the loopback, where a device has its

@@ -31,6 +31,8 @@ static void try_storage(void) {
   const int file = pavise_storage_open_mutable_file();
   say("mutable file", file);
   if (file >= 0) close(file);
+  static const char large[1U << 20U];
+  say("large", pavise_storage_replace("large", large, sizeof large));
 }
 
 static void try_uart(void) {
