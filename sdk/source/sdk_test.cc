@@ -48,7 +48,6 @@ TEST(SdkLog, LevelsAboveAreLeftOut) {
   pavise_log_set_level(PAVISE_LOG_DEBUG);
   EXPECT_EQ(logged([] { pavise_log(PAVISE_LOG_DEBUG, "yes"); }), "debug: yes\n");
   pavise_log_set_level(PAVISE_LOG_INFO);
-  EXPECT_EQ(pavise_log(static_cast<pavise_log_level>(4), "no"), -EINVAL);
   errno = 77;
   logged([] { pavise_log(PAVISE_LOG_INFO, "text"); });
   EXPECT_EQ(errno, 77);
@@ -180,6 +179,7 @@ TEST(SdkNetwork, TellsWhyNot) {
 // A listener whose queue is full answers nobody.
 TEST(SdkNetwork, GivesUpInTime) {
   const pavise::Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(listener);
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -93,7 +93,6 @@ TEST_F(SdkUartLine, SettingsAreMadeOrRefused) {
   EXPECT_TRUE(refused([](auto& c) { c.stop_bits = 0; }));
   EXPECT_TRUE(refused([](auto& c) { c.stop_bits = 3; }));
   EXPECT_TRUE(refused([](auto& c) { c.flow_control = 2; }));
-  EXPECT_TRUE(refused([](auto& c) { c.parity = static_cast<pavise_uart_parity>(3); }));
   // What the driver does not do is found out.
   EXPECT_TRUE(refused([](auto& c) { c.data_bits = 7; }));
   EXPECT_TRUE(refused([](auto& c) { c.parity = PAVISE_PARITY_EVEN; }));
