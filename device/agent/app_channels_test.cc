@@ -1,5 +1,4 @@
-// What hostile and slow apps do to the agent's side. With the SDK on the other end:
-// tests/sdk/app_behind_walls_test.cc.
+// What hostile and slow apps do to the agent's side. With the SDK on the other end: tests/sdk.
 #include "device/agent/app_channels.h"
 
 #include <fcntl.h>
