@@ -1,5 +1,5 @@
 // The channel's bytes as docs/formats/app-channels.md says, written by hand. Against the agent's
-// own code: device/agent/app_channels_test.cc.
+// own code: tests/sdk.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
