@@ -7,6 +7,7 @@
 #include "cli/app/files.h"
 #include "cli/app/owner_key.h"
 #include "cli/app/program_file.h"
+#include "cli/app/sdk.h"
 #include "cli/app/stage.h"
 #include "protocol/erofs/erofs.h"
 
@@ -41,6 +42,14 @@ Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manif
                   .names_hosts = names_hosts(manifest)};
   std::error_code ignored;
   if (fs::is_directory(request.folder / "root", ignored)) out.root = request.folder / "root";
+  if (out.binary) return out;
+  const bool has_program =
+      out.root && fs::exists(fs::symlink_status(
+                      *out.root / fs::path(manifest.entry_point).relative_path(), ignored));
+  if (!has_program && fs::is_regular_file(request.folder / "CMakeLists.txt", ignored)) {
+    PAVISE_TRY_ASSIGN(const fs::path sdk, find_sdk(request.sdk));
+    PAVISE_TRY_ASSIGN(out.binary, build_program(request.folder, sdk));
+  }
   if (!out.root && !out.binary)
     return Error(kNoSource, (request.folder / "root").string() + " is no folder");
   return out;

@@ -16,12 +16,16 @@ inline constexpr std::string_view kSbomEnding = ".cdx.json";
 inline constexpr std::size_t kSbomBytesMax = 64UL * 1024 * 1024;
 
 struct BuildRequest {
-  std::filesystem::path folder;  // app_manifest.json, and root/ unless `binary`
-  std::filesystem::path key;     // the owner's
+  // app_manifest.json, and root/ unless `binary`. If there is a CMakeLists.txt, and neither a
+  // `binary` nor the entry point in root/, the program is built from it: whoever wrote the folder
+  // can do then what the caller can.
+  std::filesystem::path folder;
+  std::filesystem::path key;  // the owner's
   TenantId tenant;
   std::optional<std::filesystem::path> binary;  // the program, put at the entry point
   std::optional<std::filesystem::path> sbom;    // else one is written
   std::optional<std::filesystem::path> out;     // else FOLDER/NAME.pvimage
+  std::optional<std::filesystem::path> sdk;     // as find_sdk()
 };
 
 struct Built {

@@ -35,7 +35,8 @@ class Build : public ::testing::Test {
             .tenant = *TenantId::parse("home"),
             .binary = {},
             .sbom = {},
-            .out = {}};
+            .out = {},
+            .sdk = {}};
   }
   std::string refusal(const BuildRequest& from) const {
     const auto outcome = build_package(from);

@@ -28,5 +28,19 @@ inline constexpr ErrorInfo kKeyExists{"PV-APP-007", Retry::never,
 inline constexpr ErrorInfo kNotAzureManifest{
     "PV-APP-008", Retry::never, "the file is no manifest of Azure Sphere",
     "Give the app_manifest.json of a high-level app, with SchemaVersion 1."};
+inline constexpr ErrorInfo kNoSdk{"PV-APP-009", Retry::never,
+                                  "the SDK is not where it was looked for",
+                                  "Name its folder with --sdk, or in PAVISE_SDK."};
+inline constexpr ErrorInfo kNoTemplate{"PV-APP-010", Retry::never,
+                                       "an app cannot be made from this template",
+                                       "Use telemetry or cpp-minimal."};
+inline constexpr ErrorInfo kFolderExists{"PV-APP-011", Retry::never,
+                                         "there is something of this name already",
+                                         "Choose another name, or another folder with --out."};
+inline constexpr ErrorInfo kNotBuilt{
+    "PV-APP-012", Retry::never, "the program was not built",
+    "See what CMake printed above. If the SDK has moved, remove build/ in the app's folder."};
+inline constexpr ErrorInfo kNoTenant{
+    "PV-APP-013", Retry::never, "the template needs the owner's tenant", "Name it with --tenant."};
 
 }  // namespace pavise::cli::app

@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 struct BuildArguments {
   std::string folder = ".";
-  std::string key, tenant, binary, sbom, out;
+  std::string key, tenant, binary, sbom, out, sdk;
 };
 struct KeyArguments {
   std::string path;
@@ -32,7 +32,8 @@ Exit build(Session& session, const BuildArguments& a) {
                                          .tenant = *tenant,
                                          .binary = path_of(a.binary),
                                          .sbom = path_of(a.sbom),
-                                         .out = path_of(a.out)});
+                                         .out = path_of(a.out),
+                                         .sdk = path_of(a.sdk)});
   if (!built) return session.fail(built.error());
   const image::Header& header = built->header;
   const std::string digest = to_hex(crypto::sha256(header.signed_bytes()));
@@ -91,16 +92,20 @@ void add_app_build_verb(CLI::App& app, Action& run) {
       "  pavise app build . --binary build/blink --key owner.pem --tenant home --out "
       "blink.pvimage\n"
       "\n"
-      "DIR holds app_manifest.json and root/, the files of the image; with --binary the program "
-      "is\n"
-      "put at the manifest's entry point, and root/ may be absent. The package and its bill of\n"
-      "materials (CycloneDX) go beside the manifest. Twice the same gives the same bytes.");
+      "DIR holds app_manifest.json and root/, the files of the image. The program, if it is not in "
+      "root/,\n"
+      "is the one of --binary, or is built by CMake from DIR/CMakeLists.txt (pavise app new): that "
+      "runs\n"
+      "what DIR's author wrote. The package and its bill of materials (CycloneDX) go beside the "
+      "manifest.\n"
+      "Twice the same gives the same bytes.");
   verb->add_option("DIR", a->folder, "the app's folder; the current one if absent");
   verb->add_option("--key", a->key, "the owner's key (pavise app key create)")->required();
   verb->add_option("--tenant", a->tenant, "the owner's tenant on the service")->required();
   verb->add_option("--binary", a->binary, "the program, put at the entry point");
   verb->add_option("--sbom", a->sbom, "bill of materials to refer to, instead of a new one");
   verb->add_option("--out", a->out, "file to write; DIR/NAME.pvimage if absent");
+  verb->add_option("--sdk", a->sdk, "the SDK's folder; PAVISE_SDK, or the one of this program");
   on_verb(verb, run, a, &build);
 }
 

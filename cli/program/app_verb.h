@@ -8,6 +8,7 @@ namespace pavise::cli {
 void add_app_check_verb(CLI::App& app, Action& run);
 void add_app_convert_verb(CLI::App& app, Action& run);
 void add_app_build_verb(CLI::App& app, Action& run);
+void add_app_new_verb(CLI::App& app, Action& run);
 void add_app_show_verb(CLI::App& app, Action& run);
 void add_app_key_verbs(CLI::App& app, Action& run);
 // list, logs, start, stop, restart, stats

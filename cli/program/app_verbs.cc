@@ -4,8 +4,9 @@
 namespace pavise::cli {
 
 void add_app_verbs(CLI::App& program, Action& run) {
-  CLI::App* app =
-      add_noun(program, "app", "apps: their manifests and packages, and what they do on a device");
+  CLI::App* app = add_noun(
+      program, "app", "apps: their sources, manifests and packages, and what they do on a device");
+  add_app_new_verb(*app, run);
   add_app_check_verb(*app, run);
   add_app_convert_verb(*app, run);
   add_app_build_verb(*app, run);

@@ -75,7 +75,7 @@ def main():
         self_test()
         return 0
     rules = load_rules((ROOT / "tools/checks/layers.rules").read_text())
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.h", "*.cc"], cwd=ROOT,
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.h", "*.hpp", "*.c", "*.cc"], cwd=ROOT,
                            check=True, capture_output=True, text=True).stdout.split()
     bad = []
     for name in files:

@@ -1,0 +1,77 @@
+// app new
+#include <boost/json.hpp>
+
+#include "cli/app/new_app.h"
+#include "cli/app/sdk.h"
+#include "cli/program/app_verb.h"
+#include "cli/view/text.h"
+
+namespace pavise::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct NewArguments {
+  std::string name, template_name, tenant, out, sdk;
+};
+
+Exit make_new(Session& session, const NewArguments& a) {
+  std::optional<TenantId> tenant;
+  if (!a.tenant.empty()) {
+    tenant = TenantId::parse(a.tenant);
+    if (!tenant) return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
+  }
+  const auto sdk =
+      app::find_sdk(a.sdk.empty() ? std::nullopt : std::optional<std::filesystem::path>(a.sdk));
+  if (!sdk) return session.fail(sdk.error());
+  const std::string folder = a.out.empty() ? a.name : a.out;
+  const auto made = app::make_app({.name = a.name,
+                                   .template_name = a.template_name,
+                                   .tenant = tenant,
+                                   .folder = folder,
+                                   .sdk = *sdk});
+  if (!made) return session.fail(made.error());
+  const std::string id = made->manifest.component_id.text();
+  if (session.json()) {
+    json::array files;
+    for (const std::string& file : made->files) files.emplace_back(file);
+    session.print(json::serialize(json::object{{"folder", folder},
+                                               {"name", made->manifest.name},
+                                               {"component_id", id},
+                                               {"files", std::move(files)}}) +
+                  "\n");
+    return Exit::ok;
+  }
+  Facts facts;
+  facts.add("folder", folder);
+  facts.add("app", made->manifest.name + " " + made->manifest.version.text());
+  facts.add("component", id);
+  session.print(facts.text(session.colour()));
+  session.note("Next: pavise app build " + folder + " --key owner.pem --tenant " +
+               (tenant ? tenant->text() : "TENANT") +
+               "   (a key: pavise app key create owner.pem)\n");
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_app_new_verb(CLI::App& app, Action& run) {
+  auto a = std::make_shared<NewArguments>();
+  CLI::App* verb =
+      add_verb(app, "new", "make a folder to begin an app with",
+               "  pavise app new blink --template cpp-minimal\n"
+               "  pavise app new meter --template telemetry --tenant home\n"
+               "\n"
+               "Templates: telemetry (C: hub, storage, health check), cpp-minimal (C++: event loop "
+               "and log).\n"
+               "gpio and tls-server wait for what they need of a device. The app gets a random "
+               "component id.");
+  verb->add_option("NAME", a->name, "the app's name: a-z, 0-9 and -")->required();
+  verb->add_option("--template", a->template_name, "telemetry or cpp-minimal")->required();
+  verb->add_option("--tenant", a->tenant, "the owner's tenant, if the template speaks to the hub");
+  verb->add_option("--out", a->out, "folder to make; NAME if absent");
+  verb->add_option("--sdk", a->sdk, "the SDK's folder; PAVISE_SDK, or the one of this program");
+  on_verb(verb, run, a, &make_new);
+}
+
+}  // namespace pavise::cli

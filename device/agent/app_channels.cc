@@ -1,0 +1,161 @@
+#include "device/agent/app_channels.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace pavise::agent {
+namespace {
+
+// False: not now. That the other end is gone is found out by reading.
+bool send_packet(int socket, ByteView packet) {
+  while (true) {
+    if (::send(socket, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
+    if (errno != EINTR) return errno != EAGAIN && errno != ENOBUFS;
+  }
+}
+
+bool take_out(std::vector<std::uint32_t>& from, std::uint32_t id) {
+  return std::erase(from, id) != 0;
+}
+
+}  // namespace
+
+AppChannelId AppChannels::add(std::string app, UniqueFd socket) {
+  remove(app);
+  packet_.resize(app_channel::kPacketBytesMax);
+  Channel& channel = channels_[++last_];
+  channel.app = std::move(app);
+  channel.socket = std::move(socket);
+  flush(channel);
+  return last_;
+}
+
+AppChannels::Channels::iterator AppChannels::find(std::string_view app) {
+  return std::ranges::find_if(channels_, [&](const auto& item) { return item.second.app == app; });
+}
+
+void AppChannels::remove(std::string_view app) {
+  if (const auto found = find(app); found != channels_.end()) channels_.erase(found);
+}
+
+std::vector<pollfd> AppChannels::polled() const {
+  std::vector<pollfd> out;
+  out.reserve(channels_.size());
+  for (const auto& [id, channel] : channels_) {
+    const bool waits = channel.connection_waits || !channel.results.empty();
+    out.push_back({channel.socket.get(), static_cast<short>(waits ? POLLIN | POLLOUT : POLLIN), 0});
+  }
+  return out;
+}
+
+void AppChannels::flush(Channel& channel) const {
+  if (channel.connection_waits)
+    channel.connection_waits =
+        !send_packet(channel.socket.get(), app_channel::encode_connection(online_));
+  while (!channel.connection_waits && !channel.results.empty() &&
+         send_packet(channel.socket.get(), channel.results.front()))
+    channel.results.pop_front();
+}
+
+std::vector<AppEvent> AppChannels::turn() {
+  std::vector<AppEvent> events;
+  for (auto it = channels_.begin(); it != channels_.end();) {
+    flush(it->second);
+    bool open = true;
+    bool more = true;
+    for (std::size_t count = 0; open && more && count < kAppPacketsPerTurn; ++count)
+      open = read_one(it->first, it->second, events, more);
+    it = open ? std::next(it) : channels_.erase(it);
+  }
+  return events;
+}
+
+bool AppChannels::read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events,
+                           bool& more) {
+  // Without room for them, descriptors that an app sends along are closed by the kernel.
+  const ssize_t size =
+      ::recv(channel.socket.get(), packet_.data(), packet_.size(), MSG_DONTWAIT | MSG_TRUNC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+    more = false;
+    return true;
+  }
+  if (size <= 0) {
+    events.emplace_back(AppChannelEnded{id, channel.app, {}});
+    return false;
+  }
+  const auto bytes = static_cast<std::size_t>(size);
+  const Status taken = bytes > packet_.size()
+                           ? Error(app_channel::kBadAppPacket, "too large")
+                           : take(id, channel, ByteView(packet_).first(bytes), events);
+  if (!taken) events.emplace_back(AppChannelEnded{id, channel.app, taken.error()});
+  return taken.has_value();
+}
+
+Status AppChannels::take(AppChannelId id, Channel& channel, ByteView packet,
+                         std::vector<AppEvent>& events) {
+  PAVISE_TRY_ASSIGN(const app_channel::FromApp parsed, app_channel::parse_from_app(packet));
+  if (const auto* answer = std::get_if<app_channel::MethodAnswer>(&parsed)) {
+    if (take_out(channel.calls, answer->id))
+      events.emplace_back(AppMethodAnswer{id, answer->id, answer->status, to_bytes(answer->body)});
+    else if (answer->id == 0 || answer->id > channel.last_call)
+      return Error(app_channel::kBadAppPacket, "an answer to no call");
+    return {};  // else it comes late, or twice
+  }
+  const auto& message = std::get<app_channel::Telemetry>(parsed);
+  if (std::ranges::find(channel.telemetry, message.id) != channel.telemetry.end())
+    return Error(app_channel::kBadAppPacket, "an id that is under way");
+  if (channel.telemetry.size() + channel.results.size() >= kAppTelemetryMax)
+    return Error(app_channel::kBadAppPacket, "too many messages under way");
+  channel.telemetry.push_back(message.id);
+  events.emplace_back(AppTelemetry{id, channel.app, message.id, std::string(message.content_type),
+                                   std::string(message.properties), to_bytes(message.body)});
+  return {};
+}
+
+void AppChannels::finish(AppChannelId channel, std::uint32_t id, bool accepted,
+                         std::string_view reason) {
+  const auto found = channels_.find(channel);
+  if (found == channels_.end() || !take_out(found->second.telemetry, id)) return;
+  found->second.results.push_back(app_channel::encode(
+      app_channel::TelemetryResult{id, accepted, accepted ? std::string_view() : reason}));
+  flush(found->second);
+}
+
+std::optional<std::pair<AppChannelId, std::uint32_t>> AppChannels::call(std::string_view app,
+                                                                        std::string_view name,
+                                                                        ByteView payload) {
+  if (name.empty() || name.size() > app_channel::kMethodNameBytesMax ||
+      payload.size() > app_channel::kPayloadBytesMax)
+    return std::nullopt;
+  const auto found = find(app);
+  if (found == channels_.end()) return std::nullopt;
+  Channel& channel = found->second;
+  if (channel.calls.size() >= kAppCallsMax) return std::nullopt;
+  flush(channel);
+  if (channel.connection_waits || !channel.results.empty()) return std::nullopt;
+  const std::uint32_t id = channel.last_call + 1;
+  if (!send_packet(channel.socket.get(),
+                   app_channel::encode(app_channel::MethodCall{id, name, payload})))
+    return std::nullopt;
+  channel.last_call = id;
+  channel.calls.push_back(id);
+  return std::pair{found->first, id};
+}
+
+void AppChannels::forget(AppChannelId channel, std::uint32_t id) {
+  if (const auto found = channels_.find(channel); found != channels_.end())
+    take_out(found->second.calls, id);
+}
+
+void AppChannels::set_online(bool online) {
+  if (online_ == online) return;
+  online_ = online;
+  for (auto& [id, channel] : channels_) {
+    channel.connection_waits = true;
+    flush(channel);
+  }
+}
+
+}  // namespace pavise::agent

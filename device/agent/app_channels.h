@@ -1,0 +1,108 @@
+// The apps that speak to the hub through this agent: one socket each (docs/formats/app-channels.md,
+// descriptor 4). Apps are hostile: who breaks the rules loses its channel, and nobody else notices.
+//
+//   channels.add("fridge", std::move(socket));
+//   ... poll channels.polled() ...
+//   for (AppEvent& event : channels.turn()) ...
+#pragma once
+
+#include <poll.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "protocol/app_channel/app_channel.h"
+
+namespace pavise::agent {
+
+// What one app may have under way: messages without a result, or whose result it has not read, and
+// calls without an answer. With the largest messages the first is 1 MiB in the agent.
+inline constexpr std::size_t kAppTelemetryMax = 16;
+inline constexpr std::size_t kAppCallsMax = 16;
+// Packets that are read from one app before it is the next one's turn.
+inline constexpr std::size_t kAppPacketsPerTurn = 4;
+
+// One start of one app. The next start has another, so what was for this one does not reach that.
+using AppChannelId = std::uint64_t;
+
+struct AppTelemetry {
+  AppChannelId channel = 0;
+  std::string app;
+  std::uint32_t id = 0;
+  std::string content_type;
+  std::string properties;  // percent-encoded
+  Bytes body;
+};
+struct AppMethodAnswer {
+  AppChannelId channel = 0;
+  std::uint32_t id = 0;
+  std::uint16_t status = 0;
+  Bytes body;
+};
+// It closed its end, or broke the rules; its calls get no answers.
+struct AppChannelEnded {
+  AppChannelId channel = 0;
+  std::string app;
+  std::optional<Error> broken;  // kBadAppPacket
+};
+using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded>;
+
+// Not thread-safe, never blocks.
+class AppChannels {
+ public:
+  // Takes a SOCK_SEQPACKET socket, and tells the app whether the hub is connected. An earlier
+  // channel of that name ends without an event.
+  AppChannelId add(std::string app, UniqueFd socket);
+  void remove(std::string_view app);
+  std::size_t size() const { return channels_.size(); }
+
+  // What to wait for until the next turn().
+  std::vector<pollfd> polled() const;
+  // Reads and writes what can be: at most kAppPacketsPerTurn packets of each app.
+  std::vector<AppEvent> turn();
+
+  // Of a message that is under way; else, and of a channel that has ended, nothing happens. It
+  // waits in memory if the app is behind.
+  void finish(AppChannelId channel, std::uint32_t id, bool accepted, std::string_view reason);
+  // Calls the app of that name: the channel and the id that the answer will have. nullopt: there is
+  // no such app, it is behind with reading, kAppCallsMax are under way, or the call is none (limits
+  // of MethodCall).
+  std::optional<std::pair<AppChannelId, std::uint32_t>> call(std::string_view app,
+                                                             std::string_view name,
+                                                             ByteView payload);
+  // The answer is not waited for any more; if it comes it is dropped.
+  void forget(AppChannelId channel, std::uint32_t id);
+  // Told to all apps, of several changes the last one at least.
+  void set_online(bool online);
+
+ private:
+  struct Channel {
+    std::string app;
+    UniqueFd socket;
+    std::vector<std::uint32_t> telemetry;  // under way
+    std::vector<std::uint32_t> calls;      // under way
+    std::uint32_t last_call = 0;
+    bool connection_waits = true;
+    std::deque<Bytes> results;  // that wait until the app reads
+  };
+  using Channels = std::map<AppChannelId, Channel>;
+
+  Channels::iterator find(std::string_view app);
+  void flush(Channel& channel) const;
+  // False: the channel has ended; the event says why.
+  bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);
+  Status take(AppChannelId id, Channel& channel, ByteView packet, std::vector<AppEvent>& events);
+
+  Channels channels_;
+  AppChannelId last_ = 0;
+  bool online_ = false;
+  Bytes packet_;  // made with the first channel
+};
+
+}  // namespace pavise::agent

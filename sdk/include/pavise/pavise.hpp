@@ -1,0 +1,135 @@
+// The event loop for C++, with functions as handlers; the other headers of this folder are as
+// usable from C++ as from C. Nothing throws but what std::function and new throw. For C++17 and
+// later.
+#ifndef PAVISE_PAVISE_HPP
+#define PAVISE_PAVISE_HPP
+
+#include <pavise/application.h>
+#include <pavise/device_hub.h>
+#include <pavise/event_loop.h>
+#include <pavise/health.h>
+#include <pavise/log.h>
+#include <pavise/network.h>
+#include <pavise/storage.h>
+#include <pavise/uart.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+namespace pavise {
+
+// Owns a descriptor, as the functions of C return them.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  explicit operator bool() const { return descriptor_ >= 0; }
+  int get() const { return descriptor_; }  // negative: the error
+
+ private:
+  int descriptor_ = -1;
+};
+
+// As <pavise/event_loop.h>, whose rules hold: one thread, negative errno.
+class EventLoop {
+ public:
+  using Event = pavise_event*;
+
+  EventLoop() : error_(pavise_event_loop_create(&loop_)) {}
+  ~EventLoop() { pavise_event_loop_close(loop_); }
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  int error() const { return error_; }  // 0, or why there is no loop: every call fails then
+  pavise_event_loop* get() { return loop_; }
+  int run(int timeout_ms = -1) { return pavise_event_loop_run(loop_, timeout_ms); }
+  void stop() {
+    if (loop_ != nullptr) pavise_event_loop_stop(loop_);
+  }
+
+  int on_io(int descriptor, std::uint32_t events, std::function<void(std::uint32_t)> handler,
+            Event* event = nullptr) {
+    return add(std::move(handler), event, [&](Handler* made, Event* out) {
+      return pavise_event_loop_add_io(
+          loop_, descriptor, events,
+          [](void* context, int, std::uint32_t what) { call(context, what); }, made, out);
+    });
+  }
+  int after(std::uint32_t delay_ms, std::function<void()> handler, Event* event = nullptr) {
+    return timer(delay_ms, 0, std::move(handler), event);
+  }
+  int every(std::uint32_t period_ms, std::function<void()> handler, Event* event = nullptr) {
+    return timer(period_ms, period_ms, std::move(handler), event);
+  }
+  int on_end_request(std::function<void()> handler, Event* event = nullptr) {
+    return add(plain(std::move(handler)), event, [&](Handler* made, Event* out) {
+      return pavise_event_loop_add_end_request(
+          loop_, [](void* context) { call(context, 0); }, made, out);
+    });
+  }
+  // May be called from the event's own handler.
+  void remove(Event event) {
+    const auto found = handlers_.find(event);
+    if (found == handlers_.end()) return;
+    pavise_event_loop_remove(loop_, event);
+    if (running_ == found->second.get()) ended_ = std::move(found->second);
+    handlers_.erase(found);
+  }
+
+ private:
+  struct Handler {
+    EventLoop* loop;
+    std::function<void(std::uint32_t)> function;
+  };
+
+  static std::function<void(std::uint32_t)> plain(std::function<void()> handler) {
+    return [handler = std::move(handler)](std::uint32_t) { handler(); };
+  }
+  static void call(void* context, std::uint32_t what) {
+    auto* const handler = static_cast<Handler*>(context);
+    EventLoop* const loop = handler->loop;
+    loop->running_ = handler;
+    handler->function(what);
+    loop->running_ = nullptr;
+    loop->ended_.reset();
+  }
+  template <class Add>
+  int add(std::function<void(std::uint32_t)> function, Event* event, const Add& add_it) {
+    if (loop_ == nullptr) return error_;
+    auto made = std::make_unique<Handler>(Handler{this, std::move(function)});
+    Event out = nullptr;
+    const int outcome = add_it(made.get(), &out);
+    if (outcome != 0) return outcome;
+    handlers_.emplace(out, std::move(made));
+    if (event != nullptr) *event = out;
+    return 0;
+  }
+  int timer(std::uint32_t delay_ms, std::uint32_t period_ms, std::function<void()> handler,
+            Event* event) {
+    return add(plain(std::move(handler)), event, [&](Handler* made, Event* out) {
+      return pavise_event_loop_add_timer(
+          loop_, delay_ms, period_ms, [](void* context) { call(context, 0); }, made, out);
+    });
+  }
+
+  pavise_event_loop* loop_ = nullptr;
+  int error_ = 0;
+  std::map<Event, std::unique_ptr<Handler>> handlers_;
+  Handler* running_ = nullptr;
+  std::unique_ptr<Handler> ended_;  // of the handler that removed itself, until it returns
+};
+
+}  // namespace pavise
+#endif

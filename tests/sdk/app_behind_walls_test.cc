@@ -1,0 +1,278 @@
+// The SDK where apps use it: behind the real walls, with the agent's side of the hub channel on the
+// other end. Needs root.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "common/sandbox/sandbox.h"
+#include "device/agent/app_channels.h"
+#include "device/apps/compartment/app_filter.h"
+#include "device/apps/compartment/compartment.h"
+#include "device/apps/egress/egress_guard.h"
+#include "device/apps/egress/testing/network_text.h"
+
+namespace pavise::device {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr uid_t kUser = 54322;
+constexpr int kPatienceMs = 60'000;
+
+struct Pair {
+  Pair() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    ours = UniqueFd(ends[0]);
+    theirs = UniqueFd(ends[1]);
+  }
+  UniqueFd ours, theirs;
+};
+
+class AppBehindWalls : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::unshare(CLONE_NEWNS | CLONE_NEWNET), 0);
+    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    // A loopback of our own, whose port 53 is free.
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP;
+    ASSERT_EQ(::ioctl(socket.get(), SIOCSIFFLAGS, &loopback), 0);
+  }
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to build compartments";
+    if (!sandbox::landlock_available()) GTEST_SKIP() << "this kernel has no Landlock";
+    char path[] = "/tmp/pavise-sdk-walls-XXXXXX";
+    folder_ = ::mkdtemp(path);
+    ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+    for (const char* name :
+         {"cgroup", "image", "image/dev", "image/proc", "image/tmp", "image/data", "storage"})
+      fs::create_directory(folder_ / name);
+    fs::copy_file(PAVISE_SDK_PROBE, folder_ / "image/app");
+    ASSERT_EQ(::chown((folder_ / "storage").c_str(), kUser, kUser), 0);
+    ASSERT_EQ(::mount("none", (folder_ / "cgroup").c_str(), "cgroup2", 0, nullptr), 0);
+    const std::string name = "pavise-sdk-test-" + std::to_string(::getpid());
+    group_path_ = folder_ / "cgroup" / name;
+    fs::create_directory(group_path_);
+    auto group = fs::exists(group_path_ / "memory.max")
+                     ? AppGroup::create(folder_ / "cgroup", name, {})
+                     : AppGroup::without_controllers(folder_ / "cgroup", name);
+    ASSERT_TRUE(group) << group.error().message();
+    group_.emplace(std::move(*group));
+  }
+  void TearDown() override {
+    if (folder_.empty()) return;
+    group_.reset();
+    ::rmdir(group_path_.c_str());
+    ::umount2((folder_ / "storage").c_str(), MNT_DETACH);  // unless nothing is mounted
+    ::umount2((folder_ / "cgroup").c_str(), MNT_DETACH);
+    fs::remove_all(folder_);
+  }
+
+  CompartmentSpec spec() const {
+    CompartmentSpec out;
+    out.name = "probe";
+    out.user = kUser;
+    out.root = {.image = folder_ / "image",
+                .storage = folder_ / "storage",
+                .devices = {{.source = "/dev/null", .name = "METER"}},
+                .temporary_bytes_max = 1U << 20U};
+    out.arguments = {"/app"};
+    out.environment = {"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=probe", "PAVISE_VERSION=1.2.3"};
+    out.filter = make_app_filter({.device_nodes = true}).value();
+    out.descriptors = {launcher_.theirs.get(), agent_.theirs.get()};
+    return out;
+  }
+
+  // Reads the log until `text` is in it, or the log ends.
+  void wait_for(Compartment& app, const std::string& text) {
+    while (!log_.contains(text)) {
+      std::array<pollfd, 2> polled{
+          {{app.output(), POLLIN, 0}, {name_server_.get(), POLLIN, 0}}};  // -1: not waited for
+      ASSERT_GE(::poll(polled.data(), polled.size(), kPatienceMs), 1) << text << '\n' << log_;
+      if (polled[1].revents != 0) answer_name();
+      if (polled[0].revents == 0) continue;
+      std::array<char, 512> piece{};
+      const ssize_t size = ::read(app.output(), piece.data(), piece.size());
+      ASSERT_GT(size, 0) << text << '\n' << log_;
+      log_.append(piece.data(), static_cast<std::size_t>(size));
+    }
+  }
+  // One question; every name is the loopback, by IPv4.
+  void answer_name() const {
+    constexpr std::size_t kHeaderBytes = 12;
+    std::array<char, 512> question{};
+    sockaddr_in from{};
+    socklen_t from_size = sizeof from;
+    const ssize_t size = ::recvfrom(name_server_.get(), question.data(), question.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from), &from_size);
+    ASSERT_GT(size, static_cast<ssize_t>(kHeaderBytes));
+    const std::string text(question.data(), static_cast<std::size_t>(size));
+    const std::size_t end = text.find('\0', kHeaderBytes) + 5;  // type and class
+    const bool v4 = text.at(end - 3) == 1;
+    std::string answer = text.substr(0, 2) + std::string("\x81\x80\0\x01\0", 5) +
+                         (v4 ? '\x01' : '\0') + std::string(4, '\0') +
+                         text.substr(kHeaderBytes, end - kHeaderBytes);
+    if (v4) answer += std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01", 16);
+    ASSERT_GT(::sendto(name_server_.get(), answer.data(), answer.size(), 0,
+                       reinterpret_cast<sockaddr*>(&from), from_size),
+              0);
+  }
+  // Of the loopback; its port.
+  static std::uint16_t bind_to(const UniqueFd& socket, std::uint16_t port) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_port = htons(port);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
+    return ntohs(at.sin_port);
+  }
+  bool take_turn() {
+    for (agent::AppEvent& event : channels_.turn()) events_.push_back(std::move(event));
+    return !events_.empty();
+  }
+  agent::AppEvent next_event() {
+    while (!take_turn()) {
+      auto polled = channels_.polled();
+      if (polled.empty() || ::poll(polled.data(), polled.size(), kPatienceMs) < 1) {
+        ADD_FAILURE() << log_;
+        return {};
+      }
+    }
+    agent::AppEvent out = std::move(events_.front());
+    events_.erase(events_.begin());
+    return out;
+  }
+
+  fs::path folder_, group_path_;
+  std::optional<AppGroup> group_;
+  UniqueFd name_server_;
+  Pair launcher_, agent_;
+  agent::AppChannels channels_;
+  std::vector<agent::AppEvent> events_;
+  std::string log_;
+};
+
+TEST_F(AppBehindWalls, EachPartOfTheSdkWorks) {
+  auto app = Compartment::start(spec(), *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "hub: done\n");
+  EXPECT_THAT(log_, HasSubstr("info: probe 1.2.3\n"
+                              "info: replace: done\n"
+                              "info: read: done\n"
+                              "info: mutable file: done\n"
+                              "info: large: done\n"));
+  EXPECT_TRUE(fs::exists(folder_ / "storage/file"));
+  EXPECT_THAT(log_, HasSubstr("info: uart: ENOTTY\n"));  // granted, but no port
+  EXPECT_THAT(log_, HasSubstr("info: connect: EACCES\ninfo: listen: EACCES\n"));  // no network
+  wait_for(*app, "well: done\n");
+  std::array<char, 4> word{};
+  EXPECT_EQ(::recv(launcher_.ours.get(), word.data(), word.size(), 0), 1);
+  EXPECT_EQ(word[0], 1);
+
+  channels_.add("probe", std::move(agent_.ours));
+  wait_for(*app, "offline\n");
+  channels_.set_online(true);
+  const auto telemetry = std::get<agent::AppTelemetry>(next_event());
+  EXPECT_EQ(telemetry.content_type, "text/plain");
+  EXPECT_EQ(telemetry.properties, "unit=%C2%B0%20C%26&app=probe");
+  EXPECT_EQ(as_text(telemetry.body), "21");
+  channels_.finish(telemetry.channel, telemetry.id, false, "not today");
+  wait_for(*app, "result 1 0 not today\n");
+  const auto call = channels_.call("probe", "ping", as_bytes("[1]"));
+  ASSERT_TRUE(call);
+  const auto answer = std::get<agent::AppMethodAnswer>(next_event());
+  EXPECT_EQ(answer.id, call->second);
+  EXPECT_EQ(answer.status, 201);
+  EXPECT_EQ(as_text(answer.body), "[1]");
+
+  app->ask_to_end();
+  wait_for(*app, "asked to end\n");
+  const auto ending = app->wait();
+  ASSERT_TRUE(ending);
+  EXPECT_FALSE(ending->by_signal);
+  EXPECT_EQ(ending->code, 0);
+}
+
+TEST_F(AppBehindWalls, WhatIsNotGrantedIsSaidSo) {
+  auto guard = EgressGuard::attach(group_->folder());
+  ASSERT_TRUE(guard) << guard.error().message();
+  CompartmentSpec bare = spec();
+  bare.root.storage.clear();
+  bare.root.devices.clear();
+  bare.network = true;
+  bare.filter = make_app_filter({.network = true, .listens = true}).value();
+  bare.descriptors = {};
+  auto app = Compartment::start(bare, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "well: ");
+  EXPECT_THAT(log_, HasSubstr("info: replace: EROFS\ninfo: read: ENOENT\n"
+                              "info: mutable file: EROFS\ninfo: large: EROFS\n"
+                              "info: uart: ENOENT\n"
+                              "info: connect: EPERM\ninfo: listen: EPERM\ninfo: hub: ENOTCONN\n"
+                              "info: well: ENOTCONN\n"));
+}
+
+// With a quota as the data partition has them, where the kernel has it for memory, else full as a
+// disk.
+TEST_F(AppBehindWalls, AFullStorageIsToldAndKeepsWhatItHas) {
+  const fs::path storage = folder_ / "storage";
+  if (::mount("none", storage.c_str(), "tmpfs", 0, "usrquota,usrquota_block_hardlimit=65536") != 0)
+    ASSERT_EQ(::mount("none", storage.c_str(), "tmpfs", 0, "size=65536"), 0);
+  ASSERT_EQ(::chown(storage.c_str(), kUser, kUser), 0);
+  std::set<std::string> left;
+  {
+    auto app = Compartment::start(spec(), *group_);
+    ASSERT_TRUE(app) << app.error().message();
+    wait_for(*app, "large: ");
+    for (const auto& entry : fs::directory_iterator(storage)) left.insert(entry.path().filename());
+  }
+  EXPECT_THAT(log_, HasSubstr("info: read: done\ninfo: mutable file: done\ninfo: large: ENOSPC\n"));
+  EXPECT_EQ(left, (std::set<std::string>{"file", "mutable_file"}));
+}
+
+// The image has no resolv.conf: a static program asks the loopback, where a device has its
+// resolver.
+TEST_F(AppBehindWalls, NamesAreResolvedByTheLoopback) {
+  auto guard = EgressGuard::attach(group_->folder());
+  ASSERT_TRUE(guard) << guard.error().message();
+  name_server_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind_to(name_server_, 53), 53);
+  const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const std::uint16_t port = bind_to(server, 0);
+  ASSERT_EQ(::listen(server.get(), 1), 0);
+  const AddressBytes loopback = network_of("127.0.0.1").address;
+  ASSERT_TRUE(guard->pin(loopback, SOCK_DGRAM, 53, std::nullopt));
+  ASSERT_TRUE(guard->pin(loopback, SOCK_STREAM, port, std::nullopt));
+  CompartmentSpec client = spec();
+  client.network = true;
+  client.filter = make_app_filter({.network = true, .device_nodes = true}).value();
+  client.arguments = {"/app", "plc.example", std::to_string(port)};
+  auto app = Compartment::start(client, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "listen: ");
+  EXPECT_THAT(log_, HasSubstr("info: connect: done\ninfo: listen: EPERM\n"));
+}
+
+}  // namespace
+}  // namespace pavise::device

@@ -1,0 +1,92 @@
+/* An app that uses each part of the SDK once, says in its log what came of it, and then serves the
+ * hub until it is asked to end. Its arguments: a host and a port that it
+ * tries to reach. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pavise/application.h>
+#include <pavise/device_hub.h>
+#include <pavise/event_loop.h>
+#include <pavise/health.h>
+#include <pavise/log.h>
+#include <pavise/network.h>
+#include <pavise/storage.h>
+#include <pavise/uart.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pavise_hub* hub;
+
+static void say(const char* what, int outcome) {
+  if (outcome < 0)
+    pavise_log(PAVISE_LOG_INFO, "%s: %s", what, strerrorname_np(-outcome));
+  else
+    pavise_log(PAVISE_LOG_INFO, "%s: done", what);
+}
+
+static void try_storage(void) {
+  char text[8] = "";
+  say("replace", pavise_storage_replace("file", "kept", 4));
+  say("read", (int)pavise_storage_read("file", text, sizeof text));
+  const int file = pavise_storage_open_mutable_file();
+  say("mutable file", file);
+  if (file >= 0) close(file);
+  static const char large[1U << 20U];
+  say("large", pavise_storage_replace("large", large, sizeof large));
+}
+
+static void try_uart(void) {
+  const struct pavise_uart_config usual = pavise_uart_usual();
+  say("uart", pavise_uart_open("METER", &usual));
+}
+
+static void on_result(void* context, uint32_t id, bool accepted, const char* reason) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, "result %" PRIu32 " %d %s", id, accepted, reason);
+}
+
+static void on_method(void* context, uint32_t id, const char* name, const void* payload,
+                      size_t size) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, "method %s", name);
+  say("answer", pavise_hub_answer(hub, id, 201, payload, size));
+}
+
+static void on_connection(void* context, bool online) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, online ? "online" : "offline");
+  if (!online) return;
+  const struct pavise_hub_property properties[] = {{"unit", "\xc2\xb0 C&"},
+                                                   {"app", pavise_app_name()}};
+  const struct pavise_telemetry message = {.content_type = "text/plain",
+                                           .properties = properties,
+                                           .property_count = 2,
+                                           .body = "21",
+                                           .body_size = 2};
+  say("telemetry", pavise_hub_send_telemetry(hub, &message, NULL));
+}
+
+static void on_timer(void* context) {
+  (void)context;
+  say("well", pavise_health_well());
+}
+
+int main(int count, char** words) {
+  pavise_event_loop* loop = NULL;
+  if (pavise_event_loop_create(&loop) != 0) return 1;
+  if (pavise_event_loop_add_end_request(loop, NULL, NULL, NULL) != 0) return 2;
+  if (pavise_event_loop_add_timer(loop, 1, 0, on_timer, NULL, NULL) != 0) return 3;
+  pavise_log(PAVISE_LOG_INFO, "%s %s", pavise_app_name(), pavise_app_version());
+  try_storage();
+  try_uart();
+  const uint16_t port = (uint16_t)(count > 2 ? strtoul(words[2], NULL, 10) : 1);
+  say("connect", pavise_network_connect(count > 2 ? words[1] : "127.0.0.1", port, 60000));
+  say("listen", pavise_network_listen(0, 1));
+  const struct pavise_hub_handlers handlers = {.telemetry_result = on_result,
+                                               .method_called = on_method,
+                                               .connection_changed = on_connection};
+  say("hub", pavise_hub_open(loop, &handlers, NULL, &hub));
+  pavise_event_loop_run(loop, -1);
+  pavise_log(PAVISE_LOG_INFO, "asked to end");
+  return 0;
+}
