@@ -199,6 +199,7 @@ void Guardian::machine_called(Now now) {
 
 void Guardian::machine_came(Now now) {
   link_ = Link::up;
+  link_came_ms_ = now.steady_ms;
   silences_ = 0;
   unasked_ = 0;
   from_machine_.clear();
@@ -216,6 +217,7 @@ void Guardian::machine_left(std::string_view why, Now now) {
 
 // A request that was sent is not sent again: it may have been carried out.
 void Guardian::fail_link(Now now) {
+  if (link_ == Link::up && now.steady_ms - link_came_ms_ >= kCalmLinkMs) retry_ms_ = kRetryMsMin;
   link_ = Link::failed;
   to_machine_.clear();
   from_machine_.clear();

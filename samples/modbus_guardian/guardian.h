@@ -26,6 +26,8 @@ inline constexpr std::int64_t kHalfFrameMs = 5000;     // from a frame's first b
 inline constexpr std::int64_t kTakingAnswerMs = 5000;  // a client that does not read
 inline constexpr std::int64_t kConnectMs = 5000;
 inline constexpr std::int64_t kRetryMsMin = 500, kRetryMsMax = 30'000;
+// A connection that held so long is not blamed for its end: many machines close idle ones.
+inline constexpr std::int64_t kCalmLinkMs = 10'000;
 inline constexpr int kSilencesMax = 3;  // answers that did not come in a row, then connect anew
 inline constexpr int kUnaskedMax = 16;  // frames of the machine that nobody waits for, likewise
 
@@ -110,6 +112,7 @@ class Guardian {
   std::optional<Asked> with_machine_;
   std::uint16_t last_transaction_ = 0;
   std::int64_t link_deadline_ms_ = 0;  // calling: gives up; down: next call
+  std::int64_t link_came_ms_ = 0;
   std::int64_t retry_ms_ = kRetryMsMin;
   int silences_ = 0;
   int unasked_ = 0;

@@ -327,6 +327,23 @@ TEST_F(GuardianTest, ConnectsAnewEverMoreSeldom) {
   EXPECT_TRUE(guardian_.wants_machine(now_));
 }
 
+TEST_F(GuardianTest, AMachineThatClosesIdleConnectionsIsSoonBack) {
+  for (int times = 0; times < 10; ++times) {
+    pass(kCalmLinkMs);
+    guardian_.machine_left("closed", now_);
+    pass(kRetryMsMin);
+    connect();
+  }
+  for (const std::int64_t pause : {2 * kRetryMsMin, 4 * kRetryMsMin}) {
+    pass(kCalmLinkMs - 1);
+    guardian_.machine_left("closed", now_);
+    pass(pause - 1);
+    EXPECT_FALSE(guardian_.wants_machine(now_));
+    pass(1);
+    connect();
+  }
+}
+
 TEST_F(GuardianTest, WhoIsNoClientIsClosed) {
   EXPECT_FALSE(guardian_.client_came(0xc000020a, now_));  // the machine itself
   EXPECT_EQ(lines_.back(), "192.0.2.10: refused: no client of the rules");

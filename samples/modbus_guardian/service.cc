@@ -49,10 +49,12 @@ bool is_passing(int error) {
   return error == EAGAIN || error == EINTR;
 }
 
-// A line is one write, so that lines stay whole; a log that takes no more is not waited for.
+// A line is one write, so that lines stay whole. A log that takes no more is not waited for: the
+// machine is more important.
 void log_line(const std::string& line) {
   const std::string whole = line + '\n';
-  (void)!::write(STDOUT_FILENO, whole.data(), whole.size());
+  pollfd log{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&log, 1, 0) == 1) (void)!::write(STDOUT_FILENO, whole.data(), whole.size());
 }
 
 Descriptor take_signals() {

@@ -146,6 +146,11 @@ class GuardianTest(unittest.TestCase):
         self.refused(client.write_register(101, 10, slave=1), 1)
         self.assertEqual(self.machine.holding(101), [9])
         self.end_guardian()
+        (self.data / "grants").write_text(grant("packed", "holding 101"))  # no second grant of one name
+        self.start()
+        self.refused(self.client().write_register(101, 11, slave=1), 1)
+        self.end_guardian()
+        (self.data / "grants").write_text(grant("fresh", "holding 101"))
         (self.data / "uses").write_text("used packed")  # what was used is not known any more
         self.start()
         self.refused(self.client().write_register(101, 11, slave=1), 1)
