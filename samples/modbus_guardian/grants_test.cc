@@ -64,6 +64,16 @@ TEST_F(GrantsTest, AreUsedUp) {
   EXPECT_FALSE(grants_.covers(kWrite, kEngineer, kFrom));
 }
 
+TEST_F(GrantsTest, AnEarlierEndDoesNotForgetUses) {
+  std::string sooner(kGrant);
+  sooner.replace(sooner.find("T09"), 3, "T08");
+  sooner.replace(sooner.find("T08:00:00Z writes"), 10, "T08:01:00Z");
+  EXPECT_EQ(grants_.use(kWrite, kEngineer, kFrom), "g1");
+  give(sooner);
+  EXPECT_EQ(grants_.use(kWrite, kEngineer, kFrom), "g1");
+  EXPECT_EQ(kept_, "used g1 1795683600 2\n");
+}
+
 TEST_F(GrantsTest, StayUsedUpAfterARestart) {
   ASSERT_TRUE(grants_.restore("used g1 1795683600 2\n"));
   EXPECT_FALSE(grants_.covers(kWrite, kEngineer, kFrom));

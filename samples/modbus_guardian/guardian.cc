@@ -164,7 +164,7 @@ void Guardian::answer(const Asked& asked, Bytes pdu, Now now) {
 }
 
 void Guardian::ask_next(Now now) {
-  while (link_ == Link::up && !with_machine_ && to_machine_.empty() && !queue_.empty()) {
+  while (link_ == Link::up && !with_machine_ && !queue_.empty()) {
     Asked asked = std::move(queue_.front());
     queue_.pop_front();
     if (asked.request.writes) {
@@ -202,7 +202,6 @@ void Guardian::machine_came(Now now) {
   link_came_ms_ = now.steady_ms;
   silences_ = 0;
   unasked_ = 0;
-  from_machine_.clear();
   record_.note("machine", "connected", {}, now.steady_ms);
   ask_next(now);
 }

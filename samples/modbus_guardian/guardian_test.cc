@@ -191,6 +191,15 @@ TEST_F(GuardianTest, SeveralRequestsInOneSegmentAreAskedOneByOne) {
   EXPECT_EQ(machine_heard(), "00 02 00 00 00 06 01 03 00 64 00 01");
 }
 
+TEST_F(GuardianTest, EachRefusalIsAnAnswer) {
+  const auto id = client();
+  say(id, "00 01 00 00 00 02 01 08 00 02 00 00 00 02 01 07 00 03 00 00 00 02 01 5A");
+  EXPECT_EQ(heard(id), "00 01 00 00 00 03 01 88 01");
+  EXPECT_EQ(heard(id), "00 02 00 00 00 03 01 87 01");
+  EXPECT_EQ(heard(id), "00 03 00 00 00 03 01 da 01");
+  EXPECT_EQ(heard(id), "");
+}
+
 TEST_F(GuardianTest, SingleBytesAreOneRequest) {
   const auto id = client();
   for (const std::uint8_t byte : hex(kRead)) guardian_.client_said(id, {&byte, 1}, now_);
@@ -247,6 +256,18 @@ TEST_F(GuardianTest, AMachineThatIsSilent) {
   EXPECT_TRUE(guardian_.finished_with_machine());
 }
 
+TEST_F(GuardianTest, AMachineThatTakesHalfARequest) {
+  const auto id = client();
+  say(id, kRead);
+  guardian_.machine_took(5);
+  machine_says("00 01 00 00 00 05 01 03 02 66 66");  // before it was asked
+  EXPECT_EQ(heard(id), "");
+  pass(1000);
+  EXPECT_EQ(heard(id), "00 07 00 00 00 03 01 83 0b");
+  EXPECT_TRUE(guardian_.finished_with_machine());  // the other half must not be another's first
+  EXPECT_EQ(machine_heard(), "");
+}
+
 TEST_F(GuardianTest, ALateAnswerIsNobodys) {
   const auto id = client();
   say(id, kRead);
@@ -266,6 +287,11 @@ TEST_F(GuardianTest, AMachineThatSpeaksUnasked) {
   EXPECT_FALSE(guardian_.finished_with_machine());
   machine_says("00 01 00 00 00 03 01 83 02");
   EXPECT_TRUE(guardian_.finished_with_machine());
+  lose_machine();
+  pass(kRetryMsMin);
+  connect();
+  machine_says("00 01 00 00 00 03 01 83 02");  // counted anew
+  EXPECT_FALSE(guardian_.finished_with_machine());
 }
 
 TEST_F(GuardianTest, AMachineThatSpeaksSomethingElse) {
@@ -380,6 +406,16 @@ TEST_F(GuardianTest, SlowClientsAreClosed) {
   EXPECT_TRUE(guardian_.finished_with(idle));
 }
 
+TEST_F(GuardianTest, HalfARequestBehindAWholeOneHasItsTimeToo) {
+  const auto id = client();
+  say(id, "00 01 00 00 00 02 01 08 00");
+  heard(id);
+  pass(kHalfFrameMs - 1);
+  EXPECT_FALSE(guardian_.finished_with(id));
+  pass(1);
+  EXPECT_TRUE(guardian_.finished_with(id));
+}
+
 TEST_F(GuardianTest, WhoDoesNotSpeakModbusIsClosed) {
   const auto id = client();
   say(id, "47 45 54 20 2F 20");
@@ -399,6 +435,18 @@ TEST_F(GuardianTest, WhoLeavesGetsNoAnswerOfAnother) {
   machine_says("00 01 00 00 00 05 01 03 02 66 66");
   EXPECT_EQ(heard(other), "");
   EXPECT_EQ(machine_heard(), "00 02 00 00 00 06 01 03 00 64 00 01");
+}
+
+TEST_F(GuardianTest, WhoLeavesIsNotAskedForAnyMore) {
+  grant();
+  const auto busy = client(kOther);
+  say(busy, kRead);
+  machine_heard();
+  const auto id = client();
+  say(id, kWrite);
+  guardian_.client_left(id);
+  machine_says("00 01 00 00 00 05 01 03 02 00 01");
+  EXPECT_EQ(machine_heard(), "");
 }
 
 TEST_F(GuardianTest, NobodyPushesIn) {
