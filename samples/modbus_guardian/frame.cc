@@ -119,17 +119,21 @@ bool is_exception(const Request& request, ByteView pdu) {
          pdu[1] <= 0x0b;
 }
 
+std::size_t count_read(const Request& request) {
+  return request.reads ? request.reads->count() : 0;
+}
+
 bool belongs(const Request& request, ByteView pdu) {
   switch (request.function) {
     case kReadCoils:
     case kReadDiscrete: {
-      const std::size_t bytes = bytes_of_bits(request.reads->count());
+      const std::size_t bytes = bytes_of_bits(count_read(request));
       return pdu.size() == 2 + bytes && pdu[1] == bytes;
     }
     case kReadHolding:
     case kReadInput:
     case kReadAndWrite: {
-      const std::size_t bytes = 2UL * request.reads->count();
+      const std::size_t bytes = 2 * count_read(request);
       return pdu.size() == 2 + bytes && pdu[1] == bytes;
     }
     case kWriteCoil:
@@ -231,7 +235,7 @@ std::optional<Bytes> accept_answer(const Request& request, ByteView pdu) {
   if (pdu[0] != request.function || !belongs(request, pdu)) return {};
   Bytes out(pdu.begin(), pdu.end());
   if (request.function == kReadCoils || request.function == kReadDiscrete)
-    clear_padding(out, request.reads->count());
+    clear_padding(out, count_read(request));
   return out;
 }
 

@@ -208,7 +208,7 @@ void Guardian::machine_came(Now now) {
 
 void Guardian::machine_left(std::string_view why, Now now) {
   if (link_ != Link::failed) {
-    note_machine("connection lost", why, now);
+    note_machine(link_ == Link::calling ? "cannot be connected" : "connection lost", why, now);
     fail_link(now);
   }
   link_ = Link::down;
@@ -223,7 +223,8 @@ void Guardian::fail_link(Now now) {
   link_deadline_ms_ = now.steady_ms + retry_ms_;
   retry_ms_ = std::min(2 * retry_ms_, kRetryMsMax);
   if (!with_machine_) return;
-  const Asked asked = *std::exchange(with_machine_, std::nullopt);
+  const Asked asked = *std::move(with_machine_);
+  with_machine_.reset();
   answer(asked, exception_pdu(asked.request.function, Exception::no_answer), now);
 }
 
@@ -252,7 +253,8 @@ void Guardian::take_answer(const Frame& frame, Now now) {
     if (++unasked_ > kUnaskedMax) fail_link(now);
     return;
   }
-  const Asked asked = *std::exchange(with_machine_, std::nullopt);
+  const Asked asked = *std::move(with_machine_);
+  with_machine_.reset();
   std::optional<Bytes> pdu;
   if (frame.unit == asked.request.unit) pdu = accept_answer(asked.request, frame.pdu);
   if (pdu) {
@@ -297,7 +299,8 @@ void Guardian::time_passed(Now now) {
     fail_link(now);
     return;
   }
-  const Asked asked = *std::exchange(with_machine_, std::nullopt);
+  const Asked asked = *std::move(with_machine_);
+  with_machine_.reset();
   answer(asked, exception_pdu(asked.request.function, Exception::no_answer), now);
   ask_next(now);
 }

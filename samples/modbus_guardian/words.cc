@@ -128,9 +128,9 @@ std::optional<std::int64_t> parse_time(std::string_view word) {
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(field(0, 4))),
                                          std::chrono::month(field(5, 2)),
                                          std::chrono::day(field(8, 2))};
-  const unsigned hour = field(11, 2);
-  const unsigned minute = field(14, 2);
-  const unsigned second = field(17, 2);
+  const std::int64_t hour = field(11, 2);
+  const std::int64_t minute = field(14, 2);
+  const std::int64_t second = field(17, 2);
   if (!date.ok() || date.year() < kFirstYear || date.year() > kLastYear || hour > 23 ||
       minute > 59 || second > 59)
     return {};

@@ -58,6 +58,7 @@ sockaddr_in place(const char* address, std::uint16_t port) {
 
 UniqueFd bound(const char* address, std::uint16_t port) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  PAVISE_CHECK(fd.valid());
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in at = place(address, port);
