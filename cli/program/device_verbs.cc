@@ -136,13 +136,13 @@ Exit watch_telemetry(Session& session, const WatchArguments& arguments) {
     if (!id) return session.exit();
     device = *id;
   }
+  std::int64_t now_ms = steady_ms();
   const std::int64_t end_ms =
-      arguments.timeout_s > 0 ? steady_ms() + arguments.timeout_s * 1000LL : INT64_MAX;
+      arguments.timeout_s > 0 ? now_ms + arguments.timeout_s * 1000LL : INT64_MAX;
   std::string from = arguments.from;
   int left = arguments.count;
-  while (true) {
-    const std::int64_t wait_ms =
-        std::clamp<std::int64_t>(end_ms - steady_ms(), 0, kServerWaitMaxMs);
+  for (;; now_ms = steady_ms()) {
+    const std::int64_t wait_ms = std::clamp<std::int64_t>(end_ms - now_ms, 0, kServerWaitMaxMs);
     const auto answer =
         session.call("GET",
                      with_query("/telemetry", {{"device", device},
