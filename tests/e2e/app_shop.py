@@ -33,7 +33,10 @@ class AppShop:
                     "budgets": {"memory_kib": 2048, "cpu_percent": 50, "processes": 4} | (budgets or {}),
                     "lifecycle": {"restart": "never"}} | members
         (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-        package = self.folder / f"{file or name}.pvimage"
+        return self.pack(source, HOSTILE, file)
+
+    def pack(self, source, program, file=None):
+        package = self.folder / f"{file or source.name}.pvimage"
         run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
-            "--binary", HOSTILE, "--out", package)
+            "--binary", program, "--out", package)
         return package

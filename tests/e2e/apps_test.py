@@ -1,19 +1,28 @@
 """Apps on the virtual device: each attack meets its wall, says so, and leaves the app beside it alone."""
 import json
+import os
 import pathlib
 import re
+import shutil
 import socket
 import tempfile
 import unittest
 
+from pymodbus.client import ModbusTcpClient
+
 from sim import vdev
+from sim.walk.house import ROOT, free_ports
 from sim.walk.steps import Steps
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_profile, release
 from tests.e2e.app_shop import AppShop, component
 from tests.e2e.name_server import NameServer
+from tests.e2e.workshop import PROGRAMS
+from tests.modbus_guardian.machine import Machine
 
 EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
 DNS_REFUSED = 1005  # as the program tells DNS codes
+GUARDIAN = pathlib.Path(os.environ.get("PAVISE_MODBUS_GUARDIAN",
+                                       PROGRAMS.parent / "samples/modbus_guardian/modbus-guardian"))
 QUOTA_KIB = 64
 
 
@@ -91,6 +100,8 @@ class AppsTest(unittest.TestCase):
         cls.walk.all_steps()
         cls.device = vdev.Device(cls.walk.device_dir)
         cls.addClassCleanup(cls.device.stop)
+        cls.machine = Machine()
+        cls.addClassCleanup(cls.machine.stop)
         cls.names = NameServer(NAMES)
         cls.addClassCleanup(cls.names.close)
         cls.shop = AppShop(cls.state / "apps", TENANT)
@@ -166,15 +177,26 @@ class AppsTest(unittest.TestCase):
         shown = self.walk.house.cli_json("device", "show", self.walk.device_id)
         return {app["component_id"]: app["version"] for app in shown["apps"]}
 
+    def guardian(self):
+        """The sample for a machine that the test plays, as its maker would write it."""
+        sample, source = ROOT / "samples/modbus_guardian", self.state / "modbus_guardian"
+        shutil.copytree(sample, source)
+        for path in (source / "app_manifest.json", source / "root/app/rules"):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace("192.0.2.10:502", f"{HOST}:{self.machine.port}")
+                            .replace("client 198.51.100.0/24", f"client {HOST}"), encoding="utf-8")
+        return self.shop.pack(source, GUARDIAN)
+
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0")])
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), self.guardian()])
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
         for name in ("fills", "reads-others"):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
-        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0"})
+        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0",
+                                                   "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0"})
 
     def app(self, verb, *words):
         return self.walk.house.cli_json("app", verb, self.walk.device_id, *words)
@@ -182,17 +204,35 @@ class AppsTest(unittest.TestCase):
     def test_3_its_owner_stops_and_starts_an_app_and_reads_what_it_wrote(self):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
-        self.assertEqual([(app["name"], app["version"], app["state"]) for app in shown],
-                         [("neighbour", "1.1.0", "running")])
+        self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
+                         [("modbus-guardian", "1.0.0", "running"), ("neighbour", "1.1.0", "running")])
         self.assertEqual(self.app("stop", "neighbour")["state"], "ending")
         self.wait(r"event neighbour: ended by signal 15")
-        self.assertEqual(self.app("list")["apps"][0]["state"], "stopped")
+        self.assertEqual(self.state_of("neighbour"), "stopped")
+        self.assertEqual(self.state_of("modbus-guardian"), "running")
         self.app("start", "neighbour")
         lines = self.walk.house.cli("app", "logs", self.walk.device_id, "neighbour", "-o", "json").splitlines()
         texts = [json.loads(line)["text"] for line in lines]
         self.assertIn("ended by signal 15 (Terminated)", texts)
         self.assertEqual(texts.count("started, version 1.1.0"), 2)
-        self.assertEqual(self.app("list")["apps"][0]["state"], "running")
+        self.assertEqual(self.state_of("neighbour"), "running")
+
+    def state_of(self, name):
+        return next(app["state"] for app in self.app("list")["apps"] if app["name"] == name)
+
+    def test_4_the_modbus_guardian_shows_a_machine_what_its_rules_say(self):
+        self.wait(r"modbus-guardian: .*guards")
+        port = free_ports({"guardian": 1502})["guardian"]
+        self.device.qmp("human-monitor-command", **{"command-line": f"hostfwd_add net tcp:127.0.0.1:{port}-:1502"})
+        client = ModbusTcpClient("127.0.0.1", port, timeout=60)
+        self.addCleanup(client.close)
+        self.assertTrue(client.connect())
+        self.assertEqual(client.read_holding_registers(100, 20, slave=1).registers, list(range(100, 120)))
+        heard = len(self.machine.requests)
+        self.assertEqual(client.read_holding_registers(99, 2, slave=1).exception_code, 2)
+        self.assertEqual(client.write_register(100, 7, slave=1).exception_code, 1)
+        self.assertEqual(len(self.machine.requests), heard)
+        self.wait(r"modbus-guardian: .*refused")
 
 
 if __name__ == "__main__":
