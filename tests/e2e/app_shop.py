@@ -19,10 +19,10 @@ class AppShop:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tenant = tenant
-        self.key, self.public = key or self.folder / "owner.pem", self.folder / "owner.pub.pem"
+        self.key = key or self.folder / "owner.pem"
+        self.public = pathlib.Path(f"{self.key}.pub")
         if not key:
             run(PROGRAMS / "pavise", "app", "key", "create", self.key)
-        self.public.write_bytes(run("openssl", "pkey", "-in", self.key, "-pubout").stdout.encode())
 
     def build(self, name, *words, file=None, budgets=None, **members):
         """The package of an app that does `words`. `members` of the manifest may be added or replaced."""

@@ -206,6 +206,8 @@ class AppsTest(unittest.TestCase):
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
                          [("modbus-guardian", "1.0.0", "running"), ("neighbour", "1.1.0", "running")])
+        print("memory of an app's control group on the device, with its image's pages:",
+              {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
         self.assertEqual(self.app("stop", "neighbour")["state"], "ending")
         self.wait(r"event neighbour: ended by signal 15")
         self.assertEqual(self.state_of("neighbour"), "stopped")
