@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "common/net/testing/loopback.h"
-#include "device/agent/apps_channel.h"
 #include "device/agent/certificate.h"
+#include "device/agent/launcher_channel.h"
 #include "device/agent/network.h"
 #include "device/agent/system_info.h"
 #include "device/agent/testing/fake_device.h"
@@ -83,7 +83,7 @@ TEST_F(AgentSandbox, EverythingTheAgentDoesWorksInside) {
   ASSERT_TRUE(launcher);
   ASSERT_TRUE(launcher->second.send(apps_ipc::encode(apps_ipc::AppList{})));
   Silent log;
-  AppsChannel apps(std::move(launcher->first), log, 1);
+  LauncherChannel apps(std::move(launcher->first), log, 1);
   const int status = in_sandbox([&] {
     FileCertificateStore store(folder, owner);
     if (!store.save(*certificate)) return 1;
