@@ -41,7 +41,11 @@ const AppOutbox::Entry* AppOutbox::next() const {
 const AppMessage* AppOutbox::next_to_send() const {
   if (in_flight_ >= limits_.in_flight_max) return nullptr;
   const Entry* entry = next();
-  return entry == nullptr ? nullptr : &entry->message;
+  if (entry == nullptr) return nullptr;
+  // A large one waits until there is room; smaller ones of others do not go before it.
+  const std::size_t bytes = in_flight_bytes_ + bytes_of(entry->message);
+  if (in_flight_ != 0 && bytes > limits_.in_flight_bytes_max) return nullptr;
+  return &entry->message;
 }
 
 void AppOutbox::mark_sent(std::uint16_t packet_id, std::int64_t now_ms) {
@@ -53,6 +57,7 @@ void AppOutbox::mark_sent(std::uint16_t packet_id, std::int64_t now_ms) {
   entry.sent_at_ms = now_ms;
   room.turn = ++turn_;
   ++in_flight_;
+  in_flight_bytes_ += bytes_of(entry.message);
 }
 
 std::optional<AppMessageId> AppOutbox::acknowledge(std::uint16_t packet_id) {
@@ -63,6 +68,7 @@ std::optional<AppMessageId> AppOutbox::acknowledge(std::uint16_t packet_id) {
     if (found == entries.end()) continue;
     const AppMessageId id = found->message.id;
     room->second.bytes -= bytes_of(found->message);
+    in_flight_bytes_ -= bytes_of(found->message);
     entries.erase(found);
     if (entries.empty()) rooms_.erase(room);
     --in_flight_;
@@ -75,6 +81,7 @@ void AppOutbox::connection_lost() {
   for (auto& [app, room] : rooms_)
     for (Entry& entry : room.entries) entry.packet_id = 0;
   in_flight_ = 0;
+  in_flight_bytes_ = 0;
 }
 
 bool AppOutbox::in_flight(std::uint16_t packet_id) const {

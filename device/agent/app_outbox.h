@@ -31,7 +31,10 @@ class AppOutbox {
     // Of one app, over all of its starts: with the 32 apps of a device 4 MiB at most.
     std::size_t app_bytes_max = 128UL * 1024;  // properties and bodies
     std::size_t app_count_max = 32;
-    std::size_t in_flight_max = 8;  // of all apps
+    // Of all apps. What is sent at once has to get through a slow line before the connection's
+    // write is given up; one message may be larger.
+    std::size_t in_flight_max = 8;
+    std::size_t in_flight_bytes_max = 64UL * 1024;
   };
   AppOutbox() : AppOutbox(Limits{}) {}
   explicit AppOutbox(Limits limits) : limits_(limits) {}
@@ -68,6 +71,7 @@ class AppOutbox {
   Limits limits_;
   std::map<std::string, Room> rooms_;
   std::size_t in_flight_ = 0;
+  std::size_t in_flight_bytes_ = 0;
   std::uint64_t turn_ = 0;
 };
 

@@ -79,5 +79,21 @@ TEST(AppOutbox, TheWindowHoldsForAllAppsTogether) {
   EXPECT_EQ(send_all(outbox, 3), (Words{"c 1"}));
 }
 
+TEST(AppOutbox, WhatIsSentAtOnceIsBoundedInBytesAtNAndNPlusOne) {
+  AppOutbox outbox(
+      {.app_bytes_max = 20, .app_count_max = 3, .in_flight_max = 8, .in_flight_bytes_max = 10});
+  ASSERT_TRUE(outbox.push(message("a", 1, 4)) && outbox.push(message("b", 1, 6)) &&
+              outbox.push(message("c", 1, 11)) && outbox.push(message("d", 1, 1)));
+  EXPECT_EQ(send_all(outbox, 1), (Words{"a 1", "b 1"}));
+  ASSERT_TRUE(outbox.acknowledge(1));
+  EXPECT_EQ(send_all(outbox, 3), Words{}) << "nobody goes before the large one";
+  ASSERT_TRUE(outbox.acknowledge(2));
+  EXPECT_EQ(send_all(outbox, 3), (Words{"c 1"})) << "it goes alone";
+  outbox.connection_lost();
+  EXPECT_EQ(send_all(outbox, 4).size(), 1U);
+  ASSERT_TRUE(outbox.acknowledge(4));
+  EXPECT_EQ(send_all(outbox, 5).size(), 1U);
+}
+
 }  // namespace
 }  // namespace pavise::agent

@@ -93,10 +93,12 @@ TEST_F(AppTrafficTest, TheHubReadsWhateverAnAppMaySend) {
   EXPECT_TRUE(iothub::PropertyBag::parse(sent_properties()));
   EXPECT_THAT(result_of(fridge, app_telemetry(2, json, pairs(own_max + 1), "{}")),
               HasSubstr("more than 97"));
-  // An escape for what needs none grows shorter, a bare character that needs one is no packet.
   std::string escapes = "a=";
   while (escapes.size() + 3 <= app_channel::kPropertiesBytesMax) escapes += "%FF";
   EXPECT_EQ(result_of(fridge, app_telemetry(3, "", escapes, "x")), "");
+  // What grows by being encoded once more is measured as it goes.
+  EXPECT_THAT(result_of(fridge, app_telemetry(4, "", "a=" + std::string(8'000, '='), "x")),
+              HasSubstr("too long"));
 }
 
 TEST_F(AppTrafficTest, AFullOutboxIsTold) {

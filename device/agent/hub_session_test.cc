@@ -312,5 +312,39 @@ TEST_F(HubSessionTest, ATwinThatCannotBeReadNowIsNoError) {
   EXPECT_TRUE(session.take_events().empty());
 }
 
+TEST_F(HubSessionTest, MessagesOfAppsGoBesideTheDevicesOwn) {
+  connect();
+  queue.push("own");
+  ASSERT_TRUE(outbox.push({.id = {4, 9},
+                           .app = "fridge",
+                           .properties = "pavise-app=fridge",
+                           .body = to_bytes(as_bytes("cold"))}));
+  ASSERT_TRUE(session.on_time(0));
+  const std::vector<std::string> packets = sent(session);
+  ASSERT_EQ(packets.size(), 2U);
+  EXPECT_EQ(packets[1], "PUBLISH 3 devices/dev1/messages/events/pavise-app=fridge cold");
+  ASSERT_TRUE(session.feed(wire({mqtt::PubAck{.packet_id = 3}}), 0));
+  const auto events = session.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(std::get<AppTelemetryAcknowledged>(events[0]).message, (AppMessageId{4, 9}));
+  EXPECT_EQ(outbox.size(), 0U);
+  EXPECT_EQ(queue.size(), 1U);
+  // A second time it is for nothing.
+  EXPECT_FALSE(session.feed(wire({mqtt::PubAck{.packet_id = 3}}), 0));
+}
+
+TEST_F(HubSessionTest, AHubThatKeepsSilentAboutAnAppsMessageIsSilent) {
+  connect();
+  ASSERT_TRUE(outbox.push({.id = {1, 1}, .app = "a", .properties = {}, .body = Bytes(1)}));
+  ASSERT_TRUE(session.feed(wire({mqtt::Publish{.topic = iothub::twin_response_topic(200, "1"),
+                                               .payload = as_bytes(R"({"desired":{}})")}}),
+                           1'000));
+  EXPECT_EQ(session.next_wake_ms(), 31'000);
+  EXPECT_TRUE(session.on_time(30'999));
+  const Status silent = session.on_time(31'000);
+  ASSERT_FALSE(silent);
+  EXPECT_TRUE(silent.error().is(kHubSilent));
+}
+
 }  // namespace
 }  // namespace pavise::agent
