@@ -84,6 +84,7 @@ std::string Agent::next_try(std::int64_t wait_ms) const {
 std::int64_t Agent::step() {
   if (!loaded_) load_certificate();
   std::int64_t now_ms = ports_.clock.steady_ms();
+  serve_apps(now_ms);
   if (renewal_due() && now_ms >= attest_at_ms_) {
     attest(now_ms);
     now_ms = ports_.clock.steady_ms();
@@ -193,24 +194,37 @@ void Agent::connect(std::int64_t now_ms) {
   auto connection = ports_.connector.connect(*certificate_, now_s());
   if (!connection) return hub_lost(connection.error(), now_ms);
   connection_ = *std::move(connection);
-  session_ = std::make_unique<HubSession>(HubSessionOptions{.device_id = options_.device.text(),
-                                                            .hub_host = certificate_->hub_host,
-                                                            .agent_version = options_.version},
-                                          queue_, ports_.clock.steady_ms());
+  session_ =
+      std::make_unique<HubSession>(HubSessionOptions{.device_id = options_.device.text(),
+                                                     .hub_host = certificate_->hub_host,
+                                                     .agent_version = options_.version},
+                                   queue_, ports_.app_traffic.outbox(), ports_.clock.steady_ms());
+}
+
+void Agent::forget_connection() {
+  ports_.app_traffic.hub_left();
+  connection_.reset();
+  session_.reset();
+}
+
+// What they send goes with the next exchange.
+void Agent::serve_apps(std::int64_t now_ms) {
+  ports_.app_traffic.turn(now_ms);
+  for (const AnsweredCall& call : ports_.app_traffic.take_answers())
+    if (session_ != nullptr)
+      session_->answer_method(call.request_id, call.answer.status, call.answer.body);
 }
 
 void Agent::leave_hub() {
   if (connection_ != nullptr && session_->connected())
     (void)connection_->write(session_->farewell()).has_value();
-  connection_.reset();
-  session_.reset();
+  forget_connection();
 }
 
 void Agent::hub_lost(const Error& error, std::int64_t now_ms) {
   // Only a session that lasted shows that the hub is well; one that it drops at once does not.
   if (online() && now_ms - connected_since_ms_ >= kGoodSessionMs) hub_backoff_.reset();
-  connection_.reset();
-  session_.reset();
+  forget_connection();
   const std::int64_t wait_ms = hub_backoff_.next_ms(error.retry());
   connect_at_ms_ = now_ms + wait_ms;
   if (error.retry() == Retry::after_reattest) {
@@ -233,9 +247,11 @@ Status Agent::exchange(std::int64_t now_ms) {
   std::int64_t wake_ms = session_->next_wake_ms();
   if (session_->connected()) wake_ms = std::min(wake_ms, telemetry_at_ms_);
   if (renewal_due()) wake_ms = std::min(wake_ms, attest_at_ms_);
+  wake_ms = std::min(wake_ms, ports_.app_traffic.next_wake_ms());
   std::array<std::byte, 4096> buffer;
   const std::int64_t timeout_ms = std::max<std::int64_t>(0, wake_ms - ports_.clock.steady_ms());
-  PAVISE_TRY_ASSIGN(const std::size_t size, connection_->read(buffer, timeout_ms));
+  PAVISE_TRY_ASSIGN(const std::size_t size,
+                    connection_->read(buffer, timeout_ms, ports_.app_traffic.polled()));
   if (size == 0) return {};
   PAVISE_TRY(session_->feed(ByteView(buffer).first(size), ports_.clock.steady_ms()));
   handle_events();
@@ -253,6 +269,7 @@ void Agent::handle_events() {
   for (const HubEvent& event : session_->take_events()) {
     if (std::holds_alternative<HubConnected>(event)) {
       connected_since_ms_ = ports_.clock.steady_ms();
+      ports_.app_traffic.hub_came();
       ports_.log.line("connected to hub " + certificate_->hub_host);
       const SystemInfo system = ports_.system.read();
       session_->report(reported_facts({.os_release = system.os_release,
@@ -263,12 +280,20 @@ void Agent::handle_events() {
       ++acknowledged_;
       if (acknowledged_ == 1 || acknowledged_ % kLogEveryAcknowledged == 0)
         ports_.log.line("telemetry " + std::to_string(acknowledged_) + " acknowledged");
+    } else if (const auto* of_app = std::get_if<AppTelemetryAcknowledged>(&event)) {
+      if (!std::exchange(certificate_proven_, true)) attest_backoff_.reset();
+      ports_.app_traffic.acknowledged(of_app->message);
     } else if (const auto* twin = std::get_if<TwinReceived>(&event)) {
       on_desired(twin->desired);
     } else if (const auto* patch = std::get_if<DesiredChanged>(&event)) {
       on_desired(patch->patch);
     } else if (const auto* call = std::get_if<MethodCalled>(&event)) {
-      answer(*call, ++methods <= kMethodsAtATimeMax && ports_.clock.steady_ms() < methods_until_ms);
+      if (AppTraffic::is_for_app(call->name))
+        ports_.app_traffic.call(call->name, call->request_id, call->payload,
+                                ports_.clock.steady_ms());
+      else
+        answer(*call,
+               ++methods <= kMethodsAtATimeMax && ports_.clock.steady_ms() < methods_until_ms);
     }
   }
 }

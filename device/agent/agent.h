@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "device/agent/app_traffic.h"
 #include "device/agent/backoff.h"
 #include "device/agent/hub_session.h"
 #include "device/agent/ports.h"
@@ -31,6 +32,7 @@ struct AgentPorts {
   SystemProbe& system;
   MonitorProbe& monitor;
   AppsPort& apps;
+  AppTraffic& app_traffic;
   LogSink& log;
   std::function<std::uint32_t()> random;
 };
@@ -40,8 +42,9 @@ class Agent {
  public:
   Agent(AgentOptions options, AgentPorts ports);
 
-  // Does what is due and returns how many milliseconds may pass until the next call. Blocks as the
-  // ports do; while connected, up to half the keep-alive time in the connection's read.
+  // Does what is due and returns how many milliseconds may pass until the next call, if apps have
+  // nothing to say before (AppTraffic::polled()). Blocks as the ports do; while connected, up to
+  // half the keep-alive time in the connection's read.
   std::int64_t step();
 
   bool online() const { return session_ != nullptr && session_->connected(); }
@@ -60,6 +63,8 @@ class Agent {
   void accept(DeviceCertificate certificate, std::int64_t now_ms);
   void connect(std::int64_t now_ms);
   void serve(std::int64_t now_ms);
+  void serve_apps(std::int64_t now_ms);
+  void forget_connection();
   Status exchange(std::int64_t now_ms);
   Status flush();
   void handle_events();

@@ -32,8 +32,14 @@ AppChannelId AppChannels::add(std::string app, UniqueFd socket) {
   return last_;
 }
 
-AppChannels::Channels::iterator AppChannels::find(std::string_view app) {
+AppChannels::Channels::const_iterator AppChannels::find(std::string_view app) const {
   return std::ranges::find_if(channels_, [&](const auto& item) { return item.second.app == app; });
+}
+
+std::optional<AppChannelId> AppChannels::find_channel(std::string_view app) const {
+  const auto found = find(app);
+  if (found == channels_.end()) return std::nullopt;
+  return found->first;
 }
 
 void AppChannels::remove(std::string_view app) {
@@ -129,19 +135,19 @@ std::optional<std::pair<AppChannelId, std::uint32_t>> AppChannels::call(std::str
   if (name.empty() || name.size() > app_channel::kMethodNameBytesMax ||
       payload.size() > app_channel::kPayloadBytesMax)
     return std::nullopt;
-  const auto found = find(app);
-  if (found == channels_.end()) return std::nullopt;
-  Channel& channel = found->second;
+  const auto id = find_channel(app);
+  if (!id) return std::nullopt;
+  Channel& channel = channels_.at(*id);
   if (channel.calls.size() >= kAppCallsMax) return std::nullopt;
   flush(channel);
   if (channel.connection_waits || !channel.results.empty()) return std::nullopt;
-  const std::uint32_t id = channel.last_call + 1;
+  const std::uint32_t call = channel.last_call + 1;
   if (!send_packet(channel.socket.get(),
-                   app_channel::encode(app_channel::MethodCall{id, name, payload})))
+                   app_channel::encode(app_channel::MethodCall{call, name, payload})))
     return std::nullopt;
-  channel.last_call = id;
-  channel.calls.push_back(id);
-  return std::pair{found->first, id};
+  channel.last_call = call;
+  channel.calls.push_back(call);
+  return std::pair{*id, call};
 }
 
 void AppChannels::forget(AppChannelId channel, std::uint32_t id) {

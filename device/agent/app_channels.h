@@ -61,6 +61,7 @@ class AppChannels {
   AppChannelId add(std::string app, UniqueFd socket);
   void remove(std::string_view app);
   std::size_t size() const { return channels_.size(); }
+  std::optional<AppChannelId> find_channel(std::string_view app) const;
 
   // What to wait for until the next turn().
   std::vector<pollfd> polled() const;
@@ -93,7 +94,7 @@ class AppChannels {
   };
   using Channels = std::map<AppChannelId, Channel>;
 
-  Channels::iterator find(std::string_view app);
+  Channels::const_iterator find(std::string_view app) const;
   void flush(Channel& channel) const;
   // False: the channel has ended; the event says why.
   bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);

@@ -52,5 +52,23 @@ inline constexpr ErrorInfo kLauncherAnswer{"PV-AGT-025", Retry::never,
 inline constexpr ErrorInfo kMethodsBusy{"PV-AGT-026", Retry::later,
                                         "more methods were called at a time than the device serves",
                                         "Call it again in a moment."};
+inline constexpr ErrorInfo kNoAppChannel{
+    "PV-AGT-027", Retry::later, "no app of this name speaks with the hub",
+    "Look at pavise app list. The app's manifest needs device_authentication; start the app again "
+    "if it ran when the agent was started."};
+inline constexpr ErrorInfo kAppSilent{"PV-AGT-028", Retry::later,
+                                      "the app did not answer the method in time",
+                                      "Call it again; see pavise app logs for what it does."};
+inline constexpr ErrorInfo kAppGone{"PV-AGT-029", Retry::later,
+                                    "the app ended before it answered the method",
+                                    "See pavise app logs, and call it again when it runs."};
+inline constexpr ErrorInfo kAppAnswer{"PV-AGT-030", Retry::never, "the app's answer is no JSON",
+                                      "Mend the app: what it answers has to be JSON, or empty."};
+inline constexpr ErrorInfo kAppProperties{
+    "PV-AGT-031", Retry::never, "a message of an app has properties that cannot be sent",
+    "Mend the app: see docs/formats/app-channels.md for the limits."};
+inline constexpr ErrorInfo kAppOutboxFull{
+    "PV-AGT-032", Retry::later, "more messages of an app wait for the hub than the device keeps",
+    "Send it again when others have their results."};
 
 }  // namespace pavise::agent

@@ -24,9 +24,15 @@ struct Overloaded : Ts... {
 
 }  // namespace
 
-HubSession::HubSession(HubSessionOptions options, TelemetryQueue& queue, std::int64_t now_ms)
-    : options_(std::move(options)), queue_(queue), started_at_ms_(now_ms), last_sent_ms_(now_ms) {
+HubSession::HubSession(HubSessionOptions options, TelemetryQueue& queue, AppOutbox& outbox,
+                       std::int64_t now_ms)
+    : options_(std::move(options)),
+      queue_(queue),
+      outbox_(outbox),
+      started_at_ms_(now_ms),
+      last_sent_ms_(now_ms) {
   queue_.connection_lost();
+  outbox_.connection_lost();
   last_packet_id_ = kSubscribeId;
   const std::string username = iothub::make_username(
       options_.hub_host, options_.device_id, kApiVersion, "pavise-agent/" + options_.agent_version);
@@ -57,9 +63,12 @@ Status HubSession::on_packet(const mqtt::Packet& packet, std::int64_t now_ms) {
                  [&](const mqtt::SubAck& p) { return on_suback(p, now_ms); },
                  [&](const mqtt::Publish& p) { return on_publish(p); },
                  [&](const mqtt::PubAck& p) -> Status {
-                   if (!queue_.acknowledge(p.packet_id))
+                   if (queue_.acknowledge(p.packet_id))
+                     events_.emplace_back(TelemetryAcknowledged{});
+                   else if (const auto message = outbox_.acknowledge(p.packet_id))
+                     events_.emplace_back(AppTelemetryAcknowledged{*message});
+                   else
                      return Error(kHubProtocol, "PUBACK for nothing that was sent");
-                   events_.emplace_back(TelemetryAcknowledged{});
                    return {};
                  },
                  [&](const mqtt::PingResp&) -> Status {
@@ -170,9 +179,11 @@ Status HubSession::on_time(std::int64_t now_ms) {
 
 std::int64_t HubSession::oldest_wait_ms() const {
   std::int64_t oldest = connected_ ? queue_.oldest_sent_at_ms() : started_at_ms_;
+  const std::int64_t oldest_of_apps = connected_ ? outbox_.oldest_sent_at_ms() : -1;
   const auto also = [&oldest](std::int64_t at) {
     if (oldest < 0 || at < oldest) oldest = at;
   };
+  if (oldest_of_apps >= 0) also(oldest_of_apps);
   if (subscribed_at_ms_) also(*subscribed_at_ms_);
   if (pinged_at_ms_) also(*pinged_at_ms_);
   if (twin_get_) also(twin_get_->sent_at_ms);
@@ -200,6 +211,12 @@ void HubSession::send_waiting(std::int64_t now_ms) {
                        .payload = as_bytes(pending_reports_.front())});
     pending_reports_.erase(pending_reports_.begin());
   }
+  send_telemetry(now_ms);
+  if (!output_.empty()) last_sent_ms_ = now_ms;
+}
+
+// The agent's own first: it is little, and comes at an interval.
+void HubSession::send_telemetry(std::int64_t now_ms) {
   iothub::PropertyBag bag;
   bag.add("$.ct", "application/json");
   bag.add("$.ce", "utf-8");
@@ -212,7 +229,14 @@ void HubSession::send_waiting(std::int64_t now_ms) {
                        .packet_id = packet_id});
     queue_.mark_sent(packet_id, now_ms);
   }
-  if (!output_.empty()) last_sent_ms_ = now_ms;
+  while (const AppMessage* message = outbox_.next_to_send()) {
+    const std::uint16_t packet_id = new_packet_id();
+    send(mqtt::Publish{.topic = iothub::telemetry_topic(options_.device_id, message->properties),
+                       .payload = message->body,
+                       .qos = mqtt::QoS::at_least_once,
+                       .packet_id = packet_id});
+    outbox_.mark_sent(packet_id, now_ms);
+  }
 }
 
 Bytes HubSession::farewell() const {
@@ -234,7 +258,7 @@ std::uint16_t HubSession::new_packet_id() {
   do {
     ++last_packet_id_;
   } while (last_packet_id_ == 0 || last_packet_id_ == kSubscribeId ||
-           queue_.in_flight(last_packet_id_));
+           queue_.in_flight(last_packet_id_) || outbox_.in_flight(last_packet_id_));
   return last_packet_id_;
 }
 

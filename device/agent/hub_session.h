@@ -1,5 +1,6 @@
 // One MQTT session with the hub, without I/O: bytes in, bytes and events out. IoT Hub dialect over
-// MQTT 3.1.1 with a clean session, QoS 1 telemetry, twin get, reported and desired, methods.
+// MQTT 3.1.1 with a clean session, QoS 1 telemetry of agent and apps, twin get, reported and
+// desired, methods.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "device/agent/app_outbox.h"
 #include "device/agent/errors.h"
 #include "device/agent/telemetry_queue.h"
 #include "protocol/mqtt/packet_stream.h"
@@ -31,6 +33,9 @@ inline constexpr std::size_t kPendingReportsMax = 16;
 
 struct HubConnected {};
 struct TelemetryAcknowledged {};
+struct AppTelemetryAcknowledged {
+  AppMessageId message;
+};
 struct TwinReceived {
   std::string desired;  // the desired section, JSON object
 };
@@ -46,21 +51,23 @@ struct MethodCalled {
   std::string name;
   std::string payload;  // as it came: empty, or what should be JSON
 };
-using HubEvent = std::variant<HubConnected, TelemetryAcknowledged, TwinReceived, DesiredChanged,
-                              ReportAnswered, MethodCalled>;
+using HubEvent = std::variant<HubConnected, TelemetryAcknowledged, AppTelemetryAcknowledged,
+                              TwinReceived, DesiredChanged, ReportAnswered, MethodCalled>;
 
 // Not thread-safe, never blocks. All times are steady milliseconds of the caller's clock. After an
 // error the session is over: make a new one on a new connection.
 class HubSession {
  public:
-  // `queue` outlives the session; what is in flight in it belongs to this session.
-  HubSession(HubSessionOptions options, TelemetryQueue& queue, std::int64_t now_ms);
+  // `queue` and `outbox` outlive the session; what is in flight in them belongs to this session.
+  // What the outbox holds goes as it is: its maker has checked the properties.
+  HubSession(HubSessionOptions options, TelemetryQueue& queue, AppOutbox& outbox,
+             std::int64_t now_ms);
 
   // Bytes of the hub. kHubNotAuthorized, kHubUnavailable, kHubRefusedConnect (CONNACK),
   // kHubProtocol (anything out of place).
   Status feed(ByteView bytes, std::int64_t now_ms);
   // Pings, sends what waits, and finds out that the hub is silent (kHubSilent). Call it at
-  // next_wake_ms() at the latest and after queue.push().
+  // next_wake_ms() at the latest and after a push() to queue or outbox.
   Status on_time(std::int64_t now_ms);
   // Reports a JSON object; sent when an earlier report is answered. Patches beyond
   // kPendingReportsMax replace the last one.
@@ -88,12 +95,14 @@ class HubSession {
   Status on_twin_answer(std::string_view request_id, int status, std::string_view body);
   void send(const mqtt::Packet& packet);
   void send_waiting(std::int64_t now_ms);
+  void send_telemetry(std::int64_t now_ms);
   std::string new_request_id();
   std::uint16_t new_packet_id();
   std::int64_t oldest_wait_ms() const;
 
   HubSessionOptions options_;
   TelemetryQueue& queue_;
+  AppOutbox& outbox_;
   mqtt::PacketStream stream_{kInboundPacketMax};
   Bytes output_;
   std::vector<HubEvent> events_;

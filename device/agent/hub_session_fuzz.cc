@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <span>
 
-#include "device/agent/apps_channel.h"
 #include "device/agent/hub_session.h"
+#include "device/agent/launcher_channel.h"
 #include "device/agent/methods.h"
 
 namespace {
@@ -21,10 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1) return 0;
   agent::TelemetryQueue queue;
   queue.push("{}");
-  agent::HubSession session({.device_id = "d", .hub_host = "h", .agent_version = "0"}, queue, 0);
+  agent::AppOutbox outbox;
+  (void)outbox.push({.id = {1, 2}, .app = "a", .properties = "pavise-app=a", .body = Bytes(3)});
+  agent::HubSession session({.device_id = "d", .hub_host = "h", .agent_version = "0"}, queue,
+                            outbox, 0);
   session.report("{}");
   Silent log;
-  agent::AppsChannel no_apps(std::nullopt, log);
+  agent::LauncherChannel no_apps(std::nullopt, log);
   const std::size_t piece = 1 + data[0] % 64;
   ByteView rest = std::as_bytes(std::span(data + 1, size - 1));
   std::int64_t now_ms = 0;

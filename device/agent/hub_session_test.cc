@@ -59,7 +59,8 @@ class HubSessionTest : public ::testing::Test {
   }
 
   TelemetryQueue queue;
-  HubSession session{options(), queue, 0};
+  AppOutbox outbox;
+  HubSession session{options(), queue, outbox, 0};
 };
 
 using Texts = std::vector<std::string>;
@@ -98,7 +99,7 @@ TEST_F(HubSessionTest, EveryConnackCodeHasItsClass) {
               {mqtt::ConnectCode::bad_user_name_or_password, &kHubNotAuthorized},
               {mqtt::ConnectCode::not_authorized, &kHubNotAuthorized}};
   for (const auto& row : rows) {
-    HubSession fresh(options(), queue, 0);
+    HubSession fresh(options(), queue, outbox, 0);
     auto fed = fresh.feed(wire({mqtt::ConnAck{.code = row.code}}), 0);
     ASSERT_FALSE(fed);
     EXPECT_TRUE(fed.error().is(*row.expected));
@@ -179,7 +180,7 @@ TEST_F(HubSessionTest, AcknowledgementsFreeTheQueue) {
   EXPECT_EQ(queue.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<TelemetryAcknowledged>(session.take_events().at(0)));
 
-  HubSession next(options(), queue, 100);  // reconnected: the other one goes again
+  HubSession next(options(), queue, outbox, 100);  // reconnected: the other one goes again
   sent(next);
   ASSERT_TRUE(next.feed(wire({mqtt::ConnAck{}}), 100));
   EXPECT_EQ(sent(next).size(), 2U);
@@ -226,18 +227,18 @@ TEST_F(HubSessionTest, EveryMissingAnswerIsNoticedInTime) {
   EXPECT_TRUE(silent_at(session, 30'000)) << "CONNACK";
 
   TelemetryQueue none;
-  HubSession no_suback(options(), none, 0);
+  HubSession no_suback(options(), none, outbox, 0);
   ASSERT_TRUE(no_suback.feed(wire({mqtt::ConnAck{}}), 5'000));
   EXPECT_TRUE(silent_at(no_suback, 35'000)) << "SUBACK";
 
-  HubSession no_twin(options(), none, 0);
+  HubSession no_twin(options(), none, outbox, 0);
   ASSERT_TRUE(no_twin.feed(
       wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 6'000));
   EXPECT_TRUE(silent_at(no_twin, 36'000)) << "twin";
 
   TelemetryQueue one;
   one.push("x");
-  HubSession no_puback(options(), one, 0);
+  HubSession no_puback(options(), one, outbox, 0);
   ASSERT_TRUE(no_puback.feed(wire({mqtt::ConnAck{}}), 1'000));
   ASSERT_TRUE(no_puback.feed(wire({mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 2'000));
   EXPECT_EQ(no_puback.next_wake_ms(), 31'000);
@@ -280,7 +281,7 @@ TEST_F(HubSessionTest, RefusesWhatAHubMayNotSend) {
   };
   for (const auto& row : rows) {
     TelemetryQueue empty;
-    HubSession fresh(options(), empty, 0);
+    HubSession fresh(options(), empty, outbox, 0);
     if (row.connected)
       ASSERT_TRUE(
           fresh.feed(wire({mqtt::ConnAck{}, mqtt::SubAck{.packet_id = 1, .codes = {0, 0, 0}}}), 0));
@@ -309,6 +310,40 @@ TEST_F(HubSessionTest, ATwinThatCannotBeReadNowIsNoError) {
   connect();
   EXPECT_TRUE(answer("$iothub/twin/res/503/?$rid=1", ""));
   EXPECT_TRUE(session.take_events().empty());
+}
+
+TEST_F(HubSessionTest, MessagesOfAppsGoBesideTheDevicesOwn) {
+  connect();
+  queue.push("own");
+  ASSERT_TRUE(outbox.push({.id = {4, 9},
+                           .app = "fridge",
+                           .properties = "pavise-app=fridge",
+                           .body = to_bytes(as_bytes("cold"))}));
+  ASSERT_TRUE(session.on_time(0));
+  const std::vector<std::string> packets = sent(session);
+  ASSERT_EQ(packets.size(), 2U);
+  EXPECT_EQ(packets[1], "PUBLISH 3 devices/dev1/messages/events/pavise-app=fridge cold");
+  ASSERT_TRUE(session.feed(wire({mqtt::PubAck{.packet_id = 3}}), 0));
+  const auto events = session.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(std::get<AppTelemetryAcknowledged>(events[0]).message, (AppMessageId{4, 9}));
+  EXPECT_EQ(outbox.size(), 0U);
+  EXPECT_EQ(queue.size(), 1U);
+  // A second time it is for nothing.
+  EXPECT_FALSE(session.feed(wire({mqtt::PubAck{.packet_id = 3}}), 0));
+}
+
+TEST_F(HubSessionTest, AHubThatKeepsSilentAboutAnAppsMessageIsSilent) {
+  connect();
+  ASSERT_TRUE(outbox.push({.id = {1, 1}, .app = "a", .properties = {}, .body = Bytes(1)}));
+  ASSERT_TRUE(session.feed(wire({mqtt::Publish{.topic = iothub::twin_response_topic(200, "1"),
+                                               .payload = as_bytes(R"({"desired":{}})")}}),
+                           1'000));
+  EXPECT_EQ(session.next_wake_ms(), 31'000);
+  EXPECT_TRUE(session.on_time(30'999));
+  const Status silent = session.on_time(31'000);
+  ASSERT_FALSE(silent);
+  EXPECT_TRUE(silent.error().is(kHubSilent));
 }
 
 }  // namespace

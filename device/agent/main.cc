@@ -1,4 +1,5 @@
 // Wires the agent: files and the monitor's socket; then closes the sandbox and lives.
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,8 +8,8 @@
 
 #include "common/crypto/crypto.h"
 #include "device/agent/agent.h"
-#include "device/agent/apps_channel.h"
 #include "device/agent/attest_flow.h"
+#include "device/agent/launcher_channel.h"
 #include "device/agent/monitor_channel.h"
 #include "device/agent/network.h"
 #include "device/agent/options.h"
@@ -33,6 +34,13 @@ class Console final : public LogSink {
 void sleep_ms(std::int64_t span_ms) {
   const timespec span{span_ms / 1000, (span_ms % 1000) * 1'000'000};
   nanosleep(&span, nullptr);
+}
+
+// Until an app has something to say, or the span is over.
+void wait_for_apps(const AppTraffic& traffic, std::int64_t span_ms) {
+  std::vector<pollfd> polled = traffic.polled();
+  (void)poll(polled.data(), polled.size(),
+             static_cast<int>(std::min<std::int64_t>(span_ms, INT32_MAX)));
 }
 
 std::uint32_t random_u32() {
@@ -70,14 +78,20 @@ Result<MonitorIdentity> wait_for_identity(MonitorChannel& monitor, Console& cons
 
 Status run(const Options& options, Console& console) {
   // First of all: an opened file may get this number.
-  auto launcher = options.apps_fd == options.monitor_fd ? std::nullopt
-                                                        : inherited_apps_channel(options.apps_fd);
+  auto launcher = options.apps_fd == options.monitor_fd
+                      ? std::nullopt
+                      : inherited_launcher_channel(options.apps_fd);
+  UniqueFd introductions =
+      options.app_channels_fd == options.monitor_fd || options.app_channels_fd == options.apps_fd
+          ? UniqueFd()
+          : inherited_app_introductions(options.app_channels_fd);
   PAVISE_TRY_ASSIGN(const std::string text, read_required(options.config_file, kConfigSizeMax + 1));
   PAVISE_TRY_ASSIGN(const DeviceConfig config, DeviceConfig::parse(text));
   PAVISE_TRY_ASSIGN(const std::string ca_pem, read_required(options.service_ca_file, kPemSizeMax));
   PAVISE_TRY_ASSIGN(const UnixSeconds anchors_begin, net::trust_anchors_begin(ca_pem));
   MonitorChannel monitor{ipc::SeqpacketChannel(UniqueFd(options.monitor_fd))};
-  AppsChannel apps(std::move(launcher), console);
+  LauncherChannel apps(std::move(launcher), console);
+  AppTraffic app_traffic(std::move(introductions), console);
   load_tls_library();
   PAVISE_TRY(sandbox::apply(sandbox_policy(options.data_folder)));
 
@@ -101,9 +115,10 @@ Status run(const Options& options, Console& console) {
                .system = system,
                .monitor = monitor,
                .apps = apps,
+               .app_traffic = app_traffic,
                .log = console,
                .random = random_u32});
-  while (!monitor.gone()) sleep_ms(agent.step());
+  while (!monitor.gone()) wait_for_apps(app_traffic, agent.step());
   return Error(kMonitorAnswer, "the monitor is gone");
 }
 

@@ -63,12 +63,6 @@ std::string error_body(std::string_view code, std::string_view message, std::str
          "}}";
 }
 
-MethodAnswer refused(int status, const Error& error) {
-  std::string message(error.info().what);
-  if (!error.detail().empty()) message.append(" (").append(error.detail()).append(")");
-  return {status, error_body(error.code(), message, error.info().next_step)};
-}
-
 // ---- outcomes
 // ------------------------------------------------------------------------------------
 
@@ -83,7 +77,7 @@ int status_of(const Error& error) {
 // `show` makes the body of a result.
 template <class T, class Show>
 MethodAnswer answered(const Result<apps_ipc::Answer<T>>& outcome, Show show) {
-  if (!outcome) return refused(status_of(outcome.error()), outcome.error());
+  if (!outcome) return method_refused(status_of(outcome.error()), outcome.error());
   if (const auto* refusal = std::get_if<apps_ipc::Refusal>(&*outcome))
     return {refusal->code == apps_ipc::kUnknownApp.code ? 404 : 409,
             error_body(refusal->code, refusal->reason, refusal->next_step)};
@@ -134,7 +128,7 @@ Result<Payload> read_payload(std::string_view payload, std::span<const std::stri
 
 MethodAnswer list(std::string_view payload, AppsPort& apps) {
   const auto read = read_payload(payload, {});
-  if (!read) return refused(400, read.error());
+  if (!read) return method_refused(400, read.error());
   return answered(apps.list(),
                   [](const apps_ipc::AppList& list) { return "{\"apps\":" + list_of(list) + "}"; });
 }
@@ -143,7 +137,7 @@ template <class Act>
 MethodAnswer act(std::string_view payload, AppsPort& apps) {
   constexpr std::array<std::string_view, 1> kWanted = {"name"};
   auto read = read_payload(payload, kWanted);
-  if (!read) return refused(400, read.error());
+  if (!read) return method_refused(400, read.error());
   const std::string head = "{\"name\":" + quoted(read->name);
   return answered(apps.act(Act{std::move(read->name)}), [&](const apps_ipc::Acted& acted) {
     return head + text("state", apps_ipc::to_string(acted.state)) + "}";
@@ -153,7 +147,7 @@ MethodAnswer act(std::string_view payload, AppsPort& apps) {
 MethodAnswer logs(std::string_view payload, AppsPort& apps) {
   constexpr std::array<std::string_view, 2> kWanted = {"name", "after"};
   const auto read = read_payload(payload, kWanted);
-  if (!read) return refused(400, read.error());
+  if (!read) return method_refused(400, read.error());
   return answered(
       apps.logs({.name = read->name, .after = read->after}), [&](const apps_ipc::LogPage& page) {
         return "{\"name\":" + quoted(read->name) + number("oldest", page.oldest) +
@@ -173,11 +167,17 @@ MethodAnswer answer_method(std::string_view name, std::string_view payload, Apps
   if (name.starts_with(kFamily))
     for (const auto& [verb, method] : kMethods)
       if (name.substr(kFamily.size()) == verb) return method(payload, apps);
-  return refused(404, kUnknownMethod);
+  return method_refused(404, kUnknownMethod);
+}
+
+MethodAnswer method_refused(int status, const Error& error) {
+  std::string message(error.info().what);
+  if (!error.detail().empty()) message.append(" (").append(error.detail()).append(")");
+  return {status, error_body(error.code(), message, error.info().next_step)};
 }
 
 MethodAnswer method_refused_as_busy() {
-  return refused(429, kMethodsBusy);
+  return method_refused(429, kMethodsBusy);
 }
 
 }  // namespace pavise::agent

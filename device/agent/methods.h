@@ -21,6 +21,9 @@ struct MethodAnswer {
 // kLauncherAnswer, 503 kLauncherGone, 504 kLauncherSilent.
 MethodAnswer answer_method(std::string_view name, std::string_view payload, AppsPort& apps);
 
+// The body says what failed and what to do next.
+MethodAnswer method_refused(int status, const Error& error);
+
 // 429: nothing was done.
 MethodAnswer method_refused_as_busy();
 

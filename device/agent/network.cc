@@ -1,6 +1,9 @@
 #include "device/agent/network.h"
 
 #include <openssl/ssl.h>
+#include <poll.h>
+
+#include <algorithm>
 
 #include "common/crypto/crypto.h"
 #include "common/net/https_client.h"
@@ -47,8 +50,25 @@ class TlsHubConnection final : public HubConnection {
   TlsHubConnection(net::TlsClient tls, std::shared_ptr<std::shared_ptr<const net::TlsSession>> kept)
       : tls_(std::move(tls)), kept_(std::move(kept)) {}
 
-  Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms) override {
-    auto size = tls_.read(out, net::Deadline::after(net::Millis(timeout_ms)));
+  Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms,
+                           std::vector<pollfd> others) override {
+    // What has come already may lie in the TLS library, where poll() does not see it.
+    auto size = read_now(out);
+    if (!size || *size != 0) return size;
+    others.push_back({tls_.fd(), POLLIN, 0});
+    const auto wait_ms = static_cast<int>(std::min<std::int64_t>(timeout_ms, INT32_MAX));
+    if (::poll(others.data(), others.size(), wait_ms) <= 0 || others.back().revents == 0)
+      return std::size_t{0};
+    return read_now(out);
+  }
+  Status write(ByteView bytes) override {
+    return tls_.write(bytes, net::Deadline::after(kWriteTimeout));
+  }
+
+ private:
+  // 0: nothing is there.
+  Result<std::size_t> read_now(std::span<std::byte> out) {
+    auto size = tls_.read(out, net::Deadline::after(net::Millis(0)));
     if (!size && size.error().is(net::kTimedOut)) return std::size_t{0};
     if (size && *size == 0) return Error(net::kClosed);
     if (size) {
@@ -56,11 +76,7 @@ class TlsHubConnection final : public HubConnection {
     }
     return size;
   }
-  Status write(ByteView bytes) override {
-    return tls_.write(bytes, net::Deadline::after(kWriteTimeout));
-  }
 
- private:
   net::TlsClient tls_;
   std::shared_ptr<std::shared_ptr<const net::TlsSession>> kept_;
 };

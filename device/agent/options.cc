@@ -7,7 +7,7 @@ namespace pavise::agent {
 
 const char* const kHelp =
     "pavise-agent [--config FILE] [--service-ca FILE] [--data FOLDER] [--monitor-fd FD]\n"
-    "             [--apps-fd FD]\n"
+    "             [--apps-fd FD] [--app-channels-fd FD]\n"
     "\n"
     "Attests this device, keeps its certificate fresh and speaks with the hub. On a device init\n"
     "starts it without arguments.\n"
@@ -18,6 +18,8 @@ const char* const kHelp =
     "  --monitor-fd  inherited socket of the monitor; default 3\n"
     "  --apps-fd     inherited socket of the launcher of apps; default 4. If none is there, the\n"
     "                device has no apps\n"
+    "  --app-channels-fd\n"
+    "                inherited socket over which it sends apps' channels to the hub; default 5\n"
     "\n"
     "Exit codes: 1 cannot start, or the monitor is gone; 2 wrong command line.\n";
 
@@ -33,9 +35,10 @@ Result<Options> Options::parse(std::span<const char* const> arguments) {
                         : name == "--service-ca" ? &out.service_ca_file
                         : name == "--data"       ? &out.data_folder
                                                  : nullptr;
-    int* number = name == "--monitor-fd" ? &out.monitor_fd
-                  : name == "--apps-fd"  ? &out.apps_fd
-                                         : nullptr;
+    int* number = name == "--monitor-fd"        ? &out.monitor_fd
+                  : name == "--apps-fd"         ? &out.apps_fd
+                  : name == "--app-channels-fd" ? &out.app_channels_fd
+                                                : nullptr;
     if (text == nullptr && number == nullptr)
       return Error(kUsage, "unknown option " + std::string(name));
     if (++i == arguments.size() || *arguments[i] == '\0')

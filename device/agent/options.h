@@ -13,7 +13,8 @@ struct Options {
   std::string service_ca_file = "/etc/pavise/service-ca.pem";
   std::string data_folder = "/data/agent";
   int monitor_fd = 3;
-  int apps_fd = 4;  // nothing needs to be there
+  int apps_fd = 4;          // nothing needs to be there
+  int app_channels_fd = 5;  // nor there
   bool help = false;
 
   // Arguments after the program's name. kUsage names what is wrong.

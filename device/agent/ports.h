@@ -2,6 +2,8 @@
 // Calls block as stated; everything runs on one thread.
 #pragma once
 
+#include <poll.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,8 +55,10 @@ class Attester {
 class HubConnection {
  public:
   virtual ~HubConnection() = default;
-  // At least one byte; 0 bytes when nothing came in `timeout_ms`. A closed connection is an error.
-  virtual Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms) = 0;
+  // At least one byte; 0 bytes when nothing came in `timeout_ms`, or one of `others` is ready
+  // first. A closed connection is an error.
+  virtual Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms,
+                                   std::vector<pollfd> others) = 0;
   virtual Status write(ByteView bytes) = 0;
 };
 

@@ -21,8 +21,9 @@ sandbox::SandboxPolicy sandbox_policy(const std::string& data_folder) {
   };
   policy.groups = {SyscallGroup::inherited_sockets, SyscallGroup::read_files,
                    SyscallGroup::write_files, SyscallGroup::tcp_client};
+  // A channel for each of 32 apps, and what the agent has beside them.
   policy.limits = {
-      .open_files = 32, .address_space_bytes = {}, .file_size_bytes = std::uint64_t{1024} * 1024};
+      .open_files = 64, .address_space_bytes = {}, .file_size_bytes = std::uint64_t{1024} * 1024};
   return policy;
 }
 

@@ -16,10 +16,12 @@
 #include <thread>
 
 #include "common/net/testing/loopback.h"
-#include "device/agent/apps_channel.h"
+#include "device/agent/app_traffic.h"
 #include "device/agent/certificate.h"
+#include "device/agent/launcher_channel.h"
 #include "device/agent/network.h"
 #include "device/agent/system_info.h"
+#include "device/agent/testing/app_starter.h"
 #include "device/agent/testing/fake_device.h"
 
 namespace pavise::agent {
@@ -83,7 +85,11 @@ TEST_F(AgentSandbox, EverythingTheAgentDoesWorksInside) {
   ASSERT_TRUE(launcher);
   ASSERT_TRUE(launcher->second.send(apps_ipc::encode(apps_ipc::AppList{})));
   Silent log;
-  AppsChannel apps(std::move(launcher->first), log, 1);
+  LauncherChannel apps(std::move(launcher->first), log, 1);
+  testing::AppStarter starter;
+  AppTraffic traffic(starter.agents_end(), log);
+  const testing::StartedApp fridge = starter.start("fridge");
+  ASSERT_TRUE(fridge.send(testing::app_telemetry(1, "", "", "x")));
   const int status = in_sandbox([&] {
     FileCertificateStore store(folder, owner);
     if (!store.save(*certificate)) return 1;
@@ -99,6 +105,10 @@ TEST_F(AgentSandbox, EverythingTheAgentDoesWorksInside) {
     if (!answer || !(*channel)->exporter("EXPORTER-x")) return 5;
     if (!apps.list()) return 6;
     if (apps.list()) return 7;  // waits and gives up
+    auto polled = traffic.polled();
+    if (poll(polled.data(), polled.size(), 0) != 1) return 8;
+    traffic.turn(0);
+    if (traffic.polled().size() != 2 || traffic.outbox().size() != 1) return 9;
     return 0;
   });
   EXPECT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);

@@ -101,12 +101,15 @@ Result<int> Supervisor::start_monitor() {
 
 Status Supervisor::start_agent() {
   PAVISE_TRY_ASSIGN(auto apps_pair, socket_pair());
+  PAVISE_TRY_ASSIGN(auto app_channels_pair, socket_pair());
   std::vector<int> sockets{agent_channel_.get()};
-  if (programs_.apps) sockets.push_back(apps_pair[0].get());
+  if (programs_.apps)
+    sockets.insert(sockets.end(), {apps_pair[0].get(), app_channels_pair[0].get()});
   PAVISE_TRY(start(kAgent, sockets));
   // Only the agent may hold its end: when it ends, the monitor must notice.
   agent_channel_ = UniqueFd();
   apps_ends_[1] = std::move(apps_pair[1]);
+  apps_ends_[2] = std::move(app_channels_pair[1]);
   return hand_over_channels();
 }
 
@@ -124,8 +127,9 @@ Status Supervisor::start_apps() {
 Status Supervisor::hand_over_channels() {
   if (!running_[kApps]) return {};
   // Its end is noticed elsewhere.
-  (void)ipc::send_descriptors(apps_channel_.get(), 0,
-                              std::array{apps_ends_[0].get(), apps_ends_[1].get()})
+  (void)ipc::send_descriptors(
+      apps_channel_.get(), 0,
+      std::array{apps_ends_[0].get(), apps_ends_[1].get(), apps_ends_[2].get()})
       .has_value();
   return {};
 }

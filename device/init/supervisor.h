@@ -32,9 +32,11 @@ class Supervisor {
  public:
   struct Programs {
     ChildSpec monitor;  // descriptors: 3 init's channel, 4 the agent's, 5 apps' if there are any
-    ChildSpec agent;    // 3 the monitor's channel, 4 apps' if there are any
-    // 3 init's channel, over which its ends of the other two come, at each start of the pair
-    // (ipc::send_descriptors: monitor's, then agent's).
+    // 3 the monitor's channel; if there are apps 4 their launcher's, and 5 that over which it sends
+    // the apps' own (docs/formats/app-channels.md).
+    ChildSpec agent;
+    // 3 init's channel, over which its ends of the other three come, at each start of the pair
+    // (ipc::send_descriptors: monitor's, then agent's 4 and 5).
     std::optional<ChildSpec> apps = {};
     std::vector<ChildSpec> pair() const { return {monitor, agent}; }  // for the launcher
   };
@@ -107,7 +109,7 @@ class Supervisor {
   UniqueFd agent_channel_;  // the agent's end until it is started
   // Init's copies, so that apps' launcher can be started again beside the same pair.
   UniqueFd apps_channel_;              // init's end
-  std::array<UniqueFd, 2> apps_ends_;  // of the monitor's and of the agent's channel
+  std::array<UniqueFd, 3> apps_ends_;  // of the monitor's channel and of both of the agent's
   Restart pair_restart_;
   Restart apps_restart_;
   std::optional<Launcher> launcher_;

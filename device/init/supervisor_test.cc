@@ -190,9 +190,9 @@ TEST_F(SupervisorTest, ALauncherStartsThemAgainAndItsEndIsTheEnd) {
   supervisor->stop();
 }
 
-// Says which of descriptors 3 to 5 it has, and what came over init's channel.
+// Says which of descriptors 3 to 6 it has, and what came over init's channel.
 constexpr const char* kSayDescriptors =
-    "for n in 3 4 5; do test -S /proc/self/fd/$n && echo has $n; done; exec sleep 60";
+    "for n in 3 4 5 6; do test -S /proc/self/fd/$n && echo has $n; done; exec sleep 60";
 
 TEST_F(SupervisorTest, AppsAreReachedFromThePairAndLiveForThemselves) {
   auto supervisor =
@@ -204,9 +204,11 @@ TEST_F(SupervisorTest, AppsAreReachedFromThePairAndLiveForThemselves) {
   ASSERT_TRUE(supervisor) << supervisor.error().message();
   ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() && supervisor->start_apps());
   EXPECT_TRUE(turn_until(*supervisor, "monitor: has 5"));
-  EXPECT_TRUE(turn_until(*supervisor, "agent: has 4"));
+  EXPECT_TRUE(turn_until(*supervisor, "agent: has 5"));
+  EXPECT_THAT(console_, Contains("agent: has 4\n"));
   EXPECT_TRUE(turn_until(*supervisor, "apps: has 3"));
-  EXPECT_THAT(console_, Not(Contains("agent: has 5\n")));
+  EXPECT_THAT(console_, Not(Contains("monitor: has 6\n")));
+  EXPECT_THAT(console_, Not(Contains("agent: has 6\n")));
   EXPECT_THAT(console_, Not(Contains("apps: has 4\n")));
 
   // Their end leaves the pair alone.
@@ -220,7 +222,7 @@ TEST_F(SupervisorTest, AppsAreReachedFromThePairAndLiveForThemselves) {
 }
 
 TEST_F(SupervisorTest, AppsGetTheChannelsOfEachNewPair) {
-  // The script prints a word for each packet that init sends: one byte and two descriptors.
+  // The script prints a word for each packet that init sends: one byte and three descriptors.
   auto supervisor = Supervisor::create(
       folder_,
       {.monitor = script("monitor", "echo child $$; exec sleep 60"),
@@ -232,11 +234,11 @@ TEST_F(SupervisorTest, AppsGetTheChannelsOfEachNewPair) {
       clock_, [this](std::string_view line) { console_.emplace_back(line); });
   ASSERT_TRUE(supervisor) << supervisor.error().message();
   ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() && supervisor->start_apps());
-  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 2"));
+  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 3"));
   ::kill(pid_said_by("monitor: child "), SIGKILL);
   EXPECT_TRUE(turn_until(*supervisor, "agent ended by signal 9"));
   clock_.advance_ms(kRestartFirstMs);
-  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 2", 2));
+  EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 3", 2));
   EXPECT_THAT(console_, Not(Contains(HasSubstr("apps ended"))));
   supervisor->stop();
 }

@@ -40,3 +40,11 @@ class AppShop:
         run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
             "--binary", program, "--out", package)
         return package
+
+    def build_template(self, name, template):
+        """The package of a template of the SDK as it is, and its component's id."""
+        folder = self.folder / name
+        made = run(PROGRAMS / "pavise", "app", "new", name, "--template", template, "--tenant", self.tenant, "--out", folder,
+                   "-o", "json")
+        run(PROGRAMS / "pavise", "app", "build", folder, "--key", self.key, "--tenant", self.tenant)
+        return folder / f"{name}.pvimage", json.loads(made.stdout)["component_id"]

@@ -188,24 +188,29 @@ class AppsTest(unittest.TestCase):
         return self.shop.pack(source, GUARDIAN)
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), self.guardian()])
+        meter, meter_id = self.shop.build_template("meter", "telemetry")
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian()])
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
         for name in ("fills", "reads-others"):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
-        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0",
+        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0",
                                                    "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0"})
 
     def app(self, verb, *words):
         return self.walk.house.cli_json("app", verb, self.walk.device_id, *words)
 
+    def state_of(self, name):
+        return next(app["state"] for app in self.app("list")["apps"] if app["name"] == name)
+
     def test_3_its_owner_stops_and_starts_an_app_and_reads_what_it_wrote(self):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
-                         [("modbus-guardian", "1.0.0", "running"), ("neighbour", "1.1.0", "running")])
+                         [("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
+                          ("neighbour", "1.1.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",
               {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
         self.assertEqual(self.app("stop", "neighbour")["state"], "ending")
@@ -219,10 +224,42 @@ class AppsTest(unittest.TestCase):
         self.assertEqual(texts.count("started, version 1.1.0"), 2)
         self.assertEqual(self.state_of("neighbour"), "running")
 
-    def state_of(self, name):
-        return next(app["state"] for app in self.app("list")["apps"] if app["name"] == name)
+    def telemetry_of(self, app, at):
+        """The next message of the app from an offset on."""
+        while True:
+            page = self.walk.house.cli_json("telemetry", "watch", self.walk.device_id, "--from", str(at), "--count", "1",
+                                            "--timeout", str(BOOT_TIMEOUT_S))
+            self.assertTrue(page["items"], f"no telemetry of {app}")
+            item = page["items"][0]
+            if item["properties"].get("pavise-app") == app:
+                return item
+            at = item["offset"] + 1
 
-    def test_4_the_modbus_guardian_shows_a_machine_what_its_rules_say(self):
+    def call(self, method, payload):
+        answer = self.walk.house.cli_json("hub", "invoke-device-method", "-n", f"tenant-{TENANT}", "-d", self.walk.device_id,
+                                          "--mn", method, "--mp", json.dumps(payload))
+        return answer["status"], answer["payload"]
+
+    def test_4_an_app_speaks_to_the_hub_as_the_device(self):
+        self.wait(r"meter: info: online$")
+        first = self.telemetry_of("meter", self.walk.telemetry_from)
+        self.assertEqual(first["body"]["starts"], 1)
+        self.assertEqual(first["properties"]["app"], "meter")  # the app's own word
+        self.assertEqual(self.call("meter.ping", {"n": [1, "two"]}), (200, {"n": [1, "two"]}))
+        self.assertEqual(self.call("meter.pong", None), (404, None))
+        # An app without device_authentication has no channel.
+        status, refused_by_agent = self.call("neighbour.ping", None)
+        self.assertEqual((status, refused_by_agent["error"]["code"]), (404, "PV-AGT-027"))
+        # Another start has another channel.
+        self.app("restart", "meter")
+        self.wait(r"meter: info: meter 1\.0\.0, start 2$")
+        after = self.telemetry_of("meter", first["offset"] + 1)
+        while after["body"]["starts"] == 1:
+            after = self.telemetry_of("meter", after["offset"] + 1)
+        self.assertEqual(after["body"]["starts"], 2)
+        self.assertEqual(self.call("meter.ping", "again"), (200, "again"))
+
+    def test_5_the_modbus_guardian_shows_a_machine_what_its_rules_say(self):
         self.wait(r"modbus-guardian: .*guards")
         port = free_ports({"guardian": 1502})["guardian"]
         self.device.qmp("human-monitor-command", **{"command-line": f"hostfwd_add net tcp:127.0.0.1:{port}-:1502"})

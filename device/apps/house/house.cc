@@ -90,7 +90,7 @@ void House::act(RunningApp& app, LifeAction action) {
 
 LifeAction House::begin(RunningApp& app) {
   Status started = around_.measure(app.app());
-  if (started) started = app.start();
+  if (started) started = app.start(around_.introduce);
   if (started) {
     app.tell("started, version " + app.app().manifest().version.text());
     return app.life().started(now_ms(around_.clock));

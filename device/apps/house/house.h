@@ -31,6 +31,7 @@ class House {
     const Clock& clock;
     Tell tell;  // whole lines without their end
     Measure measure;
+    Introduce introduce;
   };
   explicit House(Surroundings around) : around_(std::move(around)) {}
 

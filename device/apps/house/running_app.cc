@@ -52,6 +52,13 @@ Result<EgressGuard> make_guard(const AppGroup& group, const AppPolicy& policy) {
   return guard;
 }
 
+Result<std::array<UniqueFd, 2>> channel_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return Error(kAppNotStarted, std::string("channel: ") + std::strerror(errno));
+  return std::array{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
 }  // namespace
 
 RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
@@ -116,7 +123,7 @@ Status RunningApp::provide_names(NameService* names) {
   return {};
 }
 
-CompartmentSpec RunningApp::spec(int channel) const {
+CompartmentSpec RunningApp::spec(std::vector<int> descriptors) const {
   const manifest::Manifest& manifest = app_.manifest();
   return {.name = name(),
           .user = user_,
@@ -132,17 +139,28 @@ CompartmentSpec RunningApp::spec(int channel) const {
           .network = app_.policy.network,
           .open_files_max = app_.policy.budget.open_files_max,
           .filter = app_.policy.filter,
-          .descriptors = {channel}};
+          .descriptors = std::move(descriptors)};
 }
 
-Status RunningApp::start() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return Error(kAppNotStarted, std::string("channel: ") + std::strerror(errno));
-  channel_ = UniqueFd(ends[0]);
-  const UniqueFd theirs(ends[1]);
+Result<UniqueFd> RunningApp::make_hub_channel(const Introduce& introduce) {
+  PAVISE_TRY_ASSIGN(auto ends, channel_pair());
+  if (const Status given = introduce(name(), ends[0].get()); !given)
+    tell("has no channel to the hub: " + given.error().message());
+  return std::move(ends[1]);
+}
+
+Status RunningApp::start(const Introduce& introduce) {
+  PAVISE_TRY_ASSIGN(auto ends, channel_pair());
+  std::vector<int> descriptors{ends[1].get()};
+  UniqueFd hub;
+  if (app_.manifest().capabilities.device_authentication) {
+    PAVISE_TRY_ASSIGN(hub, make_hub_channel(introduce));
+    static_assert(kHubChannel == kAppChannel + 1);
+    descriptors.push_back(hub.get());
+  }
+  channel_ = std::move(ends[0]);
   events_ = group_.events();
-  auto started = Compartment::start(spec(theirs.get()), group_);
+  auto started = Compartment::start(spec(std::move(descriptors)), group_);
   if (!started) {
     channel_.reset();
     return started.error();

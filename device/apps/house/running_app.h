@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "device/apps/compartment/compartment.h"
@@ -23,6 +24,8 @@ namespace pavise::device {
 // The app says that it is well: this one byte, as a packet on descriptor 3.
 inline constexpr std::byte kWellWord{1};
 inline constexpr int kAppChannel = 3;
+// To the device's agent, of apps with device_authentication (docs/formats/app-channels.md).
+inline constexpr int kHubChannel = 4;
 
 // Where walls are put up.
 struct Ground {
@@ -31,6 +34,9 @@ struct Ground {
   AppStorage* storage;                  // null: the data partition is closed
   std::function<NameService*()> names;  // null: names cannot be resolved
 };
+
+// Gives the agent its end of an app's channel, which stays the caller's as well. Never waits.
+using Introduce = std::function<Status(const std::string& name, int hub_end)>;
 
 // What everybody may have to know of an app.
 using Tell = std::function<void(const std::string& line)>;
@@ -48,8 +54,9 @@ class RunningApp {
   RunningApp& operator=(const RunningApp&) = delete;
   ~RunningApp();
 
-  // Blocks for some milliseconds. The errors of Compartment::start().
-  Status start();
+  // Blocks for some milliseconds. The errors of Compartment::start(). An app whose channel cannot
+  // be given to the agent runs without: it finds it closed.
+  Status start(const Introduce& introduce);
   void ask_to_end();
   void kill();
 
@@ -82,7 +89,8 @@ class RunningApp {
  private:
   RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
              EgressGuard guard, ContentMount mount, const Clock& clock, const Tell& tell);
-  CompartmentSpec spec(int channel) const;
+  CompartmentSpec spec(std::vector<int> descriptors) const;
+  Result<UniqueFd> make_hub_channel(const Introduce& introduce);
   Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 

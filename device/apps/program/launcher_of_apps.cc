@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -22,7 +23,7 @@ constexpr uid_t kNamesUid = 30;
 constexpr uid_t kInspectorUid = 31;
 constexpr std::int64_t kTurnMs = 60'000;
 constexpr std::int64_t kStopMs = 2500;  // init waits three seconds
-constexpr std::size_t kChannels = 2;    // monitor's, agent's
+constexpr std::size_t kChannels = 3;    // monitor's, agent's, agent's for those of apps
 
 void print(const std::string& line) {
   const std::string text = line + '\n';
@@ -41,7 +42,9 @@ class LauncherOfApps {
             {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
              .clock = clock,
              .tell = print,
-             .measure = [this](const InstalledApp& app) { return measure(app); }}) {}
+             .measure = [this](const InstalledApp& app) { return measure(app); },
+             .introduce = [this](const std::string& name,
+                                 int end) { return introduce(name, end); }}) {}
 
   void read_packages(const Owner& owner) {
     names_.set_upstream(read_name_server(paths_));
@@ -79,6 +82,7 @@ class LauncherOfApps {
     if (packet->descriptors.size() != kChannels) return true;
     monitor_ = std::move(packet->descriptors[0]);
     agent_ = std::make_unique<ipc::SeqpacketChannel>(std::move(packet->descriptors[1]));
+    app_channels_ = std::move(packet->descriptors[2]);
     // A monitor that was started again has to know before it is asked for evidence.
     if (const Status told = connect_monitor(); !told) print(told.error().message());
     return true;
@@ -131,9 +135,15 @@ class LauncherOfApps {
                              app.policy.digest);
   }
 
+  // To the agent of now. Never waits: an agent that does not read gets no apps.
+  Status introduce(const std::string& name, int hub_end) const {
+    return ipc::send_with_descriptors(app_channels_.get(), as_bytes(name), std::array{hub_end}, 0);
+  }
+
   AppPaths paths_;
   UniqueFd signals_;
   UniqueFd monitor_;
+  UniqueFd app_channels_;  // the agent's descriptor 5
   std::unique_ptr<ipc::SeqpacketChannel> agent_;
   Installation installation_;
   AppMeasurements measured_;

@@ -10,17 +10,17 @@
 namespace pavise::agent {
 
 // The launcher's socket, if `fd` is one: init makes it only on devices that have apps.
-std::optional<ipc::SeqpacketChannel> inherited_apps_channel(int fd);
+std::optional<ipc::SeqpacketChannel> inherited_launcher_channel(int fd);
 
 // One question at a time; each waits up to twice the timeout, and none at all while the answer to
 // an earlier one is due. A launcher that ended stays kLauncherGone, which is said once in the log:
 // init then starts all programs anew.
-class AppsChannel final : public AppsPort {
+class LauncherChannel final : public AppsPort {
  public:
   static constexpr int kAppsTimeoutMs = 2'000;
 
-  AppsChannel(std::optional<ipc::SeqpacketChannel> channel, LogSink& log,
-              int timeout_ms = kAppsTimeoutMs)
+  LauncherChannel(std::optional<ipc::SeqpacketChannel> channel, LogSink& log,
+                  int timeout_ms = kAppsTimeoutMs)
       : channel_(std::move(channel)), log_(log), timeout_ms_(timeout_ms) {}
 
   Result<apps_ipc::Answer<apps_ipc::AppList>> list() override;

@@ -1,4 +1,4 @@
-#include "device/agent/apps_channel.h"
+#include "device/agent/launcher_channel.h"
 
 #include <sys/socket.h>
 
@@ -6,7 +6,7 @@
 
 namespace pavise::agent {
 
-std::optional<ipc::SeqpacketChannel> inherited_apps_channel(int fd) {
+std::optional<ipc::SeqpacketChannel> inherited_launcher_channel(int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
@@ -15,7 +15,7 @@ std::optional<ipc::SeqpacketChannel> inherited_apps_channel(int fd) {
 }
 
 // A launcher that is late or talks too much may do better; one without a socket is gone.
-Error AppsChannel::failed(const Error& cause) {
+Error LauncherChannel::failed(const Error& cause) {
   if (cause.is(ipc::kTimedOut)) return kLauncherSilent;
   if (cause.is(ipc::kPacketTooLong)) return Error(kLauncherAnswer, std::string(cause.code()));
   gone_ = true;
@@ -26,8 +26,8 @@ Error AppsChannel::failed(const Error& cause) {
 }
 
 template <class T>
-Result<apps_ipc::Answer<T>> AppsChannel::ask(const apps_ipc::Request& request,
-                                             Result<apps_ipc::Answer<T>> (*parse)(ByteView)) {
+Result<apps_ipc::Answer<T>> LauncherChannel::ask(const apps_ipc::Request& request,
+                                                 Result<apps_ipc::Answer<T>> (*parse)(ByteView)) {
   if (!channel_) return gone_ ? Error(kLauncherGone) : Error(kNoApps);
   if (answer_due_) {
     // It would be taken for that of this question. Whatever it is, it came.
@@ -47,15 +47,15 @@ Result<apps_ipc::Answer<T>> AppsChannel::ask(const apps_ipc::Request& request,
   return answer;
 }
 
-Result<apps_ipc::Answer<apps_ipc::AppList>> AppsChannel::list() {
+Result<apps_ipc::Answer<apps_ipc::AppList>> LauncherChannel::list() {
   return ask(apps_ipc::List{}, &apps_ipc::parse_list);
 }
 
-Result<apps_ipc::Answer<apps_ipc::Acted>> AppsChannel::act(const apps_ipc::Request& request) {
+Result<apps_ipc::Answer<apps_ipc::Acted>> LauncherChannel::act(const apps_ipc::Request& request) {
   return ask(request, &apps_ipc::parse_acted);
 }
 
-Result<apps_ipc::Answer<apps_ipc::LogPage>> AppsChannel::logs(const apps_ipc::Logs& request) {
+Result<apps_ipc::Answer<apps_ipc::LogPage>> LauncherChannel::logs(const apps_ipc::Logs& request) {
   return ask(request, &apps_ipc::parse_logs);
 }
 

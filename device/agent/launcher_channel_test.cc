@@ -1,4 +1,4 @@
-#include "device/agent/apps_channel.h"
+#include "device/agent/launcher_channel.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,9 +20,9 @@ class Log final : public LogSink {
   std::vector<std::string> lines;
 };
 
-class AppsChannelTest : public ::testing::Test {
+class LauncherChannelTest : public ::testing::Test {
  protected:
-  AppsChannelTest() {
+  LauncherChannelTest() {
     auto pair = ipc::make_pair();
     EXPECT_TRUE(pair);
     agent_end.emplace(std::move(pair->first));
@@ -37,16 +37,16 @@ class AppsChannelTest : public ::testing::Test {
     EXPECT_TRUE(request);
     return apps_ipc::operation(*request);
   }
-  AppsChannel channel(int timeout_ms = 5'000) {
-    return AppsChannel(std::exchange(agent_end, std::nullopt), log, timeout_ms);
+  LauncherChannel channel(int timeout_ms = 5'000) {
+    return LauncherChannel(std::exchange(agent_end, std::nullopt), log, timeout_ms);
   }
 
   Log log;
   std::optional<ipc::SeqpacketChannel> agent_end, launcher;
 };
 
-TEST_F(AppsChannelTest, AsksAndReadsTheAnswer) {
-  AppsChannel apps = channel();
+TEST_F(LauncherChannelTest, AsksAndReadsTheAnswer) {
+  LauncherChannel apps = channel();
   answer(apps_ipc::encode(apps_ipc::AppList{}));
   const auto list = apps.list();
   ASSERT_TRUE(list) << list.error().message();
@@ -69,27 +69,27 @@ TEST_F(AppsChannelTest, AsksAndReadsTheAnswer) {
   EXPECT_TRUE(log.lines.empty());
 }
 
-TEST_F(AppsChannelTest, WithoutASocketThereAreNoApps) {
-  AppsChannel apps(std::nullopt, log);
+TEST_F(LauncherChannelTest, WithoutASocketThereAreNoApps) {
+  LauncherChannel apps(std::nullopt, log);
   EXPECT_TRUE(apps.list().error().is(kNoApps));
   EXPECT_TRUE(apps.act(apps_ipc::Stop{"blink"}).error().is(kNoApps));
   EXPECT_TRUE(apps.logs({"blink", 0}).error().is(kNoApps));
 }
 
-TEST_F(AppsChannelTest, OnlyASocketOfPacketsIsTheLaunchers) {
-  EXPECT_FALSE(inherited_apps_channel(1'000'000));
+TEST_F(LauncherChannelTest, OnlyASocketOfPacketsIsTheLaunchers) {
+  EXPECT_FALSE(inherited_launcher_channel(1'000'000));
   const UniqueFd file(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_FALSE(inherited_apps_channel(file.get()));
+  EXPECT_FALSE(inherited_launcher_channel(file.get()));
   const UniqueFd stream(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_FALSE(inherited_apps_channel(stream.get()));
+  EXPECT_FALSE(inherited_launcher_channel(stream.get()));
   EXPECT_NE(fcntl(stream.get(), F_GETFD), -1) << "and it stays open";
   const int fd = dup(agent_end->fd());
-  EXPECT_TRUE(inherited_apps_channel(fd));
+  EXPECT_TRUE(inherited_launcher_channel(fd));
 }
 
 // A launcher that was late once answers again, each question with its own answer.
-TEST_F(AppsChannelTest, ALateAnswerIsNotTakenForTheNextOne) {
-  AppsChannel apps = channel(1);
+TEST_F(LauncherChannelTest, ALateAnswerIsNotTakenForTheNextOne) {
+  LauncherChannel apps = channel(1);
   EXPECT_TRUE(apps.act(apps_ipc::Start{"blink"}).error().is(kLauncherSilent));
   EXPECT_TRUE(apps.act(apps_ipc::Stop{"blink"}).error().is(kLauncherSilent));
   EXPECT_EQ(asked(), apps_ipc::Op::kStart);
@@ -103,8 +103,8 @@ TEST_F(AppsChannelTest, ALateAnswerIsNotTakenForTheNextOne) {
   EXPECT_EQ(asked(), apps_ipc::Op::kStop);
 }
 
-TEST_F(AppsChannelTest, WhatCannotBeReadIsRefusedAndOver) {
-  AppsChannel apps = channel();
+TEST_F(LauncherChannelTest, WhatCannotBeReadIsRefusedAndOver) {
+  LauncherChannel apps = channel();
   answer(apps_ipc::encode(Acted{AppState::ending}));
   EXPECT_TRUE(apps.list().error().is(kLauncherAnswer)) << "the answer to something else";
   answer(Bytes(9, std::byte{0xff}));
@@ -116,8 +116,8 @@ TEST_F(AppsChannelTest, WhatCannotBeReadIsRefusedAndOver) {
   EXPECT_TRUE(log.lines.empty());
 }
 
-TEST_F(AppsChannelTest, ALauncherThatEndedIsGoneForGoodAndSaidOnce) {
-  AppsChannel apps = channel();
+TEST_F(LauncherChannelTest, ALauncherThatEndedIsGoneForGoodAndSaidOnce) {
+  LauncherChannel apps = channel();
   launcher.reset();
   EXPECT_TRUE(apps.list().error().is(kLauncherGone));
   EXPECT_TRUE(apps.act(apps_ipc::Stop{"blink"}).error().is(kLauncherGone));
@@ -126,8 +126,8 @@ TEST_F(AppsChannelTest, ALauncherThatEndedIsGoneForGoodAndSaidOnce) {
   EXPECT_TRUE(log.lines[0].starts_with("PV-AGT-024: the launcher of apps has ended"));
 }
 
-TEST_F(AppsChannelTest, ALauncherThatEndsInsteadOfAnsweringIsGone) {
-  AppsChannel apps = channel();
+TEST_F(LauncherChannelTest, ALauncherThatEndsInsteadOfAnsweringIsGone) {
+  LauncherChannel apps = channel();
   std::thread ends([this] {
     EXPECT_TRUE(launcher->receive(apps_ipc::kMessageBytesMax, 5'000));
     launcher.reset();
@@ -136,8 +136,8 @@ TEST_F(AppsChannelTest, ALauncherThatEndsInsteadOfAnsweringIsGone) {
   ends.join();
 }
 
-TEST_F(AppsChannelTest, ALauncherThatEndsAfterItWasLateIsGone) {
-  AppsChannel apps = channel(1);
+TEST_F(LauncherChannelTest, ALauncherThatEndsAfterItWasLateIsGone) {
+  LauncherChannel apps = channel(1);
   EXPECT_TRUE(apps.list().error().is(kLauncherSilent));
   launcher.reset();
   EXPECT_TRUE(apps.list().error().is(kLauncherGone));
