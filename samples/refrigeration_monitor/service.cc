@@ -48,7 +48,7 @@ std::string Service::run() {
   failed = pavise_hub_open(loop_.get(), &handlers, this, &hub_);
   if (failed != 0) pavise_log(PAVISE_LOG_WARNING, "no hub: %s", std::strerror(-failed));
   kept_ms_ = pavise_now_ms();
-  open_port();
+  on_tick();
   failed = loop_.run();
   keep();
   return failed == 0 ? "" : std::strerror(-failed);

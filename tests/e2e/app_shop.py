@@ -4,7 +4,7 @@ import os
 import pathlib
 import uuid
 
-from tests.e2e.workshop import PROGRAMS, run
+from tests.e2e.workshop import PROGRAMS, ROOT, run
 
 HOSTILE = pathlib.Path(os.environ.get("PAVISE_HOSTILE_APP",
                                       PROGRAMS.parent / "device/apps/compartment/hostile_app"))
@@ -36,4 +36,17 @@ class AppShop:
         package = self.folder / f"{file or name}.pvimage"
         run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
             "--binary", HOSTILE, "--out", package)
+        return package
+
+    def build_sample(self, name):
+        """The package of an app of samples/ that is this owner's."""
+        source = self.folder / name
+        source.mkdir(exist_ok=True)
+        manifest = json.loads((ROOT / "samples" / name / "app_manifest.json").read_text(encoding="utf-8"))
+        if "device_authentication" in manifest["capabilities"]:
+            manifest["capabilities"]["device_authentication"] = self.tenant
+        (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        package = self.folder / f"{manifest['name']}.pvimage"
+        run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
+            "--binary", PROGRAMS.parent / "samples" / name / manifest["name"], "--out", package)
         return package
