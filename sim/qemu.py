@@ -11,9 +11,10 @@ CPUS = 1  # a second one slows the firmware down under emulation: every SMM call
 QMP_TIMEOUT_S = 20
 
 
-def command(files, rtc=None, network=True):
+def command(files, rtc=None, network=True, serial=None):
     """files: object with variables, disk, tpm_socket, qmp_socket, console (paths). rtc: start of the clock, UTC,
-    "2020-01-01T00:00:00", or None for now."""
+    "2020-01-01T00:00:00", or None for now. serial: path of a Unix socket on which what is at the second serial port is
+    awaited; None: the machine has none."""
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
              "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(CPUS),
              "-m", str(MEMORY_MIB), "-boot", "menu=off,strict=on",
@@ -30,6 +31,8 @@ def command(files, rtc=None, network=True):
     if network:
         # Without a boot ROM: firmware would load it, run it and measure it.
         words += ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,disable-legacy=on,romfile="]
+    if serial:
+        words += ["-chardev", f"socket,id=peripheral,path={serial},server=on,wait=off", "-serial", "chardev:peripheral"]
     if rtc:
         words += ["-rtc", f"base={rtc}"]
     return words

@@ -119,16 +119,18 @@ class Device:
         pid = self.run_state().get("qemu")
         return bool(pid) and process_alive(pid, "qemu-system-x86_64")
 
-    def start(self, rtc=None, network=True):
-        """Powers on. rtc: what its clock says, "2020-01-01T00:00:00" (UTC); None: the time of day."""
+    def start(self, rtc=None, network=True, serial=False):
+        """Powers on. rtc: what its clock says, "2020-01-01T00:00:00" (UTC); None: the time of day. serial: it has a second
+        serial port, and who connects to `serial_socket` is what is wired to it."""
         self.require_stopped()
         self.end_leftovers()
         self.console.write_bytes(b"")
         # Paths of Unix sockets end at 107 bytes; a folder of ours may be deeper.
         sockets = pathlib.Path(tempfile.mkdtemp(prefix="pavise-vdev-"))
-        self.tpm_socket, self.qmp_socket = sockets / "tpm", sockets / "qmp"
+        self.tpm_socket, self.qmp_socket, self.serial_socket = sockets / "tpm", sockets / "qmp", sockets / "serial"
         chip = tpm.start(self.tpm_state, self.tpm_socket, log=self.folder / "tpm.log")
-        machine = qemu.start(self, self.folder / "qemu.log", rtc=rtc, network=network)
+        machine = qemu.start(self, self.folder / "qemu.log", rtc=rtc, network=network,
+                             serial=self.serial_socket if serial else None)
         self.children = (machine, chip)
         self.run_file.write_text(json.dumps({"qemu": machine.pid, "swtpm": chip.pid, "sockets": str(sockets),
                                              "started": time.time()}), encoding="utf-8")

@@ -26,11 +26,6 @@ bool is_letter(char c) {
   return is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
-bool is_hardware_name(std::string_view text) {
-  return !text.empty() && text.size() <= kHardwareNameLengthMax && is_letter(text.front()) &&
-         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
-}
-
 bool is_image_path(std::string_view text) {
   if (text.size() < 2 || text.size() > kEntryPointLengthMax || text.front() != '/') return false;
   for (std::size_t at = 1; at <= text.size();) {
@@ -256,6 +251,11 @@ std::optional<Manifest> read_manifest(const Node& node) {
 
 std::string_view to_string(Hardware kind) {
   return kHardwareMembers[static_cast<std::size_t>(kind)];
+}
+
+bool is_hardware_name(std::string_view text) {
+  return !text.empty() && text.size() <= kHardwareNameLengthMax && is_letter(text.front()) &&
+         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
 }
 
 Result<Manifest> Manifest::parse(ByteView json) {

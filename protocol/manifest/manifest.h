@@ -43,6 +43,8 @@ inline constexpr std::uint32_t kHealthMsMin = 1000, kHealthMsMax = 3'600'000;
 enum class Hardware { gpio, uart, i2c, spi, pwm, adc };
 inline constexpr std::size_t kHardwareKinds = 6;
 std::string_view to_string(Hardware kind);  // also the member's name
+// A letter, then letters, digits and '_'.
+bool is_hardware_name(std::string_view text);
 
 struct Capabilities {
   std::vector<Destination> outgoing_tcp, outgoing_udp;

@@ -4,7 +4,7 @@ import os
 import pathlib
 import uuid
 
-from tests.e2e.workshop import PROGRAMS, run
+from tests.e2e.workshop import PROGRAMS, ROOT, run
 
 HOSTILE = pathlib.Path(os.environ.get("PAVISE_HOSTILE_APP",
                                       PROGRAMS.parent / "device/apps/compartment/hostile_app"))
@@ -48,3 +48,13 @@ class AppShop:
                    "-o", "json")
         run(PROGRAMS / "pavise", "app", "build", folder, "--key", self.key, "--tenant", self.tenant)
         return folder / f"{name}.pvimage", json.loads(made.stdout)["component_id"]
+
+    def build_sample(self, name):
+        """The package of an app of samples/ that is this owner's."""
+        source = self.folder / name
+        source.mkdir(exist_ok=True)
+        manifest = json.loads((ROOT / "samples" / name / "app_manifest.json").read_text(encoding="utf-8"))
+        if "device_authentication" in manifest["capabilities"]:
+            manifest["capabilities"]["device_authentication"] = self.tenant
+        (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        return self.pack(source, PROGRAMS.parent / "samples" / name / manifest["name"])

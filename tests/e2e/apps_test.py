@@ -106,18 +106,20 @@ class AppsTest(unittest.TestCase):
         cls.addClassCleanup(cls.names.close)
         cls.shop = AppShop(cls.state / "apps", TENANT)
 
-    def boot(self, version, packages):
-        """The device with a release that has these apps."""
+    def boot(self, version, packages, hardware=None):
+        """The device with a release that has these apps; with hardware, a definition of it, and a second serial port."""
         house, keys = self.walk.house, self.walk.keys
         words = ["--app-name-server", f"{HOST}:{self.names.port}", "--app-owner-key", self.shop.public, "--app-tenant", TENANT]
         for package in packages:
             words += ["--app", package]
+        if hardware:
+            words += ["--hardware", hardware]
         image, _ = build_image(house, keys, self.state / version, version, apps=words,
                                platform=platform_profile(house, self.walk.vendor, keys))
         self.assertTrue(release(house, keys, image))
         self.device.stop()
         self.device.use_image(image)
-        self.device.start()
+        self.device.start(serial=bool(hardware))
         self.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
 
     def wait(self, pattern):
@@ -272,6 +274,19 @@ class AppsTest(unittest.TestCase):
         self.assertEqual(client.write_register(100, 7, slave=1).exception_code, 1)
         self.assertEqual(len(self.machine.requests), heard)
         self.wait(r"modbus-guardian: .*refused")
+
+    def test_4_an_app_has_the_serial_port_that_the_image_names(self):
+        hardware = self.state / "hardware.conf"
+        hardware.write_text("uart SENSOR1 /dev/ttyS1\n", encoding="ascii")
+        unnamed = self.shop.build("unnamed", "nothing", capabilities={"uart": ["SENSOR2"]})
+        self.boot("0.2.2", [neighbour(self.shop, "1.1.0"), self.shop.build_sample("refrigeration_monitor"), unnamed], hardware)
+        self.wait(r"event unnamed\.pvimage: refused: PV-APL-001")
+        self.wait(r"refrigeration-monitor: info: SENSOR1: open$")
+        self.wait(r"refrigeration-monitor: warning: alarms: sensor$")
+        with socket.socket(socket.AF_UNIX) as sensor:
+            sensor.connect(str(self.device.serial_socket))
+            sensor.sendall(b"noise\nT=4.25 H=61 DOOR=0 *3D\n")
+            self.wait(r"refrigeration-monitor: info: alarms: none$")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 
 #include <linux/filter.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "device/apps/compartment/app_group.h"
 #include "device/apps/compartment/app_root.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/named_peer.h"
 #include "protocol/manifest/manifest.h"
@@ -24,9 +24,6 @@ inline constexpr ErrorInfo kNoSuchHardware{
 
 inline constexpr std::uint64_t kTemporaryBytes = 1U << 20U;  // of /tmp, for every app
 inline constexpr std::uint32_t kOpenFilesMax = 64;
-
-// The names that apps may use, and the node behind each.
-using HardwareDefinition = std::array<std::map<std::string, std::string>, manifest::kHardwareKinds>;
 
 struct AppPolicy {
   std::vector<std::string> arguments;  // the first is the program

@@ -23,6 +23,7 @@ struct AppPaths {
   std::string storage = "/data/apps";
   std::string resolver = "/usr/bin/pavise-names";
   std::string name_server = "/etc/pavise/name-server";  // may be missing
+  std::string hardware = "/etc/pavise/hardware.conf";   // may be missing
   std::string measured = "/run/pavise/apps-measured";   // of this boot
 };
 

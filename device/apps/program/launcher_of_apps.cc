@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "common/ipc/descriptors.h"
+#include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/house/house.h"
 #include "device/apps/house/house_names.h"
 #include "device/apps/measurement/app_measurements.h"
@@ -48,7 +49,7 @@ class LauncherOfApps {
 
   void read_packages(const Owner& owner) {
     names_.set_upstream(read_name_server(paths_));
-    installation_ = read_installation(paths_.packages, owner, {}, kInspectorUid);
+    installation_ = read_installation(paths_.packages, owner, read_hardware(), kInspectorUid);
     for (const RefusedPackage& refused : installation_.refused)
       print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
             ": refused: " + refused.why.message());
@@ -76,6 +77,13 @@ class LauncherOfApps {
   }
 
  private:
+  // Without one that is understood the device has none: who wants hardware is refused.
+  HardwareDefinition read_hardware() const {
+    auto hardware = read_hardware_definition(paths_.hardware);
+    if (hardware) return *std::move(hardware);
+    print("event hardware: " + hardware.error().message());
+    return {};
+  }
   bool take_channels() {
     auto packet = ipc::receive_descriptors(kInitChannel);
     if (!packet) return false;

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 
-from os_image import data_template, disk, kernel, policy, release, root, uki, variables
+from os_image import data_template, disk, hardware, kernel, policy, release, root, uki, variables
 from os_image.keys import Keys
 from os_image.tools import BuildError, run, step, write_if_changed
 
@@ -39,11 +39,15 @@ def parse(words):
     parser.add_argument("--app-tenant", metavar="NAME", help="the owner of the devices, as packages name it")
     parser.add_argument("--app-name-server", metavar="A.B.C.D[:PORT]",
                         help="whom to ask for the names that apps list; what the network says, if absent")
+    parser.add_argument("--hardware", metavar="FILE", type=pathlib.Path,
+                        help="hardware definition: the peripherals that apps may be granted, by name")
     options = parser.parse_args(words)
     if options.app and not options.app_owner_key:
         parser.error("--app needs --app-owner-key: devices run what its owner signed")
     if bool(options.app_owner_key) != bool(options.app_tenant):
         parser.error("--app-owner-key and --app-tenant belong together")
+    if options.hardware and not options.app_owner_key:
+        parser.error("--hardware needs --app-owner-key: only apps use it")
     match = SERVICE.match(options.service)
     if not match or not 0 < int(match.group(2)) < 65536:
         parser.error(f"--service {options.service!r} is not HOST:PORT or HOST:PORT:NAME")
@@ -71,6 +75,8 @@ def build(options, work):
         if options.app_owner_key:
             files |= root.app_files(options.app, options.app_owner_key, options.app_tenant,
                                     options.app_name_server)
+        if options.hardware:
+            files[hardware.PLACE] = hardware.read(options.hardware, "/dev/" + uki.CONSOLE)
         files["usr/lib/pavise/data.template"] = data_template.template(work)
         packed = root.Root(work, options.programs, files)
     boot_program = work / "init"

@@ -11,7 +11,8 @@ POLICY = ".pcrsig"
 INITRD_FOLDERS = ("dev", "proc", "root", "run", "sys")
 
 # quiet would hide "Secure boot enabled"; efi=noruntime: after boot nothing of ours calls firmware.
-COMMAND_LINE = ("console=ttyS0 panic=5 efi=noruntime ip=dhcp pavise.root=/dev/vda2 pavise.verity=/dev/vda3 "
+CONSOLE = "ttyS0"
+COMMAND_LINE = ("console=" + CONSOLE + " panic=5 efi=noruntime ip=dhcp pavise.root=/dev/vda2 pavise.verity=/dev/vda3 "
                 "pavise.data=/dev/vda4 pavise.roothash={root_hash} pavise.epoch={epoch}")
 
 
