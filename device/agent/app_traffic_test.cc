@@ -232,6 +232,7 @@ TEST_F(AppTrafficTest, WhatIsNoIntroductionIsClosedAndSaid) {
 
 TEST_F(AppTrafficTest, AsManyChannelsAsADeviceHasApps) {
   std::vector<StartedApp> apps;
+  apps.reserve(kAppChannelsMax);
   for (std::size_t i = 0; i < kAppChannelsMax; ++i) apps.push_back(start("a" + std::to_string(i)));
   EXPECT_THAT(log, ElementsAre());
   const StartedApp more = start("more");

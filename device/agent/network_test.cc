@@ -23,6 +23,16 @@ void polite_hub(SSL* ssl) {
   SSL_shutdown(ssl);
 }
 
+// The next bytes. Records of TLS's own, as tickets, come as 0 bytes in between.
+std::string next(HubConnection& hub, const std::vector<pollfd>& others = {}) {
+  std::array<std::byte, 2> out{};
+  while (true) {
+    const auto size = hub.read(out, kLongMs, others);
+    if (!size) return std::string(size.error().code());
+    if (*size != 0) return std::string(as_text(ByteView(out).first(*size)));
+  }
+}
+
 TEST(TlsHubConnection, ReadsWhatCameAndWakesForOthers) {
   const net::testing::TestCa ca;
   net::testing::LoopbackServer server({.identity = ca.issue({.subject_alt_name = "DNS:hub.test"})},
@@ -43,11 +53,10 @@ TEST(TlsHubConnection, ReadsWhatCameAndWakesForOthers) {
   std::array<std::byte, 2> out{};
   EXPECT_EQ(*hub.read(out, 0, {}), 0U);
   ASSERT_TRUE(hub.write(as_bytes("hi")));
-  EXPECT_EQ(*hub.read(out, kLongMs, {}), 2U);
-  EXPECT_EQ(as_text(out), "he");
+  EXPECT_EQ(next(hub), "he");
   // The rest of the record is no longer in the socket, where one could wait for it.
-  EXPECT_EQ(*hub.read(out, kLongMs, {}), 2U);
-  EXPECT_EQ(*hub.read(out, kLongMs, {}), 1U);
+  EXPECT_EQ(next(hub), "ll");
+  EXPECT_EQ(next(hub), "o");
 
   auto ends = testing::socket_ends();
   const std::vector<pollfd> others{{ends[0].get(), POLLIN, 0}};
@@ -56,15 +65,12 @@ TEST(TlsHubConnection, ReadsWhatCameAndWakesForOthers) {
   EXPECT_EQ(*hub.read(out, kLongMs, others), 0U);
   // One that has always something to say does not keep the hub from being heard.
   ASSERT_TRUE(hub.write(as_bytes("hi")));
-  std::size_t size = 0;
-  while (size == 0) size = *hub.read(out, kLongMs, others);
-  EXPECT_EQ(as_text(out), "he");
+  EXPECT_EQ(next(hub, others), "he");
 
   ASSERT_TRUE(hub.write(as_bytes("bye")));
-  Result<std::size_t> end = hub.read(out, kLongMs, {});
-  while (end && *end != 0) end = hub.read(out, kLongMs, {});
-  ASSERT_FALSE(end);
-  EXPECT_TRUE(end.error().is(net::kClosed));
+  std::string end;
+  for (int i = 0; i < 4 && end != net::kClosed.code; ++i) end = next(hub);
+  EXPECT_EQ(end, net::kClosed.code);
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ class Attester {
 class HubConnection {
  public:
   virtual ~HubConnection() = default;
-  // At least one byte; 0 bytes when nothing came in `timeout_ms`, or one of `others` is ready
-  // first. A closed connection is an error.
+  // At least one byte, or 0 bytes for "not yet": after `timeout_ms`, or earlier when one of
+  // `others` is ready or what came was for the connection itself. A closed connection is an error.
   virtual Result<std::size_t> read(std::span<std::byte> out, std::int64_t timeout_ms,
                                    std::vector<pollfd> others) = 0;
   virtual Status write(ByteView bytes) = 0;
