@@ -13,7 +13,7 @@ QMP_TIMEOUT_S = 20
 
 def command(files, rtc=None, network=True, serial=None):
     """files: object with variables, disk, tpm_socket, qmp_socket, console (paths). rtc: start of the clock, UTC,
-    "2020-01-01T00:00:00", or None for now. serial: path of a Unix socket on which what is at the second serial port is
+    "2020-01-01T00:00:00", or None for now. serial: path of a Unix socket on which what is at the fourth serial port is
     awaited; None: the machine has none."""
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
              "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(CPUS),
@@ -32,7 +32,9 @@ def command(files, rtc=None, network=True, serial=None):
         # Without a boot ROM: firmware would load it, run it and measure it.
         words += ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,disable-legacy=on,romfile="]
     if serial:
-        words += ["-chardev", f"socket,id=peripheral,path={serial},server=on,wait=off", "-serial", "chardev:peripheral"]
+        # The fourth port, /dev/ttyS3: the firmware takes the first two for consoles and would obey what is wired to them.
+        words += ["-chardev", f"socket,id=peripheral,path={serial},server=on,wait=off",
+                  "-device", "isa-serial,chardev=peripheral,index=3"]
     if rtc:
         words += ["-rtc", f"base={rtc}"]
     return words
@@ -44,21 +46,27 @@ def start(files, log, **options):
                                 start_new_session=True)
 
 
+def connect(path):
+    """A connection to a Unix socket of a machine that was just started."""
+    out = socket.socket(socket.AF_UNIX)
+    out.settimeout(QMP_TIMEOUT_S)
+    deadline = time.monotonic() + QMP_TIMEOUT_S
+    while True:
+        try:
+            out.connect(str(path))
+            return out
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > deadline:
+                out.close()
+                raise
+            time.sleep(0.02)
+
+
 class Monitor:
     """QEMU's machine protocol over its Unix socket."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(QMP_TIMEOUT_S)
-        deadline = time.monotonic() + QMP_TIMEOUT_S
-        while True:
-            try:
-                self.socket.connect(str(path))
-                break
-            except (FileNotFoundError, ConnectionRefusedError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        self.socket = connect(path)
         self.lines = self.socket.makefile("r", encoding="utf-8")
         self.lines.readline()  # greeting
         self.execute("qmp_capabilities")

@@ -120,8 +120,8 @@ class Device:
         return bool(pid) and process_alive(pid, "qemu-system-x86_64")
 
     def start(self, rtc=None, network=True, serial=False):
-        """Powers on. rtc: what its clock says, "2020-01-01T00:00:00" (UTC); None: the time of day. serial: it has a second
-        serial port, and who connects to `serial_socket` is what is wired to it."""
+        """Powers on. rtc: what its clock says, "2020-01-01T00:00:00" (UTC); None: the time of day. serial: it has a
+        serial port for a peripheral, and who connects to `serial_socket` is what is wired to it."""
         self.require_stopped()
         self.end_leftovers()
         self.console.write_bytes(b"")

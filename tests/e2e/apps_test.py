@@ -10,7 +10,7 @@ import unittest
 
 from pymodbus.client import ModbusTcpClient
 
-from sim import vdev
+from sim import qemu, vdev
 from sim.walk.house import ROOT, free_ports
 from sim.walk.steps import Steps
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_profile, release
@@ -86,6 +86,7 @@ def refused(shop, folder):
     return [damaged,
             AppShop(folder / "stranger", TENANT).build("stranger", "nothing"),
             shop.build("port-a", "nothing", capabilities=port), shop.build("port-b", "nothing", capabilities=port),
+            shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
             shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
 
 
@@ -107,7 +108,8 @@ class AppsTest(unittest.TestCase):
         cls.shop = AppShop(cls.state / "apps", TENANT)
 
     def boot(self, version, packages, hardware=None):
-        """The device with a release that has these apps; with hardware, a definition of it, and a second serial port."""
+        """The device with a release that has these apps; with hardware, a definition of it, and a sensor that is noisy from
+        the first moment on."""
         house, keys = self.walk.house, self.walk.keys
         words = ["--app-name-server", f"{HOST}:{self.names.port}", "--app-owner-key", self.shop.public, "--app-tenant", TENANT]
         for package in packages:
@@ -120,6 +122,10 @@ class AppsTest(unittest.TestCase):
         self.device.stop()
         self.device.use_image(image)
         self.device.start(serial=bool(hardware))
+        if hardware:
+            type(self).sensor = qemu.connect(self.device.serial_socket)
+            self.addClassCleanup(self.sensor.close)
+            self.sensor.sendall(b"\x1b\r" * 500)  # the keys that stop a boot, if anybody listens
         self.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
 
     def wait(self, pattern):
@@ -160,6 +166,7 @@ class AppsTest(unittest.TestCase):
                       r"stranger\.pvimage: refused: PV-IMG-",
                       r"others-tenant\.pvimage: refused: PV-INS-001",
                       r"port-b\.pvimage: refused: PV-MAN-022",
+                      r"wants-pin\.pvimage: refused: PV-APL-001",
                       r"zz-copy\.pvimage: refused: PV-MAN-020"):
             with self.subTest(event):
                 self.wait(f"event {event}")
@@ -191,7 +198,10 @@ class AppsTest(unittest.TestCase):
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         meter, meter_id = self.shop.build_template("meter", "telemetry")
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian()])
+        hardware = self.state / "hardware.conf"
+        hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian(),
+                            self.shop.build_sample("refrigeration_monitor")], hardware)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
         for name in ("fills", "reads-others"):
@@ -199,7 +209,8 @@ class AppsTest(unittest.TestCase):
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0",
-                                                   "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0"})
+                                                   "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0",
+                                                   "8a4f1c62-7d0e-4b39-9c1f-52e6d3a9b704": "1.0.0"})
 
     def app(self, verb, *words):
         return self.walk.house.cli_json("app", verb, self.walk.device_id, *words)
@@ -212,7 +223,7 @@ class AppsTest(unittest.TestCase):
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
                          [("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
-                          ("neighbour", "1.1.0", "running")])
+                          ("neighbour", "1.1.0", "running"), ("refrigeration-monitor", "1.0.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",
               {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
         self.assertEqual(self.app("stop", "neighbour")["state"], "ending")
@@ -275,18 +286,17 @@ class AppsTest(unittest.TestCase):
         self.assertEqual(len(self.machine.requests), heard)
         self.wait(r"modbus-guardian: .*refused")
 
-    def test_4_an_app_has_the_serial_port_that_the_image_names(self):
-        hardware = self.state / "hardware.conf"
-        hardware.write_text("uart SENSOR1 /dev/ttyS1\n", encoding="ascii")
-        unnamed = self.shop.build("unnamed", "nothing", capabilities={"uart": ["SENSOR2"]})
-        self.boot("0.2.2", [neighbour(self.shop, "1.1.0"), self.shop.build_sample("refrigeration_monitor"), unnamed], hardware)
-        self.wait(r"event unnamed\.pvimage: refused: PV-APL-001")
+    def test_6_the_refrigeration_monitor_has_the_serial_port_that_the_image_names(self):
         self.wait(r"refrigeration-monitor: info: SENSOR1: open$")
         self.wait(r"refrigeration-monitor: warning: alarms: sensor$")
-        with socket.socket(socket.AF_UNIX) as sensor:
-            sensor.connect(str(self.device.serial_socket))
-            sensor.sendall(b"noise\nT=4.25 H=61 DOOR=0 *3D\n")
-            self.wait(r"refrigeration-monitor: info: alarms: none$")
+        self.sensor.sendall(b"noise\nT=4.25 H=61 DOOR=0 *3D\n")
+        self.wait(r"refrigeration-monitor: info: alarms: none$")
+        status, answer = self.call("refrigeration-monitor.status", None)
+        self.assertEqual((status, answer["temperature_c"]), (200, 4.25), answer)
+        self.assertEqual(self.telemetry_of("refrigeration-monitor", self.walk.telemetry_from)["properties"]["pavise-app"],
+                         "refrigeration-monitor")
+        self.assertEqual({name: self.state_of(name) for name in ("modbus-guardian", "neighbour", "refrigeration-monitor")},
+                         dict.fromkeys(("modbus-guardian", "neighbour", "refrigeration-monitor"), "running"))
 
 
 if __name__ == "__main__":
