@@ -1,5 +1,6 @@
 """Entry of ./run. See the script's own help."""
 import argparse
+import os
 import pathlib
 import shutil
 import signal
@@ -10,7 +11,7 @@ from sim import vdev
 from sim.walk import tour
 from sim.walk.house import ROOT, House
 from sim.walk.steps import StepFailed, Steps
-from sim.walk.walk import Walk
+from sim.walk.walk import TENANT, Walk
 
 
 def parse_arguments(words):
@@ -19,8 +20,26 @@ def parse_arguments(words):
     parser.add_argument("--tour", action="store_true", help="also show what bad input gets; implies --once")
     parser.add_argument("--json", metavar="FILE", help="write the steps with times and digests")
     parser.add_argument("--clean", action="store_true", help="remove all that ./run made")
-    parser.add_argument("--state", default=str(ROOT / ".pavise"), metavar="DIR", help="default: .pavise")
-    return parser.parse_args(words)
+    parser.add_argument("--app", action="append", default=[], metavar="FILE", type=pathlib.Path,
+                        help="package of an app for the device (pavise app build); may be repeated")
+    parser.add_argument("--app-owner-key", metavar="PEM", type=pathlib.Path, help="public key that signed the apps")
+    parser.add_argument("--state", default=os.environ.get("PAVISE_STATE", str(ROOT / ".pavise")), metavar="DIR",
+                        help="default: $PAVISE_STATE or .pavise")
+    options = parser.parse_args(words)
+    if options.app and not options.app_owner_key:
+        parser.error("--app needs --app-owner-key, the .pub file beside the owner's key")
+    for path in [*options.app, *filter(None, [options.app_owner_key])]:
+        if not path.exists():
+            parser.error(f"{path} is not there; pavise app build and pavise app key create make them")
+    return options
+
+
+def app_options(arguments):
+    """For the image recipe: what of ./run's options is about apps."""
+    if not arguments.app_owner_key:
+        return []
+    return ["--app-owner-key", arguments.app_owner_key.resolve(), "--app-tenant", TENANT,
+            *(word for app in arguments.app for word in ("--app", app.resolve()))]
 
 
 def clean(state):
@@ -46,6 +65,7 @@ It stays up until Ctrl-C. In another terminal:
   pavise device evidence {device}     each measurement in words
   pavise telemetry watch {device}     live
   pavise device disable {device}      the hub closes its connection within a second
+  pavise app list {device}            its apps, if it has some (./run --app)
   ./run --tour                        what bad input gets
 The device's console: {walk.device_dir}/console.log""", flush=True)
     while True:
@@ -58,7 +78,7 @@ def main(words):
         return clean(arguments.state)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     steps = Steps()
-    walk = Walk(arguments.state, steps)
+    walk = Walk(arguments.state, steps, app_options(arguments))
     status = 0
     try:
         walk.all_steps()

@@ -17,8 +17,9 @@ BOOT_TIMEOUT_S = 300
 
 
 class Walk:
-    def __init__(self, state, steps):
+    def __init__(self, state, steps, apps=()):
         self.house = House(state)
+        self.apps = apps  # options of device/os/build
         self.steps = steps
         self.keys = self.house.state / "keys"
         self.vendor = self.house.state / "vendor"
@@ -39,7 +40,7 @@ class Walk:
 
     def image(self):
         with self.steps.step("system image built and released") as facts:
-            image, fresh = build_image(self.house, self.keys, self.house.state / "image", VERSION,
+            image, fresh = build_image(self.house, self.keys, self.house.state / "image", VERSION, apps=self.apps,
                                        platform=platform_profile(self.house, self.vendor, self.keys))
             released = release(self.house, self.keys, image)
             report = json.loads((image / "image.json").read_text(encoding="utf-8"))
