@@ -88,7 +88,11 @@ Status FrameDecoder::read_head() {
   rest_ = length;
   if (length >= kLength16) {
     ByteReader reader(ByteView(head_).subspan(2));
-    rest_ = length == kLength16 ? *reader.be<std::uint16_t>() : *reader.be<std::uint64_t>();
+    const std::optional<std::uint64_t> wide =
+        length == kLength16 ? std::optional<std::uint64_t>(reader.be<std::uint16_t>())
+                            : reader.be<std::uint64_t>();
+    PAVISE_CHECK(wide.has_value());  // the head is as long as it says
+    rest_ = *wide;
     if (rest_ < kLength16 || (length == kLength64 && rest_ <= 0xffff))
       return Error(kBadFrame, "a length that is not in its shortest form");
     if (rest_ > kFrameSizeMax) return kFrameTooLarge;

@@ -17,6 +17,7 @@ from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_pr
 from tests.e2e.app_shop import AppShop, component
 from tests.e2e.name_server import NameServer
 from tests.e2e.workshop import PROGRAMS
+from tests.host_walk.house import until
 from tests.modbus_guardian.machine import Machine
 
 EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
@@ -175,11 +176,14 @@ class AppsTest(unittest.TestCase):
         self.assertLessEqual(wrote, QUOTA_KIB * 1024)
         self.assertGreaterEqual(wrote, QUOTA_KIB * 1024 // 2)
         # The neighbour was not started again, and goes on.
-        beats = [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
+        beats = self.beats()
         self.assertEqual(beats, sorted(set(beats)))
-        self.wait(rf"neighbour: beat {beats[-1] + 2}\b")
+        until(lambda: self.beats()[-1] >= beats[-1] + 2, "the neighbour's next lines", BOOT_TIMEOUT_S)
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertIn(component("neighbour"), self.apps_of_evidence())
+
+    def beats(self):
+        return [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
 
     def apps_of_evidence(self):
         """{component id: version} of what the device may run, as its last evidence says."""

@@ -136,6 +136,7 @@ Result<Response> get_configuration(Call& call) {
     PAVISE_TRY_ASSIGN(record, reader.configuration(call.hub(), call.names[0]));
     return {};
   }));
+  PAVISE_CHECK(record.has_value());
   return shown(call, *record);
 }
 

@@ -121,9 +121,10 @@ TEST_F(MethodBrokerTest, ADeviceThatLeavesItsConnectionEndsItsOwnCalls) {
 TEST_F(MethodBrokerTest, PayloadLimitBothWays) {
   listen();
   const auto call_with = [this](std::size_t size) {
-    broker_.invoke({kDevice, "m", std::string(size, 'x')}, [this](Result<MethodReply> reply) {
-      outcomes_.push_back(reply ? "good" : std::string(reply.error().code()));
-    });
+    broker_.invoke({kDevice, "m", std::string(size, 'x')},
+                   [this](const Result<MethodReply>& reply) {
+                     outcomes_.push_back(reply ? "good" : std::string(reply.error().code()));
+                   });
   };
   call_with(kMethodPayloadMax + 1);
   EXPECT_EQ(outcomes_, Outcomes{std::string(kMethodPayloadTooLarge.code)});
@@ -153,9 +154,9 @@ TEST_F(MethodBrokerTest, NumberOfCallsUnderWay) {
 
 TEST_F(MethodBrokerTest, AnEarlierDeadlineWakesItsKeeper) {
   int woken = 0;
-  MethodBroker broker(clock_, table_, [](ConnectionRef, MethodCalled) {}, [&] { ++woken; });
+  MethodBroker broker(clock_, table_, [](ConnectionRef, const MethodCalled&) {}, [&] { ++woken; });
   const auto invoke = [&](std::int64_t connect_ms, std::int64_t response_ms) {
-    broker.invoke({kDevice, "m", {}, connect_ms, response_ms}, [](Result<MethodReply>) {});
+    broker.invoke({kDevice, "m", {}, connect_ms, response_ms}, [](const Result<MethodReply>&) {});
   };
   invoke(500, 10);
   EXPECT_EQ(woken, 1);

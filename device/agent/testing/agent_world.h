@@ -179,7 +179,7 @@ class World : public Attester,
     out.not_before = service_time() - 60;
     out.not_after = service_time() + kDay;
     out.issued_after = out.not_before;
-    out.renew_at = service_time() + 16 * 3600;
+    out.renew_at = service_time() + 16L * 3600;
     out.hub_host = "hub.test";
     return out;
   }
