@@ -5,17 +5,16 @@ import pathlib
 import re
 import shutil
 import socket
-import tempfile
 import unittest
 
 from pymodbus.client import ModbusTcpClient
 
-from sim import qemu, vdev
+from sim import qemu
 from sim.walk.house import ROOT, free_ports
-from sim.walk.steps import Steps
-from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, platform_profile, release
+from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
 from tests.e2e.app_shop import AppShop, component
 from tests.e2e.name_server import NameServer
+from tests.e2e.walked import WalkedTest
 from tests.e2e.workshop import PROGRAMS
 from tests.host_walk.house import until
 from tests.modbus_guardian.machine import Machine
@@ -91,17 +90,10 @@ def refused(shop, folder):
             shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
 
 
-class AppsTest(unittest.TestCase):
+class AppsTest(WalkedTest):
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="pavise-apps-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.state = pathlib.Path(folder.name) / "state"
-        cls.walk = Walk(cls.state, Steps())
-        cls.addClassCleanup(cls.walk.stop)
-        cls.walk.all_steps()
-        cls.device = vdev.Device(cls.walk.device_dir)
-        cls.addClassCleanup(cls.device.stop)
+        super().setUpClass()
         cls.machine = Machine()
         cls.addClassCleanup(cls.machine.stop)
         cls.names = NameServer(NAMES)

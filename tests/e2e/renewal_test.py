@@ -1,13 +1,11 @@
 """What happens to a walked device later: its clock is wrong, the next release comes, the last one comes back, and the
 service has a younger certificate when another device starts for the first time."""
-import pathlib
 import subprocess
-import tempfile
 import unittest
 
 from sim import vdev
-from sim.walk.steps import Steps
-from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, Walk, build_image, make_device, platform_profile, release
+from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, make_device, platform_profile, release
+from tests.e2e.walked import WalkedTest
 
 PSS_KIB_MAX, PSS_KIB_AIM = 15 * 1024, 8 * 1024  # init, monitor and agent together
 LONG_AGO = "2020-01-01T00:00:00"
@@ -20,18 +18,7 @@ def begin_of(pem):
     return done.stdout.strip()
 
 
-class RenewalTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="pavise-renewal-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.state = pathlib.Path(folder.name) / "state"
-        cls.walk = Walk(cls.state, Steps())
-        cls.addClassCleanup(cls.walk.stop)
-        cls.walk.all_steps()
-        cls.device = vdev.Device(cls.walk.device_dir)
-        cls.addClassCleanup(cls.device.stop)
-
+class RenewalTest(WalkedTest):
     def boot(self, *texts, device=None, **options):
         """Cuts the power, boots, and waits for each text on the console."""
         device = device or self.device

@@ -1,6 +1,7 @@
 #include "device/apps/compartment/app_group.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,9 +15,7 @@ namespace pavise::device {
 namespace {
 
 constexpr std::uint32_t kPeriodUs = 100'000;
-// How long the processes of an earlier group have to be gone.
-constexpr int kClearTries = 100;
-constexpr unsigned kClearPauseUs = 10'000;
+constexpr int kClearMs = 1000;  // for the processes of an earlier group to go
 
 Error failed(const std::string& what) {
   return {kGroupNotMade, what + ": " + std::strerror(errno)};
@@ -83,19 +82,29 @@ Result<AppGroup> AppGroup::without_controllers(const std::string& root, const st
 }
 
 Status AppGroup::clear(const std::string& root, const std::string& name) {
-  const std::string path = root + '/' + name;
-  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::string path = root + '/' + name;
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) {
     if (errno == ENOENT) return {};
     return failed(path);
   }
-  (void)write_file(folder.get(), "cgroup.kill", "1").has_value();
-  for (int tries = 0; tries < kClearTries; ++tries) {
-    if (::rmdir(path.c_str()) == 0) return {};
-    if (errno != EBUSY) break;
-    ::usleep(kClearPauseUs);
+  AppGroup group(std::move(path), std::move(folder));
+  PAVISE_TRY(group.kill());
+  if (!group.wait_empty(kClearMs)) return Error(kGroupNotMade, name + ": an earlier app stays");
+  return group.remove();
+}
+
+bool AppGroup::wait_empty(int timeout_ms) const {
+  const UniqueFd events(::openat(folder_.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));
+  std::array<char, 512> text{};
+  while (events) {
+    const ssize_t size = ::pread(events.get(), text.data(), text.size(), 0);
+    if (size <= 0) return false;
+    if (value_of({text.data(), static_cast<std::size_t>(size)}, "populated") == 0) return true;
+    pollfd changed{events.get(), POLLPRI, 0};
+    if (::poll(&changed, 1, timeout_ms) <= 0) return false;
   }
-  return failed(path);
+  return false;
 }
 
 BudgetEvents AppGroup::events() const {

@@ -48,6 +48,8 @@ class AppGroup {
   int folder() const { return folder_.get(); }
   BudgetEvents events() const;
   std::uint64_t memory_bytes() const;  // in use now, with its file cache; 0: not known
+  // False: something still runs in it after so long. Blocks until the kernel says otherwise.
+  bool wait_empty(int timeout_ms) const;
   // Ends all of it by SIGKILL. Returns at once. kGroupNotMade.
   Status kill();
   // Removes the empty group. kGroupNotMade, if something still runs in it.

@@ -377,8 +377,21 @@ TEST_F(CompartmentTest, AnAppEndsWithItsLauncher) {
   ::waitpid(launcher, nullptr, 0);
   ::close(ends[0]);
   ::close(ends[1]);
-  for (int turns = 0; processes() && turns < 6000; ++turns) ::usleep(10'000);
-  EXPECT_FALSE(processes());
+  EXPECT_TRUE(group_->wait_empty(60'000));
+}
+
+TEST_F(CompartmentTest, WhatAnEarlierLauncherLeftIsCleared) {
+  const std::string name = group_path_.filename();
+  auto app = Compartment::start(spec({"ignore_the_end"}), *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  EXPECT_FALSE(group_->wait_empty(0));
+  const Status cleared = AppGroup::clear(group_path_.parent_path(), name);
+  EXPECT_TRUE(cleared) << cleared.error().message();
+  EXPECT_FALSE(fs::exists(group_path_));
+  const auto ending = app->wait();
+  ASSERT_TRUE(ending);
+  EXPECT_TRUE(ending->by_signal);
+  EXPECT_TRUE(AppGroup::clear(group_path_.parent_path(), name));  // nothing there
 }
 
 TEST_F(CompartmentTest, ReachesOnlyItsOwnBySignals) {

@@ -28,12 +28,12 @@ void House::move_in(const std::vector<InstalledApp>& apps, const AppUsers& users
 }
 
 void House::start_all() {
-  for (const auto& app : apps_) act(*app, app->life().want_running(now_ms(around_.clock)));
+  for (const auto& app : apps_) start(*app);
 }
 
 void House::stop_all(std::int64_t timeout_ms) {
   const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
-  for (const auto& app : apps_) act(*app, app->life().want_stopped(now_ms(around_.clock)));
+  for (const auto& app : apps_) stop(*app);
   while (any_running() && now_ms(around_.clock) < end_ms)
     (void)turn({}, end_ms - now_ms(around_.clock));
   for (const auto& app : apps_) app->kill();
@@ -43,30 +43,21 @@ bool House::any_running() const {
   return std::ranges::any_of(apps_, [](const auto& app) { return app->running(); });
 }
 
-RunningApp* House::find(const std::string& name) {
+RunningApp* House::find(std::string_view name) {
   const auto found = std::ranges::find(apps_, name, [](const auto& app) { return app->name(); });
   return found == apps_.end() ? nullptr : found->get();
 }
 
-Status House::start(const std::string& name) {
-  RunningApp* const app = find(name);
-  if (app == nullptr) return Error(kNoSuchApp, name);
-  act(*app, app->life().want_running(now_ms(around_.clock)));
-  return {};
+void House::start(RunningApp& app) {
+  act(app, app.life().want_running(now_ms(around_.clock)));
 }
 
-Status House::stop(const std::string& name) {
-  RunningApp* const app = find(name);
-  if (app == nullptr) return Error(kNoSuchApp, name);
-  act(*app, app->life().want_stopped(now_ms(around_.clock)));
-  return {};
+void House::stop(RunningApp& app) {
+  act(app, app.life().want_stopped(now_ms(around_.clock)));
 }
 
-Status House::restart(const std::string& name) {
-  RunningApp* const app = find(name);
-  if (app == nullptr) return Error(kNoSuchApp, name);
-  act(*app, app->life().want_restart(now_ms(around_.clock)));
-  return {};
+void House::restart(RunningApp& app) {
+  act(app, app.life().want_restart(now_ms(around_.clock)));
 }
 
 void House::act(RunningApp& app, LifeAction action) {

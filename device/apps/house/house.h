@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -12,9 +13,6 @@
 
 namespace pavise::device {
 
-inline constexpr ErrorInfo kNoSuchApp{"PV-HSE-001", Retry::never,
-                                      "the device has no app of this name",
-                                      "Ask the device which apps it has."};
 // How often what walls refused is looked for.
 inline constexpr std::int64_t kRefusedEveryMs = 2000;
 
@@ -47,13 +45,13 @@ class House {
   // does what is due. Those of `others` that can be read are returned.
   std::vector<int> turn(const std::vector<int>& others, std::int64_t timeout_ms);
 
-  // By a person's word. kNoSuchApp.
-  Status start(const std::string& name);
-  Status stop(const std::string& name);
-  Status restart(const std::string& name);
+  // By a person's word, for one of apps().
+  void start(RunningApp& app);
+  void stop(RunningApp& app);
+  void restart(RunningApp& app);
 
   const std::vector<std::unique_ptr<RunningApp>>& apps() const { return apps_; }
-  RunningApp* find(const std::string& name);
+  RunningApp* find(std::string_view name);  // null: there is none
 
  private:
   void act(RunningApp& app, LifeAction action);

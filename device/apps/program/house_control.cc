@@ -22,10 +22,10 @@ apps_ipc::AppList HouseControl::list() {
 }
 
 Result<apps_ipc::AppState> HouseControl::act(std::string_view name,
-                                             Status (House::*what)(const std::string&)) {
-  RunningApp* const app = house_.find(std::string(name));
+                                             void (House::*what)(RunningApp&)) {
+  RunningApp* const app = house_.find(name);
   if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
-  PAVISE_TRY((house_.*what)(app->name()));
+  (house_.*what)(*app);
   return state_on_wire(app->life().state());
 }
 
@@ -42,7 +42,7 @@ Result<apps_ipc::AppState> HouseControl::restart(std::string_view name) {
 }
 
 Result<apps_ipc::LogPage> HouseControl::logs(std::string_view name, std::uint64_t after) {
-  RunningApp* const app = house_.find(std::string(name));
+  RunningApp* const app = house_.find(name);
   if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
   apps_ipc::LogPage out{.oldest = app->log().oldest(), .newest = app->log().newest(), .lines = {}};
   for (AppLogLine& line : app->log().after(after))

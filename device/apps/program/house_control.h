@@ -18,7 +18,7 @@ class HouseControl final : public AppsControl {
   Result<apps_ipc::LogPage> logs(std::string_view name, std::uint64_t after) override;
 
  private:
-  Result<apps_ipc::AppState> act(std::string_view name, Status (House::*what)(const std::string&));
+  Result<apps_ipc::AppState> act(std::string_view name, void (House::*what)(RunningApp&));
 
   House& house_;
 };
