@@ -27,7 +27,8 @@ Error LauncherChannel::failed(const Error& cause) {
 
 template <class T>
 Result<apps_ipc::Answer<T>> LauncherChannel::ask(const apps_ipc::Request& request,
-                                                 Result<apps_ipc::Answer<T>> (*parse)(ByteView)) {
+                                                 Result<apps_ipc::Answer<T>> (*parse)(ByteView),
+                                                 int timeout_ms) {
   if (!channel_) return gone_ ? Error(kLauncherGone) : Error(kNoApps);
   if (answer_due_) {
     // It would be taken for that of this question. Whatever it is, it came.
@@ -35,9 +36,9 @@ Result<apps_ipc::Answer<T>> LauncherChannel::ask(const apps_ipc::Request& reques
     if (!late && !late.error().is(ipc::kPacketTooLong)) return failed(late.error());
     answer_due_ = false;
   }
-  if (auto sent = channel_->send(apps_ipc::encode(request), timeout_ms_); !sent)
+  if (auto sent = channel_->send(apps_ipc::encode(request), timeout_ms); !sent)
     return failed(sent.error());
-  const auto packet = channel_->receive(apps_ipc::kMessageBytesMax, timeout_ms_);
+  const auto packet = channel_->receive(apps_ipc::kMessageBytesMax, timeout_ms);
   if (!packet) {
     answer_due_ = packet.error().is(ipc::kTimedOut);
     return failed(packet.error());
@@ -48,15 +49,30 @@ Result<apps_ipc::Answer<T>> LauncherChannel::ask(const apps_ipc::Request& reques
 }
 
 Result<apps_ipc::Answer<apps_ipc::AppList>> LauncherChannel::list() {
-  return ask(apps_ipc::List{}, &apps_ipc::parse_list);
+  return ask(apps_ipc::List{}, &apps_ipc::parse_list, timeout_ms_);
 }
 
 Result<apps_ipc::Answer<apps_ipc::Acted>> LauncherChannel::act(const apps_ipc::Request& request) {
-  return ask(request, &apps_ipc::parse_acted);
+  return ask(request, &apps_ipc::parse_acted, timeout_ms_);
 }
 
 Result<apps_ipc::Answer<apps_ipc::LogPage>> LauncherChannel::logs(const apps_ipc::Logs& request) {
-  return ask(request, &apps_ipc::parse_logs);
+  return ask(request, &apps_ipc::parse_logs, timeout_ms_);
+}
+
+Result<apps_ipc::Answer<apps_ipc::Received>> LauncherChannel::receive(
+    const apps_ipc::Receive& request) {
+  return ask(request, &apps_ipc::parse_received, timeout_ms_);
+}
+
+Result<apps_ipc::Answer<apps_ipc::Installed>> LauncherChannel::install(
+    const apps_ipc::Install& request) {
+  return ask(request, &apps_ipc::parse_installed, install_timeout_ms_);
+}
+
+Result<apps_ipc::Answer<apps_ipc::Removed>> LauncherChannel::remove(
+    const apps_ipc::Remove& request) {
+  return ask(request, &apps_ipc::parse_removed, install_timeout_ms_);
 }
 
 }  // namespace pavise::agent

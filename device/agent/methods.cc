@@ -40,6 +40,8 @@ std::string body_of(const apps_ipc::AppStatus& app) {
   out += number("missed_health", app.missed_health);
   out += text("last_event", app.last_event);
   out += text("policy_digest", to_hex(app.policy_digest));
+  out += text("source", apps_ipc::to_string(app.source));
+  out += text("content_digest", to_hex(app.content_digest));
   return out + "}";
 }
 
@@ -90,13 +92,47 @@ MethodAnswer answered(const Result<apps_ipc::Answer<T>>& outcome, Show show) {
 struct Payload {
   std::string name;
   std::uint64_t after = 0;
+  std::uint64_t size = 0;
+  std::uint64_t offset = 0;
+  Bytes data;
+  Digest256 sha256{};
 };
 
-// The members of `wanted`, each at most once and nothing else; "name" is needed if it is wanted.
-Result<Payload> read_payload(std::string_view payload, std::span<const std::string_view> wanted) {
-  const bool name_wanted = std::ranges::find(wanted, "name") != wanted.end();
-  if (payload.size() > kMethodRequestBytesMax)
-    return Error(kBadMethodPayload, "longer than " + std::to_string(kMethodRequestBytesMax));
+Status take_number(const json::JsonWalk::Step& member, std::uint64_t& out) {
+  const auto number = member.value.integer();
+  if (!number || *number < 0)
+    return Error(kBadMethodPayload, std::string(member.name) + ": a number from 0 on");
+  out = static_cast<std::uint64_t>(*number);
+  return {};
+}
+
+Status take_member(const json::JsonWalk::Step& member, Payload& out) {
+  if (member.name == "after") return take_number(member, out.after);
+  if (member.name == "size") return take_number(member, out.size);
+  if (member.name == "offset") return take_number(member, out.offset);
+  std::string text = member.value.string().value_or("");
+  if (member.name == "name") {
+    if (!manifest::is_app_name(text)) return Error(kBadMethodPayload, "name: that of an app");
+    out.name = std::move(text);
+  } else if (member.name == "data") {
+    auto data = from_base64(text);
+    if (!data || data->empty() || data->size() > apps_ipc::kPartBytesMax)
+      return Error(kBadMethodPayload, "data: base64 of 1 to 65536 bytes");
+    out.data = *std::move(data);
+  } else {
+    const auto digest = from_hex(text);
+    if (!digest || digest->size() != sizeof(Digest256))
+      return Error(kBadMethodPayload, "sha256: 64 hexadecimal digits");
+    std::ranges::copy(*digest, out.sha256.begin());
+  }
+  return {};
+}
+
+// The members of `wanted`, each at most once and nothing else; all but "after" are needed.
+Result<Payload> read_payload(std::string_view payload, std::span<const std::string_view> wanted,
+                             std::size_t bytes_max = kMethodRequestBytesMax) {
+  if (payload.size() > bytes_max)
+    return Error(kBadMethodPayload, "longer than " + std::to_string(bytes_max));
   Payload out;
   if (payload.empty() || payload == "null") payload = "{}";
   const auto view = json::JsonView::parse(payload);
@@ -105,21 +141,17 @@ Result<Payload> read_payload(std::string_view payload, std::span<const std::stri
   std::vector<std::string_view> seen;
   json::JsonWalk walk(*view);
   while (const auto step = walk.next()) {
-    if (std::ranges::find(wanted, step->name) == wanted.end())
+    const auto known = std::ranges::find(wanted, step->name);
+    if (known == wanted.end())
       return Error(kBadMethodPayload, "a member that the method does not have");
     if (std::ranges::find(seen, step->name) != seen.end())
       return Error(kBadMethodPayload, "a member twice");
-    seen.push_back(step->name);
-    if (step->name == "name") {
-      out.name = step->value.string().value_or("");
-    } else {
-      const auto after = step->value.integer();
-      if (!after || *after < 0) return Error(kBadMethodPayload, "after: a number from 0 on");
-      out.after = static_cast<std::uint64_t>(*after);
-    }
+    seen.push_back(*known);
+    PAVISE_TRY(take_member(*step, out));
   }
-  if (name_wanted && !manifest::is_app_name(out.name))
-    return Error(kBadMethodPayload, "name: that of an app");
+  for (const std::string_view name : wanted)
+    if (name != "after" && std::ranges::find(seen, name) == seen.end())
+      return Error(kBadMethodPayload, std::string(name) + " is missing");
   return out;
 }
 
@@ -155,6 +187,42 @@ MethodAnswer logs(std::string_view payload, AppsPort& apps) {
       });
 }
 
+MethodAnswer receive(std::string_view payload, AppsPort& apps) {
+  constexpr std::array<std::string_view, 3> kWanted = {"size", "offset", "data"};
+  auto read = read_payload(payload, kWanted, kPartRequestBytesMax);
+  if (!read) return method_refused(400, read.error());
+  return answered(
+      apps.receive({.size = read->size, .offset = read->offset, .data = std::move(read->data)}),
+      [](const apps_ipc::Received& received) {
+        return "{\"received\":" + std::to_string(received.bytes) + "}";
+      });
+}
+
+MethodAnswer install(std::string_view payload, AppsPort& apps) {
+  constexpr std::array<std::string_view, 2> kWanted = {"size", "sha256"};
+  const auto read = read_payload(payload, kWanted);
+  if (!read) return method_refused(400, read.error());
+  return answered(apps.install({.size = read->size, .sha256 = read->sha256}),
+                  [](const apps_ipc::Installed& installed) {
+                    std::string out = "{\"name\":" + quoted(installed.name);
+                    out += text("version", installed.version);
+                    out += text("state", apps_ipc::to_string(installed.state));
+                    if (!installed.replaced.empty()) out += text("replaced", installed.replaced);
+                    return out + "}";
+                  });
+}
+
+MethodAnswer remove(std::string_view payload, AppsPort& apps) {
+  constexpr std::array<std::string_view, 1> kWanted = {"name"};
+  auto read = read_payload(payload, kWanted);
+  if (!read) return method_refused(400, read.error());
+  const std::string head = "{\"name\":" + quoted(read->name);
+  return answered(apps.remove({std::move(read->name)}), [&](const apps_ipc::Removed& removed) {
+    return head + text("state", removed.left == apps_ipc::AppSource::image ? "image" : "removed") +
+           "}";
+  });
+}
+
 }  // namespace
 
 MethodAnswer answer_method(std::string_view name, std::string_view payload, AppsPort& apps) {
@@ -163,7 +231,10 @@ MethodAnswer answer_method(std::string_view name, std::string_view payload, Apps
        {"start", &act<apps_ipc::Start>},
        {"stop", &act<apps_ipc::Stop>},
        {"restart", &act<apps_ipc::Restart>},
-       {"logs", &logs}};
+       {"logs", &logs},
+       {"receive", &receive},
+       {"install", &install},
+       {"remove", &remove}};
   if (name.starts_with(kFamily))
     for (const auto& [verb, method] : kMethods)
       if (name.substr(kFamily.size()) == verb) return method(payload, apps);

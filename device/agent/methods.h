@@ -8,8 +8,9 @@
 
 namespace pavise::agent {
 
-// No method of ours needs more.
+// No method of ours needs more, but for one that carries a part of a package.
 inline constexpr std::size_t kMethodRequestBytesMax = 4096;
+inline constexpr std::size_t kPartRequestBytesMax = 96UL * 1024;
 
 struct MethodAnswer {
   int status = 0;    // as in HTTP

@@ -37,13 +37,67 @@ TEST_F(MethodsTest, List) {
               R"("version":"1.2.3","state":"running","restarts":2,"memory_bytes":4096,)"
               R"("memory_limit_bytes":8192,"missed_health":1,"last_event":"it said \"hi\"",)"
               R"("policy_digest":")" +
-                  to_hex(testing::FakeApps::blink().policy_digest) + R"("}]})");
+                  to_hex(testing::FakeApps::blink().policy_digest) +
+                  R"(","source":"image","content_digest":")" + std::string(64, '0') + R"("}]})");
   }
   apps.apps[0].memory_bytes = 0;
   EXPECT_EQ(call("pavise.apps.list").body.find("memory_bytes"), std::string::npos)
       << "what is not known is left out";
   apps.apps.clear();
   EXPECT_EQ(call("pavise.apps.list").body, R"({"apps":[]})");
+}
+
+TEST_F(MethodsTest, Deploying) {
+  EXPECT_EQ(call("pavise.apps.receive", R"({"size":70000,"offset":65536,"data":"AAEC"})").body,
+            R"({"received":65539})");
+  EXPECT_EQ(
+      call("pavise.apps.install", R"({"size":70000,"sha256":")" + std::string(64, 'a') + R"("})")
+          .body,
+      R"({"name":"blink","version":"1.2.4","state":"running"})");
+  apps.installed.replaced = "1.2.3";
+  EXPECT_EQ(
+      call("pavise.apps.install", R"({"sha256":")" + std::string(64, 'B') + R"(","size":1})").body,
+      R"({"name":"blink","version":"1.2.4","state":"running","replaced":"1.2.3"})");
+  EXPECT_EQ(call("pavise.apps.remove", R"({"name":"blink"})").body,
+            R"({"name":"blink","state":"removed"})");
+  apps.left = apps_ipc::AppSource::image;
+  EXPECT_EQ(call("pavise.apps.remove", R"({"name":"blink"})").body,
+            R"({"name":"blink","state":"image"})");
+  EXPECT_EQ(apps.called,
+            (std::vector<std::string>{"receive 3 at 65536 of 70000", "install 70000 aaaa",
+                                      "install 1 bbbb", "remove blink", "remove blink"}));
+}
+
+TEST_F(MethodsTest, BentDeploymentsAreRefused) {
+  const std::string digest(64, 'a');
+  for (const std::string& bad :
+       {std::string(R"({"size":1,"offset":0})"), std::string(R"({"size":1,"data":"AA=="})"),
+        std::string(R"({"offset":0,"data":"AA=="})"),
+        std::string(R"({"size":1,"offset":0,"data":""})"),
+        std::string(R"({"size":1,"offset":0,"data":"A"})"),
+        std::string(R"({"size":1,"offset":0,"data":7})"),
+        std::string(R"({"size":-1,"offset":0,"data":"AA=="})"),
+        std::string(R"({"size":1,"offset":0.5,"data":"AA=="})"),
+        std::string(R"({"size":1,"offset":0,"data":"AA==","name":"a"})")})
+    EXPECT_EQ(refused("pavise.apps.receive", bad), "400 PV-AGT-021") << bad;
+  for (const std::string& bad : {std::string(R"({"size":1})"), R"({"sha256":")" + digest + R"("})",
+                                 R"({"size":1,"sha256":")" + digest + R"(0"})",
+                                 R"({"size":1,"sha256":")" + digest.substr(2) + R"("})",
+                                 R"({"size":1,"sha256":")" + digest.substr(1) + R"(g"})"})
+    EXPECT_EQ(refused("pavise.apps.install", bad), "400 PV-AGT-021") << bad;
+  EXPECT_EQ(refused("pavise.apps.remove", "{}"), "400 PV-AGT-021");
+  EXPECT_TRUE(apps.called.empty());
+}
+
+TEST_F(MethodsTest, APartHasALimit) {
+  const auto part = [](std::size_t bytes) {
+    return R"({"size":99999,"offset":0,"data":")" + to_base64(Bytes(bytes)) + R"("})";
+  };
+  EXPECT_EQ(call("pavise.apps.receive", part(apps_ipc::kPartBytesMax)).status, 200);
+  EXPECT_EQ(refused("pavise.apps.receive", part(apps_ipc::kPartBytesMax + 1)), "400 PV-AGT-021");
+  EXPECT_EQ(
+      refused("pavise.apps.receive", std::string(kPartRequestBytesMax - 2, ' ') + R"({})" + " "),
+      "400 PV-AGT-021");
 }
 
 TEST_F(MethodsTest, StartStopRestartAndLogs) {

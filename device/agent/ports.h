@@ -96,6 +96,12 @@ class AppsPort {
   // `request` is a Start, Stop or Restart.
   virtual Result<apps_ipc::Answer<apps_ipc::Acted>> act(const apps_ipc::Request& request) = 0;
   virtual Result<apps_ipc::Answer<apps_ipc::LogPage>> logs(const apps_ipc::Logs& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::Received>> receive(
+      const apps_ipc::Receive& request) = 0;
+  // These two may block for many seconds: an app is asked to end.
+  virtual Result<apps_ipc::Answer<apps_ipc::Installed>> install(
+      const apps_ipc::Install& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::Removed>> remove(const apps_ipc::Remove& request) = 0;
 };
 
 class LogSink {

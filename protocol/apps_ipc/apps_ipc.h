@@ -27,7 +27,8 @@ inline constexpr ErrorInfo kUnknownApp{"PV-AIP-003", Retry::never,
                                        "the device has no app of this name",
                                        "See the names: pavise app list DEVICE."};
 
-inline constexpr std::size_t kMessageBytesMax = 64UL * 1024;
+inline constexpr std::size_t kMessageBytesMax = 96UL * 1024;
+inline constexpr std::size_t kPartBytesMax = 64UL * 1024;  // of a package, in one request
 inline constexpr std::size_t kAppsMax = 64;
 inline constexpr std::size_t kVersionBytesMax = 14;  // "9999.9999.9999"
 inline constexpr std::size_t kEventBytesMax = 200;
@@ -39,7 +40,16 @@ inline constexpr std::size_t kCodeBytesMax = 16;
 inline constexpr std::size_t kReasonBytesMax = 512;
 inline constexpr std::size_t kNextStepBytesMax = 256;
 
-enum class Op : std::uint8_t { kList = 1, kStart = 2, kStop = 3, kRestart = 4, kLogs = 5 };
+enum class Op : std::uint8_t {
+  kList = 1,
+  kStart = 2,
+  kStop = 3,
+  kRestart = 4,
+  kLogs = 5,
+  kReceive = 6,
+  kInstall = 7,
+  kRemove = 8
+};
 
 // Text that a person may be shown: UTF-8 without control characters.
 bool is_presentable(std::string_view text);
@@ -63,7 +73,21 @@ struct Logs {
   std::string name;
   std::uint64_t after = 0;  // lines with a greater number
 };
-using Request = std::variant<List, Start, Stop, Restart, Logs>;
+// The next part of a package of `size` bytes; offset 0 begins anew.
+struct Receive {
+  std::uint64_t size = 0;
+  std::uint64_t offset = 0;
+  Bytes data = {};  // 1 to kPartBytesMax
+};
+// The package that was received, as whole as this says.
+struct Install {
+  std::uint64_t size = 0;
+  Digest256 sha256{};
+};
+struct Remove {
+  std::string name;
+};
+using Request = std::variant<List, Start, Stop, Restart, Logs, Receive, Install, Remove>;
 
 Op operation(const Request& request);
 // Precondition: good names.
@@ -76,6 +100,10 @@ Result<Request> parse_request(ByteView message);
 enum class AppState : std::uint8_t { stopped, waiting, starting, running, ending, killing };
 std::string_view to_string(AppState state);
 
+// Where an app came from: with the device's image, or later.
+enum class AppSource : std::uint8_t { image, deployed };
+std::string_view to_string(AppSource source);
+
 struct AppStatus {
   std::string name;
   manifest::ComponentId component_id;
@@ -87,6 +115,8 @@ struct AppStatus {
   std::uint64_t missed_health = 0;
   std::string last_event = {};  // may be empty
   Digest256 policy_digest{};
+  AppSource source = AppSource::image;
+  Digest256 content_digest{};  // root of the hash tree over its content
 
   bool operator==(const AppStatus&) const = default;
 };
@@ -95,6 +125,21 @@ using AppList = std::vector<AppStatus>;
 // What became of a start, stop or restart: it goes on after the answer.
 struct Acted {
   AppState state = AppState::stopped;
+};
+
+struct Received {
+  std::uint64_t bytes = 0;  // what the device has of the package now
+};
+
+struct Installed {
+  std::string name;
+  std::string version;
+  AppState state = AppState::stopped;
+  std::string replaced = {};  // version; empty: it is new
+};
+
+struct Removed {
+  AppSource left = AppSource::deployed;  // image: that one is back; deployed: there is none
 };
 
 struct LogLine {
@@ -127,11 +172,17 @@ using Answer = std::variant<T, Refusal>;
 Bytes encode(const AppList& apps);
 Bytes encode(const Acted& acted);
 Bytes encode(const LogPage& page);
+Bytes encode(const Received& received);
+Bytes encode(const Installed& installed);
+Bytes encode(const Removed& removed);
 Bytes encode_refusal(const Error& error);
 
 // The answer to the request of that kind. Errors of protocol/cbor: the message is bent.
 Result<Answer<AppList>> parse_list(ByteView message);
 Result<Answer<Acted>> parse_acted(ByteView message);
 Result<Answer<LogPage>> parse_logs(ByteView message);
+Result<Answer<Received>> parse_received(ByteView message);
+Result<Answer<Installed>> parse_installed(ByteView message);
+Result<Answer<Removed>> parse_removed(ByteView message);
 
 }  // namespace pavise::apps_ipc

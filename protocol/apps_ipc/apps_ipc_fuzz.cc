@@ -26,7 +26,7 @@ void check_text(pavise::ByteView message) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const pavise::ByteView message = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 5) {
+  switch (data[0] % 8) {
     case 0: {
       const auto request = ipc::parse_request(message);
       if (request) PAVISE_CHECK(pavise::equal(ipc::encode(*request), message));
@@ -40,6 +40,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 3:
       check(ipc::parse_logs(message), message);
+      break;
+    case 5:
+      check(ipc::parse_received(message), message);
+      break;
+    case 6:
+      check(ipc::parse_installed(message), message);
+      break;
+    case 7:
+      check(ipc::parse_removed(message), message);
       break;
     default:
       check_text(message);

@@ -10,9 +10,16 @@ namespace {
 const std::string kLongestName(manifest::kNameLengthMax, 'a');
 
 std::vector<Request> requests() {
-  return {List{},           Start{"a"},
-          Stop{"blink-2"},  Restart{kLongestName},
-          Logs{"blink", 0}, Logs{"blink", UINT64_MAX}};
+  return {List{},
+          Start{"a"},
+          Stop{"blink-2"},
+          Restart{kLongestName},
+          Logs{"blink", 0},
+          Logs{"blink", UINT64_MAX},
+          Receive{1, 0, Bytes(1)},
+          Receive{UINT64_MAX, UINT64_MAX, Bytes(kPartBytesMax)},
+          Install{1 << 20, Digest256{std::byte{3}}},
+          Remove{"blink"}};
 }
 
 AppStatus app(std::string name = "blink") {
@@ -26,6 +33,8 @@ AppStatus app(std::string name = "blink") {
                 .missed_health = 1,
                 .last_event = "gr\xc3\xbc\xc3\x9f: exit 7"};
   out.policy_digest.fill(std::byte{9});
+  out.source = AppSource::deployed;
+  out.content_digest.fill(std::byte{8});
   return out;
 }
 
@@ -48,14 +57,14 @@ void put(cbor::Writer& out, const Bytes& value) {
 // A list with one app.
 Bytes list_with(const Bent& bent) {
   cbor::Writer out;
-  out.map(2).uint(1).boolean(true).uint(2).array(1).map(10);
-  for (std::uint64_t key = 1; key <= 10; ++key) {
+  out.map(2).uint(1).boolean(true).uint(2).array(1).map(12);
+  for (std::uint64_t key = 1; key <= 12; ++key) {
     out.uint(key);
     if (key == bent.key)
       std::visit([&out](const auto& value) { put(out, value); }, bent.value);
     else if (key == 1 || key == 3 || key == 9)
       out.text("a");
-    else if (key == 2 || key == 10)
+    else if (key == 2 || key == 10 || key == 12)
       out.bytes(Bytes(key == 2 ? 16 : 32, std::byte{1}));
     else
       out.uint(1);
@@ -85,7 +94,8 @@ TEST(AppsRequest, RoundTrip) {
 TEST(AppsRequest, EveryTruncationAndATrailingByteAreRefused) {
   for (const Request& request : requests()) {
     Bytes message = encode(request);
-    for (std::size_t n = 0; n < message.size(); ++n)
+    // Within the data of a part one place is like another.
+    for (std::size_t n = 0; n < message.size(); n += n < 64 || n + 64 > message.size() ? 1 : 61)
       EXPECT_FALSE(parse_request(ByteView(message).first(n)));
     message.push_back(std::byte{0});
     EXPECT_FALSE(parse_request(message));
@@ -105,7 +115,7 @@ TEST(AppsRequest, NamesAreThoseOfManifests) {
 }
 
 TEST(AppsRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
-  for (const std::uint64_t op : {0U, 6U, 255U})
+  for (const std::uint64_t op : {0U, 9U, 255U})
     EXPECT_TRUE(
         parse_request(cbor::Writer().map(1).uint(1).uint(op).take()).error().is(kUnknownOperation));
   EXPECT_FALSE(parse_request(cbor::Writer().map(1).uint(1).uint(256).take()));
@@ -116,6 +126,36 @@ TEST(AppsRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
       parse_request(cbor::Writer().map(2).uint(1).uint(5).uint(2).map(1).uint(1).text("a").take()))
       << "logs after what";
   EXPECT_FALSE(parse_request(Bytes(kMessageBytesMax + 1)));
+}
+
+TEST(AppsRequest, APartHasALimit) {
+  const auto part = [](std::size_t bytes) {
+    return encode(Receive{.size = 1, .offset = 0, .data = Bytes(bytes)});
+  };
+  EXPECT_TRUE(parse_request(part(kPartBytesMax)));
+  EXPECT_FALSE(parse_request(part(kPartBytesMax + 1)));
+  EXPECT_FALSE(parse_request(part(0)));
+}
+
+TEST(AppsResponse, WhatBecameOfADeploymentComesBackWhole) {
+  const auto received = parse_received(encode(Received{UINT64_MAX}));
+  ASSERT_TRUE(received) << received.error().message();
+  EXPECT_EQ(std::get<Received>(*received).bytes, UINT64_MAX);
+  for (const std::string& replaced : {std::string(), std::string("9999.9999.9999")}) {
+    const auto installed = parse_installed(encode(Installed{
+        .name = "blink", .version = "1.0.0", .state = AppState::running, .replaced = replaced}));
+    ASSERT_TRUE(installed) << installed.error().message();
+    const auto& got = std::get<Installed>(*installed);
+    EXPECT_EQ(got.name + got.version + got.replaced, "blink1.0.0" + replaced);
+    EXPECT_EQ(got.state, AppState::running);
+  }
+  for (const AppSource left : {AppSource::image, AppSource::deployed})
+    EXPECT_EQ(std::get<Removed>(*parse_removed(encode(Removed{left}))).left, left);
+  EXPECT_FALSE(parse_removed(
+      cbor::Writer().map(2).uint(1).boolean(true).uint(2).map(1).uint(1).uint(2).take()));
+  const auto refused = parse_installed(encode_refusal(Error(kUnknownApp)));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(std::get<Refusal>(*refused).code, kUnknownApp.code);
 }
 
 TEST(AppsResponse, ResultsComeBackWhole) {
@@ -229,6 +269,8 @@ TEST(AppsResponse, BentFieldsOfAnAppAreRefused) {
       {9, std::string("two\nlines")},
       {9, std::string("\xc2\x9b")},
       {10, Bytes(31)},
+      {11, std::uint64_t{2}},
+      {12, Bytes(33)},
   };
   for (const Bent& bent : rows) EXPECT_FALSE(parse_list(list_with(bent))) << bent.key;
   const Bytes many = cbor::Writer().map(2).uint(1).boolean(true).uint(2).array(kAppsMax + 1).take();

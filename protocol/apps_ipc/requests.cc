@@ -35,30 +35,61 @@ Logs read_logs(cbor::Reader& in) {
   return out;
 }
 
+Receive read_receive(cbor::Reader& in) {
+  Receive out;
+  cbor::MapReader map(in, 3);
+  map.required(1);
+  out.size = in.uint();
+  map.required(2);
+  out.offset = in.uint();
+  map.required(3);
+  out.data = to_bytes(in.bytes(1, kPartBytesMax));
+  map.finish();
+  return out;
+}
+
+Install read_install(cbor::Reader& in) {
+  Install out;
+  cbor::MapReader map(in, 2);
+  map.required(1);
+  out.size = in.uint();
+  map.required(2);
+  out.sha256 = in.fixed<sizeof(Digest256)>();
+  map.finish();
+  return out;
+}
+
 }  // namespace
 
 Op operation(const Request& request) {
   return std::visit(
       Overloaded{[](const List&) { return Op::kList; }, [](const Start&) { return Op::kStart; },
                  [](const Stop&) { return Op::kStop; }, [](const Restart&) { return Op::kRestart; },
-                 [](const Logs&) { return Op::kLogs; }},
+                 [](const Logs&) { return Op::kLogs; }, [](const Receive&) { return Op::kReceive; },
+                 [](const Install&) { return Op::kInstall; },
+                 [](const Remove&) { return Op::kRemove; }},
       request);
 }
 
 Bytes encode(const Request& request) {
   cbor::Writer out;
-  const auto op = static_cast<std::uint64_t>(operation(request));
-  std::visit(
-      [&]<class T>(const T& typed) {
-        if constexpr (std::is_empty_v<T>) {
-          out.map(1).uint(1).uint(op);
-        } else {
-          constexpr bool kIsLogs = std::is_same_v<T, Logs>;
-          out.map(2).uint(1).uint(op).uint(2).map(kIsLogs ? 2 : 1).uint(1).text(typed.name);
-          if constexpr (kIsLogs) out.uint(2).uint(typed.after);
-        }
-      },
-      request);
+  const auto begin = [&](std::size_t arguments) -> cbor::Writer& {
+    out.map(arguments == 0 ? 1 : 2).uint(1).uint(static_cast<std::uint64_t>(operation(request)));
+    return arguments == 0 ? out : out.uint(2).map(arguments);
+  };
+  std::visit(Overloaded{[&](const List&) { begin(0); },
+                        [&](const Logs& logs) {
+                          begin(2).uint(1).text(logs.name).uint(2).uint(logs.after);
+                        },
+                        [&](const Receive& part) {
+                          begin(3).uint(1).uint(part.size).uint(2).uint(part.offset);
+                          out.uint(3).bytes(part.data);
+                        },
+                        [&](const Install& install) {
+                          begin(2).uint(1).uint(install.size).uint(2).bytes(install.sha256);
+                        },
+                        [&](const auto& named) { begin(1).uint(1).text(named.name); }},
+             request);
   return out.take();
 }
 
@@ -69,7 +100,7 @@ Result<Request> parse_request(ByteView message) {
   map.required(1);
   const auto op = static_cast<Op>(in.uint(UINT8_MAX));
   Request out;
-  if (op == Op::kStart || op == Op::kStop || op == Op::kRestart || op == Op::kLogs) map.required(2);
+  if (op >= Op::kStart && op <= Op::kRemove) map.required(2);
   switch (op) {
     case Op::kList:
       out = List{};
@@ -85,6 +116,15 @@ Result<Request> parse_request(ByteView message) {
       break;
     case Op::kLogs:
       out = read_logs(in);
+      break;
+    case Op::kReceive:
+      out = read_receive(in);
+      break;
+    case Op::kInstall:
+      out = read_install(in);
+      break;
+    case Op::kRemove:
+      out = read_named<Remove>(in);
       break;
     default:
       in.fail(kUnknownOperation);

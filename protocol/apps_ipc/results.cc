@@ -24,6 +24,16 @@ AppState read_state(cbor::Reader& in) {
   return static_cast<AppState>(in.uint(kLastState));
 }
 
+AppSource read_source(cbor::Reader& in) {
+  return static_cast<AppSource>(in.uint(static_cast<std::uint64_t>(AppSource::deployed)));
+}
+
+std::string read_name(cbor::Reader& in) {
+  const std::string_view name = in.text(1, manifest::kNameLengthMax);
+  in.require(manifest::is_app_name(name));
+  return std::string(name);
+}
+
 // Reads the outer map; `read` reads the result.
 template <class T, class Read>
 Result<Answer<T>> parse(ByteView message, Read read) {
@@ -52,16 +62,15 @@ Result<Answer<T>> parse(ByteView message, Read read) {
 }
 
 void read_app(cbor::Reader& in, AppList& out) {
-  cbor::MapReader map(in, 10);
+  cbor::MapReader map(in, 12);
   map.required(1);
-  const std::string_view name = in.text(1, manifest::kNameLengthMax);
-  in.require(manifest::is_app_name(name));
+  std::string name = read_name(in);
   map.required(2);
   const auto component = manifest::ComponentId::from_bytes(
       in.bytes(manifest::ComponentId::kBytes, manifest::ComponentId::kBytes));
   if (!component) in.fail(cbor::kRuleBroken);
   if (!in.ok() || !component) return;
-  AppStatus app{.name = std::string(name), .component_id = *component, .version = {}};
+  AppStatus app{.name = std::move(name), .component_id = *component, .version = {}};
   map.required(3);
   app.version = read_presentable(in, 1, kVersionBytesMax);
   map.required(4);
@@ -77,7 +86,11 @@ void read_app(cbor::Reader& in, AppList& out) {
   map.required(9);
   app.last_event = read_presentable(in, 0, kEventBytesMax);
   map.required(10);
-  app.policy_digest = in.fixed<32>();
+  app.policy_digest = in.fixed<sizeof(Digest256)>();
+  map.required(11);
+  app.source = read_source(in);
+  map.required(12);
+  app.content_digest = in.fixed<sizeof(Digest256)>();
   map.finish();
   out.push_back(std::move(app));
 }
@@ -102,6 +115,10 @@ std::string_view to_string(AppState state) {
   return "unknown";
 }
 
+std::string_view to_string(AppSource source) {
+  return source == AppSource::image ? "image" : "deployed";
+}
+
 Bytes encode(const AppList& apps) {
   constexpr std::size_t kAppBytes = 256;
   const std::size_t count = std::min(apps.size(), kAppsMax);
@@ -110,12 +127,13 @@ Bytes encode(const AppList& apps) {
   for (const AppStatus& app : std::span(apps).first(count)) {
     PAVISE_CHECK(manifest::is_app_name(app.name));
     PAVISE_CHECK(app.version.size() <= kVersionBytesMax);
-    out.map(10).uint(1).text(app.name).uint(2).bytes(app.component_id.bytes());
+    out.map(12).uint(1).text(app.name).uint(2).bytes(app.component_id.bytes());
     out.uint(3).text(app.version).uint(4).uint(static_cast<std::uint64_t>(app.state));
     out.uint(5).uint(app.restarts).uint(6).uint(app.memory_bytes);
     out.uint(7).uint(app.memory_limit_bytes).uint(8).uint(app.missed_health);
     out.uint(9).text(presentable(app.last_event, kEventBytesMax));
-    out.uint(10).bytes(app.policy_digest);
+    out.uint(10).bytes(app.policy_digest).uint(11).uint(static_cast<std::uint64_t>(app.source));
+    out.uint(12).bytes(app.content_digest);
   }
   return out.take();
 }
@@ -123,6 +141,26 @@ Bytes encode(const AppList& apps) {
 Bytes encode(const Acted& acted) {
   cbor::Writer out = accepted(16);
   out.map(1).uint(1).uint(static_cast<std::uint64_t>(acted.state));
+  return out.take();
+}
+
+Bytes encode(const Received& received) {
+  cbor::Writer out = accepted(16);
+  out.map(1).uint(1).uint(received.bytes);
+  return out.take();
+}
+
+Bytes encode(const Installed& installed) {
+  PAVISE_CHECK(manifest::is_app_name(installed.name));
+  cbor::Writer out = accepted(128);
+  out.map(4).uint(1).text(installed.name).uint(2).text(installed.version);
+  out.uint(3).uint(static_cast<std::uint64_t>(installed.state)).uint(4).text(installed.replaced);
+  return out.take();
+}
+
+Bytes encode(const Removed& removed) {
+  cbor::Writer out = accepted(16);
+  out.map(1).uint(1).uint(static_cast<std::uint64_t>(removed.left));
   return out.take();
 }
 
@@ -167,6 +205,39 @@ Result<Answer<Acted>> parse_acted(ByteView message) {
     cbor::MapReader map(in, 1);
     map.required(1);
     out.state = read_state(in);
+    map.finish();
+  });
+}
+
+Result<Answer<Received>> parse_received(ByteView message) {
+  return parse<Received>(message, [](cbor::Reader& in, Received& out) {
+    cbor::MapReader map(in, 1);
+    map.required(1);
+    out.bytes = in.uint();
+    map.finish();
+  });
+}
+
+Result<Answer<Installed>> parse_installed(ByteView message) {
+  return parse<Installed>(message, [](cbor::Reader& in, Installed& out) {
+    cbor::MapReader map(in, 4);
+    map.required(1);
+    out.name = read_name(in);
+    map.required(2);
+    out.version = read_presentable(in, 1, kVersionBytesMax);
+    map.required(3);
+    out.state = read_state(in);
+    map.required(4);
+    out.replaced = read_presentable(in, 0, kVersionBytesMax);
+    map.finish();
+  });
+}
+
+Result<Answer<Removed>> parse_removed(ByteView message) {
+  return parse<Removed>(message, [](cbor::Reader& in, Removed& out) {
+    cbor::MapReader map(in, 1);
+    map.required(1);
+    out.left = read_source(in);
     map.finish();
   });
 }

@@ -28,6 +28,20 @@ class FakeApps final : public AppsPort {
                    apps_ipc::LogPage(page));
   }
 
+  Result<apps_ipc::Answer<apps_ipc::Received>> receive(const apps_ipc::Receive& request) override {
+    return outcome("receive " + std::to_string(request.data.size()) + " at " +
+                       std::to_string(request.offset) + " of " + std::to_string(request.size),
+                   apps_ipc::Received{request.offset + request.data.size()});
+  }
+  Result<apps_ipc::Answer<apps_ipc::Installed>> install(const apps_ipc::Install& request) override {
+    return outcome(
+        "install " + std::to_string(request.size) + " " + to_hex(request.sha256).substr(0, 4),
+        apps_ipc::Installed{installed});
+  }
+  Result<apps_ipc::Answer<apps_ipc::Removed>> remove(const apps_ipc::Remove& request) override {
+    return outcome("remove " + request.name, apps_ipc::Removed{left});
+  }
+
   static apps_ipc::AppStatus blink() {
     apps_ipc::AppStatus out{
         .name = "blink",
@@ -45,6 +59,9 @@ class FakeApps final : public AppsPort {
 
   apps_ipc::AppList apps = {blink()};
   apps_ipc::LogPage page = {.oldest = 2, .newest = 9, .lines = {{8, 1500, "a\\b"}, {9, 1600, ""}}};
+  apps_ipc::Installed installed = {
+      .name = "blink", .version = "1.2.4", .state = apps_ipc::AppState::running};
+  apps_ipc::AppSource left = apps_ipc::AppSource::deployed;
   std::optional<Error> fails;
   std::optional<apps_ipc::Refusal> refuses;
   std::function<void()> on_call = [] {};

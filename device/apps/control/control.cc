@@ -28,6 +28,18 @@ struct Serve {
     PAVISE_TRY_ASSIGN(const wire::LogPage page, control.logs(request.name, request.after));
     return wire::encode(page);
   }
+  Result<Bytes> operator()(const wire::Receive& request) const {
+    PAVISE_TRY_ASSIGN(const std::uint64_t bytes, control.receive(request));
+    return wire::encode(wire::Received{bytes});
+  }
+  Result<Bytes> operator()(const wire::Install& request) const {
+    PAVISE_TRY_ASSIGN(const wire::Installed installed, control.install(request));
+    return wire::encode(installed);
+  }
+  Result<Bytes> operator()(const wire::Remove& request) const {
+    PAVISE_TRY_ASSIGN(const wire::AppSource left, control.remove(request.name));
+    return wire::encode(wire::Removed{left});
+  }
 };
 
 Result<Bytes> serve(const Result<Bytes>& packet, AppsControl& control) {

@@ -11,8 +11,8 @@
 
 namespace pavise::device {
 
-// The launcher's side. Each call begins its work and returns; names may be of no app
-// (apps_ipc::kUnknownApp). A refusal has any other ErrorInfo: its code and words travel.
+// The launcher's side. Each call begins its work and returns, except as said; names may be of no
+// app (apps_ipc::kUnknownApp). A refusal has any other ErrorInfo: its code and words travel.
 class AppsControl {
  public:
   virtual ~AppsControl() = default;
@@ -23,6 +23,12 @@ class AppsControl {
   virtual Result<apps_ipc::AppState> restart(std::string_view name) = 0;
   // Lines with numbers above `after`, oldest first; those beyond one answer are left out.
   virtual Result<apps_ipc::LogPage> logs(std::string_view name, std::uint64_t after) = 0;
+  // How many bytes of the package there are now.
+  virtual Result<std::uint64_t> receive(const apps_ipc::Receive& part) = 0;
+  // This one is done when it returns; it may take seconds, and so may remove().
+  virtual Result<apps_ipc::Installed> install(const apps_ipc::Install& package) = 0;
+  // What there is of the app afterwards.
+  virtual Result<apps_ipc::AppSource> remove(std::string_view name) = 0;
 };
 
 // Serves one request and makes the response. Never fails: what cannot be read (kBadRequest) or done

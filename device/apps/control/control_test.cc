@@ -36,6 +36,22 @@ class FakeControl final : public AppsControl {
     return page;
   }
 
+  Result<std::uint64_t> receive(const wire::Receive& part) override {
+    called.push_back("receive at " + std::to_string(part.offset));
+    if (fails) return *fails;
+    return part.offset + part.data.size();
+  }
+  Result<wire::Installed> install(const wire::Install& package) override {
+    called.push_back("install " + std::to_string(package.size));
+    if (fails) return *fails;
+    return wire::Installed{.name = "blink", .version = "1.0.1", .state = wire::AppState::running};
+  }
+  Result<wire::AppSource> remove(std::string_view name) override {
+    called.push_back("remove " + std::string(name));
+    if (fails) return *fails;
+    return wire::AppSource::image;
+  }
+
   std::vector<std::string> called;
   std::optional<Error> fails;
   wire::LogPage page{.oldest = 1, .newest = 2, .lines = {{1, 5, "a"}, {2, 6, "\x1b[2J\xff"}}};
@@ -64,6 +80,22 @@ class AppsControlTest : public ::testing::Test {
   }
   FakeControl control;
 };
+
+TEST_F(AppsControlTest, Deploying) {
+  const auto received = wire::parse_received(ask(wire::Receive{9, 2, Bytes(3)}));
+  EXPECT_EQ(std::get<wire::Received>(*received).bytes, 5U);
+  const auto installed = wire::parse_installed(ask(wire::Install{9, {}}));
+  EXPECT_EQ(std::get<wire::Installed>(*installed).version, "1.0.1");
+  const auto removed = wire::parse_removed(ask(wire::Remove{"blink"}));
+  EXPECT_EQ(std::get<wire::Removed>(*removed).left, wire::AppSource::image);
+  EXPECT_EQ(control.called,
+            (std::vector<std::string>{"receive at 2", "install 9", "remove blink"}));
+  control.fails = Error(kEnds);
+  for (const wire::Request& request :
+       {wire::Request(wire::Receive{9, 2, Bytes(3)}), wire::Request(wire::Install{9, {}}),
+        wire::Request(wire::Remove{"blink"})})
+    EXPECT_EQ(refused(wire::encode(request)), "PV-TST-001: the app is being ended");
+}
 
 TEST_F(AppsControlTest, AllOperations) {
   const auto listed = wire::parse_list(ask(wire::List{}));

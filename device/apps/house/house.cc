@@ -15,16 +15,29 @@ std::int64_t now_ms(const Clock& clock) {
 
 }  // namespace
 
-void House::move_in(const std::vector<InstalledApp>& apps, const AppUsers& users) {
-  for (const InstalledApp& app : apps) {
-    const auto number = static_cast<std::uint8_t>(&app - apps.data() + 1);
-    auto ready = RunningApp::prepare(app, users.at(app.manifest().component_id), number,
-                                     around_.ground, around_.clock, around_.tell);
-    if (ready)
-      apps_.push_back(*std::move(ready));
-    else
-      around_.tell("event " + app.manifest().name + ": not installed: " + ready.error().message());
-  }
+std::uint8_t House::free_number() const {
+  std::uint8_t number = 1;
+  while (std::ranges::any_of(apps_, [&](const auto& app) { return app->number() == number; }))
+    ++number;
+  return number;
+}
+
+Result<RunningApp*> House::move_in(InstalledApp app, uid_t user) {
+  PAVISE_CHECK(apps_.size() < kAppsMax);
+  PAVISE_TRY_ASSIGN(auto ready, RunningApp::prepare(std::move(app), user, free_number(),
+                                                    around_.ground, around_.clock, around_.tell));
+  return apps_.emplace_back(std::move(ready)).get();
+}
+
+House::MovedOut House::move_out(RunningApp& app, std::int64_t timeout_ms) {
+  const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
+  stop(app);
+  while (app.running() && now_ms(around_.clock) < end_ms)
+    (void)turn({}, end_ms - now_ms(around_.clock));
+  app.kill();
+  MovedOut out{app.take_app(), app.log()};
+  std::erase_if(apps_, [&app](const auto& one) { return one.get() == &app; });
+  return out;
 }
 
 void House::start_all() {

@@ -35,8 +35,16 @@ class House {
 
   // Null: the data partition is closed.
   void set_storage(AppStorage* storage) { around_.ground.storage = storage; }
-  // Puts up the walls of each app, in this order; those for which that fails are told and left out.
-  void move_in(const std::vector<InstalledApp>& apps, const AppUsers& users);
+  // Puts up the walls of an app, which is not started yet, behind the others. Errors of
+  // RunningApp::prepare().
+  Result<RunningApp*> move_in(InstalledApp app, uid_t user);
+  // Asks an app to end, waits as long as its manifest says, at most `timeout_ms`, while the others
+  // are looked after, then ends it. Its walls go; its log is what is left.
+  struct MovedOut {
+    InstalledApp app;
+    AppLog log;
+  };
+  MovedOut move_out(RunningApp& app, std::int64_t timeout_ms);
   void start_all();
   // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
   void stop_all(std::int64_t timeout_ms);
@@ -60,6 +68,7 @@ class House {
   void on_time();
   std::int64_t next_wake_ms() const;
   bool any_running() const;
+  std::uint8_t free_number() const;
 
   Surroundings around_;
   std::vector<std::unique_ptr<RunningApp>> apps_;

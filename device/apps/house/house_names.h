@@ -19,8 +19,6 @@ class HouseNames {
   HouseNames(NameService::Spec spec, const Clock& clock, Tell tell)
       : spec_(std::move(spec)), clock_(clock), tell_(std::move(tell)) {}
 
-  // Before service(). Empty: what the network said.
-  void set_upstream(std::string upstream) { spec_.upstream = std::move(upstream); }
   // Starts the resolver at the first call. Null: it cannot be started, which is told.
   NameService* service();
 

@@ -61,9 +61,9 @@ Result<std::array<UniqueFd, 2>> channel_pair() {
 
 }  // namespace
 
-RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
+RunningApp::RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group,
                        EgressGuard guard, ContentMount mount, const Clock& clock, const Tell& tell)
-    : app_(app),
+    : app_(std::move(app)),
       user_(user),
       number_(number),
       group_(std::move(group)),
@@ -71,9 +71,9 @@ RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number,
       mount_(std::move(mount)),
       clock_(clock),
       tell_(tell),
-      life_(app.policy.life),
+      life_(app_.policy.life),
       relay_(
-          app.manifest().name,
+          app_.manifest().name,
           [this](std::string_view line) {
             line.remove_suffix(1);  // its end
             tell_(std::string(line));
@@ -82,10 +82,10 @@ RunningApp::RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number,
           kLinesPerMinute),
       events_(group_.events()) {}
 
-Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app, uid_t user,
+Result<std::unique_ptr<RunningApp>> RunningApp::prepare(InstalledApp app, uid_t user,
                                                         std::uint8_t number, const Ground& ground,
                                                         const Clock& clock, const Tell& tell) {
-  const std::string& name = app.manifest().name;
+  const std::string name = app.manifest().name;
   const std::string folder = ground.mounts + '/' + name;
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
     return Error(kContentNotMounted, folder + ": " + std::strerror(errno));
@@ -95,15 +95,16 @@ Result<std::unique_ptr<RunningApp>> RunningApp::prepare(const InstalledApp& app,
   PAVISE_TRY_ASSIGN(AppGroup group, AppGroup::create(ground.groups, name, app.policy.budget));
   PAVISE_TRY_ASSIGN(EgressGuard guard, make_guard(group, app.policy));
   PAVISE_TRY_ASSIGN(ContentMount mount, ContentMount::mount(app.package, mapping, folder));
-  std::unique_ptr<RunningApp> out(new RunningApp(app, user, number, std::move(group),
+  std::unique_ptr<RunningApp> out(new RunningApp(std::move(app), user, number, std::move(group),
                                                  std::move(guard), std::move(mount), clock, tell));
-  if (app.policy.storage_bytes != 0) {
+  const AppPolicy& policy = out->app_.policy;
+  if (policy.storage_bytes != 0) {
     if (ground.storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
-    PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(app.manifest().component_id, user,
-                                                             app.policy.storage_bytes));
+    PAVISE_TRY_ASSIGN(out->storage_, ground.storage->provide(out->app_.manifest().component_id,
+                                                             user, policy.storage_bytes));
     out->quota_ = ground.storage;
   }
-  if (!app.policy.named_peers.empty()) PAVISE_TRY(out->provide_names(ground.names()));
+  if (!policy.named_peers.empty()) PAVISE_TRY(out->provide_names(ground.names()));
   return out;
 }
 

@@ -44,10 +44,10 @@ using Tell = std::function<void(const std::string& line)>;
 // Not thread-safe.
 class RunningApp {
  public:
-  // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `app`, `clock` and
-  // `tell` outlive it. Errors of all of these rooms.
+  // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `clock` and `tell`
+  // outlive it. Errors of all of these rooms.
   // `number`: from 1, unique on the device.
-  static Result<std::unique_ptr<RunningApp>> prepare(const InstalledApp& app, uid_t user,
+  static Result<std::unique_ptr<RunningApp>> prepare(InstalledApp app, uid_t user,
                                                      std::uint8_t number, const Ground& ground,
                                                      const Clock& clock, const Tell& tell);
   RunningApp(const RunningApp&) = delete;
@@ -61,11 +61,16 @@ class RunningApp {
   void kill();
 
   const InstalledApp& app() const { return app_; }
+  // What it was, when nothing runs and it is about to go.
+  InstalledApp take_app() { return std::move(app_); }
   const std::string& name() const { return app_.manifest().name; }
   AppLife& life() { return life_; }
   const AppLog& log() const { return log_; }
+  // Of its version before: its numbers go on. Before it is started.
+  void continue_log(AppLog log) { log_ = std::move(log); }
   const std::string& last_event() const { return last_event_; }
   std::uint8_t number() const { return number_; }
+  uid_t user() const { return user_; }
   EgressGuard& guard() { return guard_; }
   std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
   bool running() const { return compartment_.has_value(); }
@@ -87,14 +92,14 @@ class RunningApp {
   void tell(const std::string& what);
 
  private:
-  RunningApp(const InstalledApp& app, uid_t user, std::uint8_t number, AppGroup group,
-             EgressGuard guard, ContentMount mount, const Clock& clock, const Tell& tell);
+  RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
+             ContentMount mount, const Clock& clock, const Tell& tell);
   CompartmentSpec spec(std::vector<int> descriptors) const;
   Result<UniqueFd> make_hub_channel(const Introduce& introduce);
   Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
-  const InstalledApp& app_;
+  InstalledApp app_;
   uid_t user_;
   std::uint8_t number_;
   AppGroup group_;

@@ -29,26 +29,50 @@ Status check_owner(const image::Package& package, const Owner& owner) {
   return Error(kOtherOwner, "the package is for " + package.header().tenant.text());
 }
 
-Status check_beside(const manifest::Manifest& app, const std::vector<InstalledApp>& others) {
-  std::vector<manifest::Manifest> all;
-  all.reserve(others.size() + 1);
-  for (const InstalledApp& other : others) all.push_back(other.manifest());
-  all.push_back(app);
-  const std::vector<Error> found = manifest::conflicts(all);
+Status check_beside(const manifest::Manifest& app, std::vector<manifest::Manifest> others) {
+  if (others.size() == kAppsMax) return kTooManyApps;
+  others.push_back(app);
+  const std::vector<Error> found = manifest::conflicts(others);
   if (!found.empty()) return found.front();
   return {};
 }
 
-Result<InstalledApp> install(const std::string& path, const Owner& owner,
-                             const HardwareDefinition& hardware, uid_t inspector,
-                             const std::vector<InstalledApp>& others) {
-  if (others.size() == kAppsMax) return kTooManyApps;
-  PAVISE_TRY_ASSIGN(PackageFile package, open_package(path, owner.keys, offers()));
-  PAVISE_TRY(check_owner(package.package, owner));
-  PAVISE_TRY(check_beside(package.package.manifest(), others));
-  PAVISE_TRY_ASSIGN(AppPolicy policy, make_app_policy(package.package.manifest(), hardware));
-  PAVISE_TRY(inspect_content_apart(package, inspector));
-  return InstalledApp{path, std::move(package), std::move(policy)};
+// An app that was never there has no floor.
+Status check_epoch(const image::Header& header, const EpochFloors& floors) {
+  const auto floor = floors.find(header.component_id);
+  if (floor == floors.end() || header.security_epoch >= floor->second) return {};
+  return Error(kOlderEpoch, std::to_string(header.security_epoch) + ", the device had " +
+                                std::to_string(floor->second));
+}
+
+// What can be said before others are known.
+Status check_own(const PackageFile& package, const InstallRules& rules) {
+  PAVISE_TRY(check_owner(package.package, rules.owner));
+  return check_epoch(package.package.header(), rules.floors);
+}
+
+Result<PackageFile> open_own(const std::string& path, const InstallRules& rules) {
+  PAVISE_TRY_ASSIGN(PackageFile package, open_package(path, rules.owner.keys, offers()));
+  PAVISE_TRY(check_own(package, rules));
+  return package;
+}
+
+struct Found {
+  std::string path;
+  bool deployed = false;
+  PackageFile package;
+
+  const image::Header& header() const { return package.package.header(); }
+};
+
+Result<InstalledApp> install(Found found, const InstallRules& rules,
+                             const std::vector<manifest::Manifest>& others) {
+  const manifest::Manifest& manifest = found.package.package.manifest();
+  PAVISE_TRY(check_beside(manifest, others));
+  PAVISE_TRY_ASSIGN(AppPolicy policy, make_app_policy(manifest, rules.hardware));
+  PAVISE_TRY(inspect_content_apart(found.package, rules.inspector));
+  return InstalledApp{std::move(found.path), found.deployed, std::move(found.package),
+                      std::move(policy)};
 }
 
 // Conflicts were refused, so there is no circle.
@@ -97,17 +121,70 @@ Result<Owner> parse_owner(std::string_view tenant, std::string_view pem) {
   return out;
 }
 
-Installation read_installation(const std::string& folder, const Owner& owner,
-                               const HardwareDefinition& hardware, uid_t inspector) {
+Result<InstalledApp> judge_deployed(const std::string& path, const InstallRules& rules,
+                                    std::vector<manifest::Manifest> others) {
+  PAVISE_TRY_ASSIGN(PackageFile package, open_own(path, rules));
+  std::erase_if(others, [&package](const manifest::Manifest& other) {
+    return other.component_id == package.package.header().component_id;
+  });
+  return install({path, true, std::move(package)}, rules, others);
+}
+
+Result<std::optional<InstalledApp>> find_in_image(const std::string& image_folder,
+                                                  const manifest::ComponentId& app,
+                                                  const InstallRules& rules,
+                                                  const std::vector<manifest::Manifest>& others) {
+  for (const std::string& path : packages_in(image_folder)) {
+    auto package = open_package(path, rules.owner.keys, offers());
+    if (!package || package->package.header().component_id != app) continue;
+    PAVISE_TRY(check_own(*package, rules));
+    PAVISE_TRY_ASSIGN(InstalledApp out, install({path, false, *std::move(package)}, rules, others));
+    return std::optional(std::move(out));
+  }
+  return std::optional<InstalledApp>();
+}
+
+Installation read_installation(const std::string& image_folder, const std::string& deployed_folder,
+                               const InstallRules& rules) {
   Installation out;
-  for (const std::string& path : packages_in(folder)) {
-    auto app = install(path, owner, hardware, inspector, out.apps);
-    if (app)
+  InstallRules now = rules;
+  std::vector<Found> found;
+  const auto open_all = [&](const std::string& folder, bool deployed) {
+    for (const std::string& path : packages_in(folder)) {
+      auto package = open_own(path, now);
+      if (package)
+        found.push_back({path, deployed, *std::move(package)});
+      else
+        out.refused.push_back({path, package.error()});
+    }
+  };
+  open_all(image_folder, false);
+  for (const Found& of_image : found) {
+    std::uint32_t& floor = now.floors[of_image.header().component_id];
+    floor = std::max(floor, of_image.header().security_epoch);
+  }
+  const auto images = static_cast<std::ptrdiff_t>(found.size());
+  open_all(deployed_folder, true);
+  std::ranges::rotate(found, found.begin() + images);
+
+  std::vector<manifest::Manifest> manifests;
+  for (Found& package : found) {
+    const bool replaced = std::ranges::any_of(out.apps, [&package](const InstalledApp& app) {
+      return app.deployed && !package.deployed &&
+             app.manifest().component_id == package.header().component_id;
+    });
+    if (replaced) continue;
+    const std::string path = package.path;
+    auto app = install(std::move(package), rules, manifests);
+    if (app) {
+      manifests.push_back(app->manifest());
       out.apps.push_back(*std::move(app));
-    else
+    } else {
       out.refused.push_back({path, app.error()});
+    }
   }
   put_in_start_order(out.apps);
+  std::ranges::sort(out.refused, {}, &RefusedPackage::path);
   return out;
 }
 

@@ -19,6 +19,7 @@ constexpr uid_t kNobody = 65534;
 struct Wish {
   std::string name;
   int number = 1;  // in the component id
+  int epoch = 4;
   std::string capabilities = "{}";
   std::string lifecycle = "{}";
 };
@@ -29,8 +30,8 @@ std::string component(int number) {
 
 std::string manifest_of(const Wish& wish) {
   return R"({"schema_version":1,"name":")" + wish.name + R"(","component_id":")" +
-         component(wish.number) +
-         R"(","version":"1.2.3","entry_point":"/app/bin/blink","capabilities":)" +
+         component(wish.number) + R"(","version":"1.2.3","security_epoch":)" +
+         std::to_string(wish.epoch) + R"(,"entry_point":"/app/bin/blink","capabilities":)" +
          wish.capabilities +
          R"(,"budgets":{"memory_kib":1024,"cpu_percent":10,"processes":2},"lifecycle":)" +
          wish.lifecycle + "}";
@@ -42,6 +43,8 @@ class InstallationTest : public testing::Test {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root for the inspection";
     char path[] = "/tmp/pavise-installation-XXXXXX";
     folder_ = ::mkdtemp(path);
+    deployed_ = folder_ / "deployed";
+    std::filesystem::create_directory(deployed_);
   }
   void TearDown() override {
     if (!folder_.empty()) std::filesystem::remove_all(folder_);
@@ -59,9 +62,13 @@ class InstallationTest : public testing::Test {
     parts.tenant = *TenantId::parse(tenant);
     put(file, image::testing::package(parts).bytes);
   }
+  static InstallRules rules(const HardwareDefinition& hardware = {}) {
+    return {.owner = {*TenantId::parse("acme"), image::testing::owner_keys()},
+            .hardware = hardware,
+            .inspector = kNobody};
+  }
   Installation read(const HardwareDefinition& hardware = {}) const {
-    const Owner owner{*TenantId::parse("acme"), image::testing::owner_keys()};
-    return read_installation(folder_, owner, hardware, kNobody);
+    return read_installation(folder_, deployed_, rules(hardware));
   }
   static std::vector<std::string> names(const Installation& of) {
     std::vector<std::string> out;
@@ -71,6 +78,7 @@ class InstallationTest : public testing::Test {
   }
 
   std::filesystem::path folder_;
+  std::filesystem::path deployed_;
 };
 
 TEST_F(InstallationTest, AFolderThatIsNotThereHasNoApps) {
@@ -126,6 +134,77 @@ TEST_F(InstallationTest, OfTwoThatClaimOnePinTheFirstStays) {
   ASSERT_EQ(got.refused.size(), 1U);
   EXPECT_THAT(got.refused[0].why.message(), HasSubstr("one and two: gpio LED1"));
   EXPECT_TRUE(read().refused.front().why.is(kNoSuchHardware));  // without any hardware
+}
+
+TEST_F(InstallationTest, WhatWasDeployedIsThereInsteadOfTheImages) {
+  put("a.pvimage", {.name = "one", .number = 1});
+  put("deployed/b.pvimage", {.name = "newer", .number = 1});
+  put("deployed/c.pvimage", {.name = "more", .number = 2});
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"newer", "more"}));
+  EXPECT_TRUE(got.refused.empty());
+  for (const InstalledApp& app : got.apps) EXPECT_TRUE(app.deployed);
+}
+
+TEST_F(InstallationTest, ADeployedPackageThatIsBadLeavesTheImages) {
+  put("a.pvimage", {.name = "one", .number = 1});
+  put("deployed/b.pvimage", {.name = "newer", .number = 1}, "other");
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"one"}));
+  ASSERT_EQ(got.refused.size(), 1U);
+  EXPECT_FALSE(got.apps.front().deployed);
+}
+
+TEST_F(InstallationTest, AnOlderEpochIsRefused) {
+  put("a.pvimage", {.name = "one", .number = 1, .epoch = 5});
+  put("deployed/b.pvimage", {.name = "older", .number = 1, .epoch = 4});
+  Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"one"}));
+  ASSERT_EQ(got.refused.size(), 1U);
+  EXPECT_TRUE(got.refused.front().why.is(kOlderEpoch));
+  put("deployed/b.pvimage", {.name = "equal", .number = 1, .epoch = 5});
+  EXPECT_EQ(names(read()), (std::vector<std::string>{"equal"}));
+
+  // One that was there before may not come back, from whatever place.
+  InstallRules strict = rules();
+  strict.floors[*manifest::ComponentId::parse(component(1))] = 6;
+  got = read_installation(folder_, deployed_, strict);
+  EXPECT_TRUE(got.apps.empty());
+  EXPECT_EQ(got.refused.size(), 2U);
+}
+
+TEST_F(InstallationTest, ADeployedPackageIsJudgedBesideOthers) {
+  put("deployed/b.pvimage", {.name = "one", .number = 1});
+  const std::string path = deployed_ / "b.pvimage";
+  const auto alone = judge_deployed(path, rules(), {});
+  ASSERT_TRUE(alone) << alone.error().message();
+  EXPECT_TRUE(alone->deployed);
+  EXPECT_TRUE(judge_deployed(path, rules(), {alone->manifest()})) << "instead of itself";
+  put("deployed/c.pvimage", {.name = "one", .number = 2});
+  EXPECT_FALSE(judge_deployed(deployed_ / "c.pvimage", rules(), {alone->manifest()}))
+      << "the same name";
+  InstallRules strict = rules();
+  strict.floors[alone->manifest().component_id] = 5;
+  EXPECT_TRUE(judge_deployed(path, strict, {}).error().is(kOlderEpoch));
+  strict = rules();
+  strict.owner.keys = {crypto::P256PrivateKey::generate()->public_key()};
+  EXPECT_TRUE(judge_deployed(path, strict, {}).error().is(image::kNotSigned));
+}
+
+TEST_F(InstallationTest, TheImagesPackageOfAnAppIsFound) {
+  put("a.pvimage", {.name = "one", .number = 1});
+  put("b.pvimage", {.name = "two", .number = 2, .epoch = 3});
+  put("c.pvimage", Bytes(10));
+  const auto id = [](int number) { return *manifest::ComponentId::parse(component(number)); };
+  const auto found = find_in_image(folder_, id(2), rules(), {});
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->manifest().name, "two");
+  EXPECT_FALSE((*found)->deployed);
+  const auto none = find_in_image(folder_, id(3), rules(), {});
+  EXPECT_TRUE(none && !*none);
+  InstallRules strict = rules();
+  strict.floors[id(2)] = 4;
+  EXPECT_TRUE(find_in_image(folder_, id(2), strict, {}).error().is(kOlderEpoch));
 }
 
 TEST_F(InstallationTest, ACopyOfAnAppIsRefused) {

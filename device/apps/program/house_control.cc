@@ -1,22 +1,32 @@
 #include "device/apps/program/house_control.h"
 
 namespace pavise::device {
+namespace {
+
+Error no_store() {
+  return {kStoreFailed, "the data partition is closed"};
+}
+
+}  // namespace
 
 apps_ipc::AppList HouseControl::list() {
   apps_ipc::AppList out;
   for (const auto& app : house_.apps()) {
     const manifest::Manifest& manifest = app->app().manifest();
     const AppPolicy& policy = app->app().policy;
-    out.push_back({.name = manifest.name,
-                   .component_id = manifest.component_id,
-                   .version = manifest.version.text(),
-                   .state = state_on_wire(app->life().state()),
-                   .restarts = app->life().restarts(),
-                   .memory_bytes = app->memory_bytes(),
-                   .memory_limit_bytes = policy.budget.memory_bytes_max,
-                   .missed_health = app->life().missed_health(),
-                   .last_event = app->last_event(),
-                   .policy_digest = policy.digest});
+    out.push_back(
+        {.name = manifest.name,
+         .component_id = manifest.component_id,
+         .version = manifest.version.text(),
+         .state = state_on_wire(app->life().state()),
+         .restarts = app->life().restarts(),
+         .memory_bytes = app->memory_bytes(),
+         .memory_limit_bytes = policy.budget.memory_bytes_max,
+         .missed_health = app->life().missed_health(),
+         .last_event = app->last_event(),
+         .policy_digest = policy.digest,
+         .source = app->app().deployed ? apps_ipc::AppSource::deployed : apps_ipc::AppSource::image,
+         .content_digest = app->app().header().root_hash});
   }
   return out;
 }
@@ -50,6 +60,21 @@ Result<apps_ipc::LogPage> HouseControl::logs(std::string_view name, std::uint64_
                          .boot_ms = static_cast<std::uint64_t>(line.steady_ms),
                          .text = std::move(line.text)});
   return out;
+}
+
+Result<std::uint64_t> HouseControl::receive(const apps_ipc::Receive& part) {
+  if (deploying_ == nullptr) return no_store();
+  return deploying_->receive(part.size, part.offset, part.data);
+}
+
+Result<apps_ipc::Installed> HouseControl::install(const apps_ipc::Install& package) {
+  if (deploying_ == nullptr) return no_store();
+  return deploying_->install(package.size, package.sha256);
+}
+
+Result<apps_ipc::AppSource> HouseControl::remove(std::string_view name) {
+  if (deploying_ == nullptr) return no_store();
+  return deploying_->remove(name);
 }
 
 }  // namespace pavise::device

@@ -3,24 +3,31 @@
 
 #include "device/apps/control/control.h"
 #include "device/apps/house/house.h"
+#include "device/apps/program/deploying.h"
 
 namespace pavise::device {
 
-// Not thread-safe; `house` outlives it.
+// Not thread-safe; `house` and what deploys outlive it.
 class HouseControl final : public AppsControl {
  public:
   explicit HouseControl(House& house) : house_(house) {}
+  // Until then, and without a data partition, nothing is deployed.
+  void set_deploying(Deploying* deploying) { deploying_ = deploying; }
 
   apps_ipc::AppList list() override;
   Result<apps_ipc::AppState> start(std::string_view name) override;
   Result<apps_ipc::AppState> stop(std::string_view name) override;
   Result<apps_ipc::AppState> restart(std::string_view name) override;
   Result<apps_ipc::LogPage> logs(std::string_view name, std::uint64_t after) override;
+  Result<std::uint64_t> receive(const apps_ipc::Receive& part) override;
+  Result<apps_ipc::Installed> install(const apps_ipc::Install& package) override;
+  Result<apps_ipc::AppSource> remove(std::string_view name) override;
 
  private:
   Result<apps_ipc::AppState> act(std::string_view name, void (House::*what)(RunningApp&));
 
   House& house_;
+  Deploying* deploying_ = nullptr;
 };
 
 }  // namespace pavise::device

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "common/ipc/descriptors.h"
 #include "device/apps/hardware/hardware_definition.h"
@@ -33,12 +34,14 @@ void print(const std::string& line) {
 
 class LauncherOfApps {
  public:
-  LauncherOfApps(const AppPaths& paths, const Clock& clock, UniqueFd signals,
+  LauncherOfApps(const AppPaths& paths, Owner owner, const Clock& clock, UniqueFd signals,
                  AppMeasurements measured)
       : paths_(paths),
         signals_(std::move(signals)),
+        rules_{.owner = std::move(owner), .hardware = read_hardware(), .inspector = kInspectorUid},
         measured_(std::move(measured)),
-        names_({.program = paths.resolver, .user = kNamesUid}, clock, print),
+        names_({.program = paths.resolver, .user = kNamesUid, .upstream = read_name_server(paths)},
+               clock, print),
         house_(
             {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
              .clock = clock,
@@ -46,14 +49,6 @@ class LauncherOfApps {
              .measure = [this](const InstalledApp& app) { return measure(app); },
              .introduce = [this](const std::string& name,
                                  int end) { return introduce(name, end); }}) {}
-
-  void read_packages(const Owner& owner) {
-    names_.set_upstream(read_name_server(paths_));
-    installation_ = read_installation(paths_.packages, owner, read_hardware(), kInspectorUid);
-    for (const RefusedPackage& refused : installation_.refused)
-      print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
-            ": refused: " + refused.why.message());
-  }
 
   void live() {
     bool started = false;
@@ -111,24 +106,48 @@ class LauncherOfApps {
   }
 
   void move_in() {
-    auto storage = AppStorage::open(paths_.storage);
-    if (storage) {
-      storage_ = std::make_unique<AppStorage>(*std::move(storage));
-      erase_orphans(*storage_, installation_, print);
-    } else {
-      print(storage.error().message());
-    }
-    std::vector<manifest::ComponentId> components;
-    components.reserve(installation_.apps.size());
-    for (const InstalledApp& app : installation_.apps)
-      components.push_back(app.manifest().component_id);
+    open_data();
+    Installation installation = read_installation(paths_.packages, paths_.deployed, rules_);
+    for (const RefusedPackage& refused : installation.refused)
+      print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
+            ": refused: " + refused.why.message());
+    if (storage_) erase_orphans(*storage_, installation, print);
     house_.set_storage(storage_.get());
-    house_.move_in(installation_.apps,
-                   assign_users(components, storage_ ? storage_->owners() : AppUsers{}));
+    std::vector<manifest::ComponentId> components;
+    components.reserve(installation.apps.size());
+    for (const InstalledApp& app : installation.apps)
+      components.push_back(app.manifest().component_id);
+    const AppUsers users = assign_users(components, storage_ ? storage_->owners() : AppUsers{});
+    for (InstalledApp& app : installation.apps) {
+      const std::string name = app.manifest().name;
+      const uid_t user = users.at(app.manifest().component_id);
+      if (const auto moved = house_.move_in(std::move(app), user); !moved)
+        print("event " + name + ": not installed: " + moved.error().message());
+    }
     measure_all();
     house_.start_all();
     print("up: " + std::to_string(house_.apps().size()) + " apps, " +
-          std::to_string(installation_.refused.size()) + " packages refused");
+          std::to_string(installation.refused.size()) + " packages refused");
+  }
+
+  // What apps keep, and packages that came later: without the data partition there is none of it.
+  void open_data() {
+    auto storage = AppStorage::open(paths_.storage);
+    auto store = storage ? PackageStore::open(paths_.deployed) : storage.error();
+    if (!store) {
+      print(store.error().message());
+      return;
+    }
+    storage_ = std::make_unique<AppStorage>(*std::move(storage));
+    store_ = std::make_unique<PackageStore>(*std::move(store));
+    rules_.floors = store_->floors();
+    deploying_.emplace(Deploying::Surroundings{.house = house_,
+                                               .store = *store_,
+                                               .storage = *storage_,
+                                               .rules = rules_,
+                                               .image_folder = paths_.packages,
+                                               .tell = print});
+    control_.set_deploying(&*deploying_);
   }
 
   // All before the first is started: the agent's first evidence then has them. What fails here is
@@ -153,11 +172,13 @@ class LauncherOfApps {
   UniqueFd monitor_;
   UniqueFd app_channels_;  // the agent's descriptor 5
   std::unique_ptr<ipc::SeqpacketChannel> agent_;
-  Installation installation_;
+  InstallRules rules_;
   AppMeasurements measured_;
   std::unique_ptr<AppStorage> storage_;  // null: the data partition is closed
+  std::unique_ptr<PackageStore> store_;  // as storage_
   HouseNames names_;
   House house_;
+  std::optional<Deploying> deploying_;
   HouseControl control_{house_};
 };
 
@@ -169,11 +190,10 @@ Status launch_apps(const AppPaths& paths, const Clock& clock) {
   ::sigaddset(&heard, SIGTERM);
   UniqueFd signals(::signalfd(-1, &heard, SFD_CLOEXEC));
   if (!signals) return Error(kNoGround, std::strerror(errno));
-  PAVISE_TRY_ASSIGN(const Owner owner, read_owner(paths));
+  PAVISE_TRY_ASSIGN(Owner owner, read_owner(paths));
   PAVISE_TRY(make_grounds(paths));
   PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths.measured));
-  LauncherOfApps launcher(paths, clock, std::move(signals), std::move(measured));
-  launcher.read_packages(owner);
+  LauncherOfApps launcher(paths, std::move(owner), clock, std::move(signals), std::move(measured));
   launcher.live();
   return {};
 }

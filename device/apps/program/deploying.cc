@@ -1,0 +1,110 @@
+#include "device/apps/program/deploying.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace pavise::device {
+
+RunningApp* Deploying::find(const manifest::ComponentId& app) const {
+  const auto& apps = around_.house.apps();
+  const auto found = std::ranges::find(
+      apps, app, [](const auto& one) { return one->app().manifest().component_id; });
+  return found == apps.end() ? nullptr : found->get();
+}
+
+std::vector<manifest::Manifest> Deploying::manifests() const {
+  std::vector<manifest::Manifest> out;
+  for (const auto& app : around_.house.apps()) out.push_back(app->app().manifest());
+  return out;
+}
+
+// An app that has no folder has its user all the same.
+uid_t Deploying::user_of(const manifest::ComponentId& app) const {
+  AppUsers users = around_.storage.owners();
+  for (const auto& one : around_.house.apps())
+    users.insert_or_assign(one->app().manifest().component_id, one->user());
+  return assign_users(std::array{app}, users).at(app);
+}
+
+Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
+  PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
+  InstallRules rules = around_.rules;
+  rules.floors = around_.store.floors();
+  for (const auto& one : around_.house.apps()) {
+    std::uint32_t& floor = rules.floors[one->app().manifest().component_id];
+    floor = std::max(floor, one->app().header().security_epoch);
+  }
+  PAVISE_TRY_ASSIGN(InstalledApp app, judge_deployed(path, rules, manifests()));
+
+  const manifest::ComponentId component = app.manifest().component_id;
+  const std::uint32_t epoch = app.header().security_epoch;
+  apps_ipc::Installed out{.name = app.manifest().name, .version = app.manifest().version.text()};
+  const uid_t user = user_of(component);
+  std::optional<House::MovedOut> before;
+  bool wanted = true;
+  if (RunningApp* const old = find(component)) {
+    out.replaced = old->app().manifest().version.text();
+    wanted = old->life().state() != LifeState::stopped;
+    old->tell("ends for version " + out.version);
+    before = around_.house.move_out(*old, kUpdateStopMs);
+  }
+  const auto moved = around_.house.move_in(std::move(app), user);
+  Status kept = moved ? around_.store.keep(component, epoch) : Status(moved.error());
+  if (!kept) {
+    if (moved) (void)around_.house.move_out(**moved, 0);
+    if (before) bring_back(*std::move(before), wanted);
+    return kept.error();
+  }
+  RunningApp& running = **moved;
+  if (before) running.continue_log(std::move(before->log));
+  running.tell(out.replaced.empty() ? "installed, version " + out.version
+                                    : "updated from version " + out.replaced);
+  around_.house.start(running);
+  out.state = state_on_wire(running.life().state());
+  return out;
+}
+
+void Deploying::bring_back(House::MovedOut before, bool wanted) {
+  const std::string name = before.app.manifest().name;
+  const uid_t user = user_of(before.app.manifest().component_id);
+  const auto moved = around_.house.move_in(std::move(before.app), user);
+  if (!moved) {
+    around_.tell("event " + name + ": not installed: " + moved.error().message());
+    return;
+  }
+  (*moved)->continue_log(std::move(before.log));
+  if (wanted) around_.house.start(**moved);
+}
+
+Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
+  RunningApp* const app = around_.house.find(name);
+  if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
+  const manifest::ComponentId component = app->app().manifest().component_id;
+  if (!around_.store.has(component)) return kPartOfImage;
+  app->tell("is removed");
+  (void)around_.house.move_out(*app, kUpdateStopMs);
+  PAVISE_TRY(around_.store.erase(component));
+  PAVISE_TRY(around_.storage.erase(component));
+  return bring_image_version(component) ? apps_ipc::AppSource::image
+                                        : apps_ipc::AppSource::deployed;
+}
+
+bool Deploying::bring_image_version(const manifest::ComponentId& app) {
+  InstallRules rules = around_.rules;
+  rules.floors = around_.store.floors();
+  auto found = find_in_image(around_.image_folder, app, rules, manifests());
+  if (found && !*found) return false;
+  const auto moved = found ? around_.house.move_in(**std::move(found), user_of(app))
+                           : Result<RunningApp*>(found.error());
+  if (!moved) {
+    around_.tell("event " + app.text() +
+                 ": the image's version is not installed: " + moved.error().message());
+    return false;
+  }
+  around_.house.start(**moved);
+  return true;
+}
+
+}  // namespace pavise::device

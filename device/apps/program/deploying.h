@@ -1,0 +1,57 @@
+// Apps that come, change and go while the device runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "device/apps/control/control.h"
+#include "device/apps/deployment/package_store.h"
+#include "device/apps/house/house.h"
+#include "device/apps/storage/app_storage.h"
+
+namespace pavise::device {
+
+inline constexpr ErrorInfo kPartOfImage{"PV-DEP-005", Retry::never,
+                                        "the app is part of the device's image",
+                                        "Stop it, or build the image without it."};
+
+// How long the version before may take to end, whatever its manifest says.
+inline constexpr std::int64_t kUpdateStopMs = 10'000;
+
+// Not thread-safe. Others are looked after while it waits for an app to end.
+class Deploying {
+ public:
+  // All outlive it.
+  struct Surroundings {
+    House& house;
+    PackageStore& store;
+    AppStorage& storage;
+    InstallRules rules;        // their floors are those of the store
+    std::string image_folder;  // of the packages that came with the image
+    Tell tell;
+  };
+  explicit Deploying(Surroundings around) : around_(std::move(around)) {}
+
+  Result<std::uint64_t> receive(std::uint64_t size, std::uint64_t offset, ByteView data) {
+    return around_.store.receive(size, offset, data);
+  }
+  // Checks what was received, puts it in the place of the app's version before, keeps it and starts
+  // it. After an error that version goes on. Errors of PackageStore, judge_deployed() and
+  // RunningApp::prepare().
+  Result<apps_ipc::Installed> install(std::uint64_t size, const Digest256& sha256);
+  // Ends the app; its package and storage are gone. The image's version, if there is one, is back.
+  // kUnknownApp, kPartOfImage, errors of PackageStore and AppStorage.
+  Result<apps_ipc::AppSource> remove(std::string_view name);
+
+ private:
+  std::vector<manifest::Manifest> manifests() const;
+  RunningApp* find(const manifest::ComponentId& app) const;
+  uid_t user_of(const manifest::ComponentId& app) const;
+  void bring_back(House::MovedOut before, bool wanted);
+  bool bring_image_version(const manifest::ComponentId& app);
+
+  Surroundings around_;
+};
+
+}  // namespace pavise::device
