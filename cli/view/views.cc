@@ -62,10 +62,11 @@ std::vector<Cell> release_row(const json::value& item) {
 std::string apps_text(const json::value& answer, bool colour) {
   const json::array& apps = items(answer, "apps");
   if (apps.empty()) return {};
-  return "\n" + list_of(apps, {"APP THAT MAY RUN", "VERSION", "POLICY"},
+  return "\n" + list_of(apps, {"APP THAT MAY RUN", "VERSION", "POLICY", "CONTENT"},
                         [](const json::value& item) -> std::vector<Cell> {
                           return {text(item, "component_id"), text(item, "version"),
-                                  short_digest(item, "policy_digest")};
+                                  short_digest(item, "policy_digest"),
+                                  short_digest(item, "content_digest")};
                         })
                     .text(colour);
 }

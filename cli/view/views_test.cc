@@ -74,11 +74,11 @@ TEST(Views, ADeviceShowsItsApps) {
             shown + "apps                   0 may run, as its last evidence says\n");
   const std::string apps =
       R"("apps":[{"component_id":"0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10","version":"1.2.0",)"
-      R"("policy_digest":"0123456789abcdef"}]})";
+      R"("policy_digest":"0123456789abcdef","content_digest":"fedcba9876543210"}]})";
   const std::string table =
       "\n"
-      "APP THAT MAY RUN                      VERSION  POLICY\n"
-      "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10  1.2.0    0123456789ab\n";
+      "APP THAT MAY RUN                      VERSION  POLICY        CONTENT\n"
+      "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10  1.2.0    0123456789ab  fedcba987654\n";
   EXPECT_EQ(view::device(parsed(before + "," + apps), false),
             shown + "apps                   1 may run, as its last evidence says\n" + table);
   EXPECT_TRUE(view::evidence(parsed("{" + apps), false).ends_with(table));

@@ -89,7 +89,8 @@ TEST_F(DispatchTest, OpenDataIsInitsAndIsReportedToTheAgent) {
 
 constexpr const char* kApp =
     "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 "
-    "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+    "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef "
+    "0e5c3a17d2b94f68a1c07d3e5b92f4680e5c3a17d2b94f68a1c07d3e5b92f468";
 
 TEST_F(DispatchTest, AppsAreMeasuredAndReportedToTheAgent) {
   const auto measured =

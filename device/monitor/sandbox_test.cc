@@ -77,7 +77,8 @@ TEST_F(MonitorSandbox, EverythingTheMonitorDoesWorksInside) {
     if (!monitor.status()) return 8;
     const std::vector<std::string> apps{
         "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 "
-        "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"};
+        "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef "
+        "0e5c3a17d2b94f68a1c07d3e5b92f4680e5c3a17d2b94f68a1c07d3e5b92f468"};
     if (!monitor.measure_apps(apps)) return 9;
     return 0;
   });

@@ -17,6 +17,13 @@ std::optional<std::string_view> take_word(std::string_view& text) {
   return word;
 }
 
+bool read_digest(std::string_view text, Digest256& out) {
+  const auto digest = from_hex(text);
+  if (!digest || digest->size() != out.size()) return false;
+  std::ranges::copy(*digest, out.begin());
+  return true;
+}
+
 }  // namespace
 
 Result<AppEvent> AppEvent::parse(std::string_view text) {
@@ -27,10 +34,11 @@ Result<AppEvent> AppEvent::parse(std::string_view text) {
   if (!id || !version_text) return kNotAppEvent;
   const auto component = manifest::ComponentId::parse(*id);
   const auto version = manifest::Version::parse(*version_text);
-  const auto digest = from_hex(rest);
-  if (!component || !version || !digest || digest->size() != sizeof(Digest256)) return kNotAppEvent;
+  if (!component || !version) return kNotAppEvent;
   AppEvent out{.component = *component, .version = *version};
-  std::ranges::copy(*digest, out.policy_digest.begin());
+  const auto policy = take_word(rest);
+  if (!policy || !read_digest(*policy, out.policy_digest) || !read_digest(rest, out.content_digest))
+    return kNotAppEvent;
   // One spelling for one event: a digest in upper case would be another measurement of the same.
   if (out.text() != text) return kNotAppEvent;
   return out;
@@ -42,7 +50,9 @@ std::string AppEvent::text() const {
       .append(" ")
       .append(version.text())
       .append(" ")
-      .append(to_hex(policy_digest));
+      .append(to_hex(policy_digest))
+      .append(" ")
+      .append(to_hex(content_digest));
 }
 
 Digest256 pcr_after(std::span<const std::string> texts) {

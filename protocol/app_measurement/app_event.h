@@ -1,6 +1,6 @@
-// What is measured before an app may run: "pavise:app ID VERSION POLICY-DIGEST", extended as
-// SHA-256(text) into PCR 13, which belongs to apps alone (ADR 0030; README.md here has the
-// grammar).
+// What is measured before an app may run: "pavise:app ID VERSION POLICY-DIGEST
+// CONTENT-DIGEST", extended as SHA-256(text) into PCR 13, which belongs to apps alone (ADR 0030;
+// README.md here has the grammar).
 //
 // Pure; thread-safe.
 #pragma once
@@ -31,13 +31,14 @@ inline constexpr ErrorInfo kTooManyAppEvents{"PV-APM-003", Retry::needs_operator
 
 inline constexpr unsigned kAppPcr = 13;
 inline constexpr std::size_t kAppEventsMax = 60;  // of one boot; evidence holds 64 events in all
-inline constexpr std::size_t kAppEventBytesMax = 127;
+inline constexpr std::size_t kAppEventBytesMax = 192;
 inline constexpr std::string_view kAppEventPrefix = "pavise:app ";
 
 struct AppEvent {
   manifest::ComponentId component;
   manifest::Version version;
-  Digest256 policy_digest{};  // of manifest and generated policy
+  Digest256 policy_digest{};   // of manifest and generated policy
+  Digest256 content_digest{};  // root of the hash tree over the package's content
 
   // kNotAppEvent unless the text is exactly what text() gives.
   static Result<AppEvent> parse(std::string_view text);

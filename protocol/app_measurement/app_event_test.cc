@@ -9,14 +9,18 @@ namespace {
 
 constexpr std::string_view kId = "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10";
 const std::string kDigest = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+const std::string kContent = "0e5c3a17d2b94f68a1c07d3e5b92f4680e5c3a17d2b94f68a1c07d3e5b92f468";
 
-std::string text_of(std::string_view id, std::string_view version, std::string_view digest) {
+std::string text_of(std::string_view id, std::string_view version, std::string_view digest,
+                    std::string_view content = kContent) {
   return std::string("pavise:app ")
       .append(id)
       .append(" ")
       .append(version)
       .append(" ")
-      .append(digest);
+      .append(digest)
+      .append(" ")
+      .append(content);
 }
 
 TEST(AppEvent, TheTextIsReadAndWrittenAlike) {
@@ -26,6 +30,7 @@ TEST(AppEvent, TheTextIsReadAndWrittenAlike) {
   EXPECT_EQ(event->component.text(), kId);
   EXPECT_EQ(event->version, (manifest::Version{1, 20, 3}));
   EXPECT_EQ(to_hex(event->policy_digest), kDigest);
+  EXPECT_EQ(to_hex(event->content_digest), kContent);
   EXPECT_EQ(event->text(), text);
 }
 
@@ -58,6 +63,12 @@ TEST(AppEvent, AnyOtherSpellingIsNone) {
                                  text_of(kId, "1.2.0", "5F" + kDigest.substr(2)),
                                  text_of(kId, "1.2.0", "zz" + kDigest.substr(2)),
                                  text_of(kId, "", kDigest),
+                                 good.substr(0, good.size() - kContent.size() - 1),
+                                 text_of(kId, "1.2.0", kDigest, kContent.substr(2)),
+                                 text_of(kId, "1.2.0", kDigest, kContent + "00"),
+                                 text_of(kId, "1.2.0", kDigest, "0E" + kContent.substr(2)),
+                                 text_of(kId, "1.2.0", kDigest, ""),
+                                 text_of(kId, "1.2.0", kDigest, " " + kContent),
                                  "Pavise:app" + good.substr(10),
                                  "pavise:app\t" + good.substr(11)}) {
     const auto event = AppEvent::parse(bad);

@@ -1,4 +1,6 @@
 """Apps on the virtual device: each attack meets its wall, says so, and leaves the app beside it alone."""
+import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -24,6 +26,7 @@ DNS_REFUSED = 1005  # as the program tells DNS codes
 GUARDIAN = pathlib.Path(os.environ.get("PAVISE_MODBUS_GUARDIAN",
                                        PROGRAMS.parent / "samples/modbus_guardian/modbus-guardian"))
 QUOTA_KIB = 64
+PART_BYTES = 65536  # of a package in one method
 
 
 def neighbour(shop, version):
@@ -76,14 +79,19 @@ def by_name(shop, port):
             shop.build("name-past", "connect", "127.0.53.1", 53, capabilities={"outgoing_tcp": ["10.0.0.0/8"]})]
 
 
+def damaged(shop, name, at):
+    """A package whose byte there is another one."""
+    package = shop.build(name, "nothing")
+    data = bytearray(package.read_bytes())
+    data[at] ^= 1
+    package.write_bytes(data)
+    return package
+
+
 def refused(shop, folder):
     """Packages that do not become apps."""
     port = {"listening_tcp": [7000]}
-    damaged = shop.build("damaged", "nothing")
-    data = bytearray(damaged.read_bytes())
-    data[-5000] ^= 1
-    damaged.write_bytes(data)
-    return [damaged,
+    return [damaged(shop, "damaged", -5000),
             AppShop(folder / "stranger", TENANT).build("stranger", "nothing"),
             shop.build("port-a", "nothing", capabilities=port), shop.build("port-b", "nothing", capabilities=port),
             shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
@@ -293,6 +301,79 @@ class AppsTest(WalkedTest):
                          "refrigeration-monitor")
         self.assertEqual({name: self.state_of(name) for name in ("modbus-guardian", "neighbour", "refrigeration-monitor")},
                          dict.fromkeys(("modbus-guardian", "neighbour", "refrigeration-monitor"), "running"))
+
+    def deploy(self, package):
+        """Sends a package and has it installed: the status and what the device says."""
+        data = pathlib.Path(package).read_bytes()
+        for at in range(0, len(data), PART_BYTES):
+            part = base64.b64encode(data[at:at + PART_BYTES]).decode()
+            status, said = self.call("pavise.apps.receive", {"size": len(data), "offset": at, "data": part})
+            self.assertEqual((status, said), (200, {"received": min(at + PART_BYTES, len(data))}))
+        return self.call("pavise.apps.install", {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+
+    def refused_deployment(self, package):
+        status, said = self.deploy(package)
+        self.assertEqual(status, 409, said)
+        return said["error"]["code"]
+
+    def listed(self, name):
+        return next((app for app in self.app("list")["apps"] if app["name"] == name), None)
+
+    def newcomer(self, version, **members):
+        return self.shop.build("newcomer", "beat", "/data/secret", version=version,
+                               capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}, **members)
+
+    def evidence_has(self, name, version):
+        until(lambda: self.apps_of_evidence().get(component(name)) == version, f"evidence of {name} {version}", BOOT_TIMEOUT_S)
+        self.device_is_online()
+
+    def device_is_online(self):
+        """After it has attested again the device connects anew."""
+        until(lambda: self.call("pavise.apps.list", None)[0] == 200, "the device at the hub", BOOT_TIMEOUT_S)
+
+    def test_7_apps_are_deployed_updated_and_removed_while_the_device_runs(self):
+        self.device_is_online()
+        self.assertEqual(self.deploy(self.newcomer("1.0.0", security_epoch=2)),
+                         (200, {"name": "newcomer", "version": "1.0.0", "state": "running"}))
+        self.wait(rf"newcomer: kept file: {ENOENT}$")
+        self.assertEqual(self.listed("newcomer")["source"], "deployed")
+        self.evidence_has("newcomer", "1.0.0")
+        status, said = self.deploy(self.newcomer("1.1.0", security_epoch=3))
+        self.assertEqual((status, said.get("replaced"), said.get("version")), (200, "1.0.0", "1.1.0"), said)
+        self.wait(r"newcomer: kept file: 0$")
+        self.evidence_has("newcomer", "1.1.0")
+        # What is refused leaves what runs alone.
+        for code, package in {
+                "PV-INS-004": self.newcomer("1.2.0", security_epoch=2),
+                "PV-IMG-005": AppShop(self.state / "stranger-2", TENANT).build("newcomer", "nothing"),
+                "PV-INS-001": AppShop(self.state / "other-2", "other", key=self.shop.key).build("newcomer", "nothing"),
+                "PV-MAN-022": self.shop.build("squatter", "nothing", capabilities={"listening_tcp": [1502]}),
+                "PV-APL-001": self.shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
+                "PV-PKG-002": damaged(self.shop, "bent", -5000),
+                "PV-IMG-001": damaged(self.shop, "other-magic", 0)}.items():
+            with self.subTest(code):
+                self.assertEqual(self.refused_deployment(package), code)
+        self.assertEqual(self.call("pavise.apps.receive", {"size": 9, "offset": 5, "data": "AAAA"})[1]["error"]["code"], "PV-DEP-001")
+        self.assertEqual(self.call("pavise.apps.install", {"size": 9, "sha256": "00" * 32})[1]["error"]["code"], "PV-DEP-002")
+        self.assertEqual(self.call("pavise.apps.remove", {"name": "meter"})[1]["error"]["code"], "PV-DEP-005")
+        self.assertEqual((self.listed("newcomer")["version"], self.state_of("newcomer")), ("1.1.0", "running"))
+
+    def test_8_what_was_deployed_outlives_a_boot_and_goes_by_its_owners_word(self):
+        self.assertEqual(self.deploy(neighbour(self.shop, "2.0.0"))[0], 200)
+        self.device.stop()
+        self.device.start(serial=True)
+        self.wait(r"event newcomer: started, version 1\.1\.0")
+        self.wait(r"event neighbour: started, version 2\.0\.0")
+        self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
+        self.assertEqual(self.call("pavise.apps.remove", {"name": "newcomer"}), (200, {"name": "newcomer", "state": "removed"}))
+        self.assertIsNone(self.listed("newcomer"))
+        self.assertEqual(self.call("pavise.apps.remove", {"name": "neighbour"}), (200, {"name": "neighbour", "state": "image"}))
+        self.wait(r"event neighbour: started, version 1\.1\.0")
+        self.wait(rf"neighbour: kept file: {ENOENT}$")
+        # Its storage went with it, and its epoch did not.
+        self.assertEqual(self.refused_deployment(self.newcomer("3.0.0", security_epoch=2)), "PV-INS-004")
+        self.assertEqual(self.deploy(self.newcomer("3.0.0", security_epoch=3))[0], 200)
+        self.wait(rf"newcomer: kept file: {ENOENT}$")
 
 
 if __name__ == "__main__":

@@ -86,9 +86,11 @@ class HostWalkTest(unittest.TestCase):
             house.agent_says("attested, certificate until 2")
             shown = house.cli_json("device", "show", device[:8])["apps"]
             self.assertEqual(shown, house.cli_json("device", "evidence", device[:8])["apps"])
-            return [f"pavise:app {app['component_id']} {app['version']} {app['policy_digest']}" for app in shown]
+            return [f"pavise:app {app['component_id']} {app['version']} {app['policy_digest']} {app['content_digest']}"
+                    for app in shown]
 
-        first, second = (f"pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0.{number} {'5f' * 32}" for number in (1, 2))
+        first, second = (f"pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0.{number} {'5f' * 32} {'0e' * 32}"
+                         for number in (1, 2))
         self.assertEqual(attested_apps([]), [])
         self.assertEqual(attested_apps([first]), [first])
         # The same boot: each monitor is told all of it, and extends what is new.

@@ -139,6 +139,7 @@ void write_apps(JsonWriter& json, const attestation::Verdict& verdict) {
     json.key("component_id").text(app.component.text());
     json.key("version").text(app.version.text());
     json.key("policy_digest").hex(app.policy_digest);
+    json.key("content_digest").hex(app.content_digest);
     json.close('}');
   }
   json.close(']');

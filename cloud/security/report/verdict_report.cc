@@ -19,7 +19,8 @@ using attestation::Verdict;
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::size_t kReportFields = 12;
-constexpr std::uint64_t kFormatWithApps = 2;
+constexpr std::uint64_t kFormatWithApps = 3;  // 2 had no contents
+constexpr std::size_t kAppFields = 4;
 constexpr std::size_t kVersionParts = 3;
 constexpr std::size_t kReportBytesTypical = 2048;
 constexpr auto kRetryMax = static_cast<std::uint64_t>(Retry::needs_operator);
@@ -90,12 +91,12 @@ void write_release(cbor::Writer& out, const std::optional<ReleaseMatch>& match) 
 void write_apps(cbor::Writer& out, const Verdict& verdict) {
   out.array(verdict.apps.size());
   for (const AppEvent& app : verdict.apps) {
-    out.array(3).bytes(app.component.bytes());
+    out.array(kAppFields).bytes(app.component.bytes());
     out.array(kVersionParts)
         .uint(app.version.major)
         .uint(app.version.minor)
         .uint(app.version.patch);
-    out.bytes(app.policy_digest);
+    out.bytes(app.policy_digest).bytes(app.content_digest);
   }
 }
 
@@ -194,7 +195,7 @@ std::uint16_t read_version_part(cbor::Reader& in) {
 void read_apps(cbor::Reader& in, Verdict& verdict) {
   const std::size_t count = in.array(1, app_measurement::kAppEventsMax);
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
-    in.array(3, 3);
+    in.array(kAppFields, kAppFields);
     const auto component = manifest::ComponentId::from_bytes(
         in.bytes(manifest::ComponentId::kBytes, manifest::ComponentId::kBytes));
     in.require(component.has_value());
@@ -205,6 +206,7 @@ void read_apps(cbor::Reader& in, Verdict& verdict) {
     app.version.minor = read_version_part(in);
     app.version.patch = read_version_part(in);
     app.policy_digest = in.fixed<sizeof(Digest256)>();
+    app.content_digest = in.fixed<sizeof(Digest256)>();
     verdict.apps.push_back(app);
   }
 }

@@ -16,8 +16,8 @@ namespace pavise::security {
 //             next_step, retry]
 //   check = [form, ? words]    ; its number is its place
 //   measurement = [form, pcr, ? digest, ? expected, component, name, ? words]
-// and, if the device may run apps, with 2 in place of the first 1 and at the end
-//   apps = [1*60 [component_id, [major, minor, patch], policy_digest]]
+// and, if the device may run apps, with 3 in place of the first 1 and at the end
+//   apps = [1*60 [component_id, [major, minor, patch], policy_digest, content_digest]]
 //   release, compared_with = [] / [name, version, security_epoch, manifest_digest]
 // The bits of a form are beside the code. `accepted`, `code` and `reason` are columns of the
 // verdict and not repeated here; `tls_key` is in the certificate.
@@ -35,7 +35,8 @@ Result<attestation::Verdict> decode_report(ByteView stored);
 //  "platform","assurance","firmware_version",
 //  "clock":{"clock_ms","reset_count","restart_count"} or null,
 //  "next_step","retry",
-//  "apps":[{"component_id","version","policy_digest"}]}; digests in lower-case hex or null.
+//  "apps":[{"component_id","version","policy_digest","content_digest"}]}; digests in lower-case hex
+//  or null.
 // Errors: those of protocol/cbor.
 Result<std::string> report_json(ByteView stored);
 

@@ -101,6 +101,8 @@ TEST(VerdictReport, AppsAreKeptAndShown) {
   EXPECT_EQ(report.at("apps").at(1).at("version"), "1.0.2");
   EXPECT_EQ(std::string(report.at("apps").at(1).at("policy_digest").as_string()),
             to_hex(before.apps[1].policy_digest));
+  EXPECT_EQ(std::string(report.at("apps").at(1).at("content_digest").as_string()),
+            to_hex(before.apps[1].content_digest));
   EXPECT_EQ(report.at("retry"), "needs_operator");
   for (std::size_t size = 1; size < stored.size(); ++size)
     EXPECT_FALSE(decode_report(ByteView(stored).first(size))) << size;

@@ -191,6 +191,7 @@ TEST_F(DevicesTest, SayWhichAppsTheyMayRun) {
   EXPECT_EQ(shown().at(1).at("component_id"), "0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10");
   EXPECT_EQ(shown().at(1).at("version"), "1.0.1");
   EXPECT_EQ(shown().at(1).at("policy_digest").as_string().size(), 64U);
+  EXPECT_EQ(shown().at(1).at("content_digest").as_string().size(), 64U);
   EXPECT_EQ(house_.call("GET", path("/evidence"), house_.admin).json.at("apps"), shown());
   EXPECT_FALSE(list(house_.call("GET", "/devices", house_.admin), "devices")
                    .at(0)

@@ -19,10 +19,8 @@ Status AppMeasurements::connect(ipc::SeqpacketChannel monitor) {
   return send_all();
 }
 
-Status AppMeasurements::measure(const manifest::ComponentId& component,
-                                const manifest::Version& version, const Digest256& policy_digest) {
-  const std::string text =
-      AppEvent{.component = component, .version = version, .policy_digest = policy_digest}.text();
+Status AppMeasurements::measure(const AppEvent& event) {
+  const std::string text = event.text();
   const auto found = std::ranges::find(texts_, text);
   if (found == texts_.end()) {
     PAVISE_TRY(add(text));

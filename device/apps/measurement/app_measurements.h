@@ -36,8 +36,7 @@ class AppMeasurements {
   // must not start; the text stays in the list, because the TPM may have taken it.
   // app_measurement::kTooManyAppEvents, kListNotKept, kNotMeasured (also: no monitor is connected,
   // or the last one is gone).
-  Status measure(const manifest::ComponentId& component, const manifest::Version& version,
-                 const Digest256& policy_digest);
+  Status measure(const app_measurement::AppEvent& event);
 
   // False: the monitor's channel broke or an answer was missed; connect() mends it.
   bool connected() const { return monitor_.has_value(); }

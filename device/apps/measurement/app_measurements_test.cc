@@ -34,6 +34,14 @@ Digest256 policy(int fill) {
   out.fill(static_cast<std::byte>(fill));
   return out;
 }
+const Digest256 kContent{std::byte{0x0e}, std::byte{0x5c}};
+
+app_measurement::AppEvent event(char number, const manifest::Version& version, int fill) {
+  return {.component = component(number),
+          .version = version,
+          .policy_digest = policy(fill),
+          .content_digest = kContent};
+}
 
 class AppMeasurementsTest : public ::testing::Test {
  protected:
@@ -90,11 +98,11 @@ class AppMeasurementsTest : public ::testing::Test {
 TEST_F(AppMeasurementsTest, WhatIsMeasuredIsInThePcrAndInTheFile) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   EXPECT_EQ(apps.texts(),
             (std::vector<std::string>{"pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 " +
-                                      to_hex(policy(1))}));
-  ASSERT_TRUE(apps.measure(component('1'), {1, 2, 0}, policy(2)));
+                                      to_hex(policy(1)) + " " + to_hex(kContent)}));
+  ASSERT_TRUE(apps.measure(event('1', {1, 2, 0}, 2)));
   EXPECT_EQ(apps.texts().size(), 2U);
   EXPECT_EQ(pcr_13(), replayed(apps.texts()));
   EXPECT_EQ(read_kept_list(path()).value(), apps.texts());
@@ -103,12 +111,12 @@ TEST_F(AppMeasurementsTest, WhatIsMeasuredIsInThePcrAndInTheFile) {
 TEST_F(AppMeasurementsTest, TheSameIsMeasuredOnceAndAnotherPolicyAgain) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   const std::uint64_t commands = root_->commands_sent();
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   EXPECT_EQ(root_->commands_sent(), commands) << "an app that starts again costs no TPM command";
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(2)));
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 1}, policy(2)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 2)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 1}, 2)));
   EXPECT_EQ(apps.texts().size(), 3U);
   EXPECT_EQ(pcr_13(), replayed(apps.texts()));
 }
@@ -118,25 +126,25 @@ TEST_F(AppMeasurementsTest, ALauncherThatStartsAgainKnowsWhatWasMeasured) {
   {
     AppMeasurements apps = opened();
     ASSERT_TRUE(apps.connect(start_monitor()));
-    ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+    ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
     before = apps.texts();
   }
   AppMeasurements apps = opened();
   EXPECT_EQ(apps.texts(), before);
   ASSERT_TRUE(apps.connect(start_monitor()));
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   EXPECT_EQ(pcr_13(), replayed(before)) << "not measured a second time";
-  ASSERT_TRUE(apps.measure(component('1'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('1', {1, 2, 0}, 1)));
   EXPECT_EQ(pcr_13(), replayed(apps.texts()));
 }
 
 TEST_F(AppMeasurementsTest, AMonitorThatStartsAgainGetsTheWholeListAtOnce) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
-  ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
-  ASSERT_TRUE(apps.measure(component('1'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
+  ASSERT_TRUE(apps.measure(event('1', {1, 2, 0}, 1)));
   auto fresh = start_monitor();
-  EXPECT_TRUE(apps.measure(component('2'), {1, 2, 0}, policy(1)).error().is(kNotMeasured));
+  EXPECT_TRUE(apps.measure(event('2', {1, 2, 0}, 1)).error().is(kNotMeasured));
   EXPECT_FALSE(apps.connected());
   ASSERT_TRUE(apps.connect(std::move(fresh)));
   EXPECT_TRUE(apps.connected());
@@ -148,37 +156,37 @@ TEST_F(AppMeasurementsTest, AMonitorThatStartsAgainGetsTheWholeListAtOnce) {
 // The text was kept, and one or the other ended before or after the TPM took it.
 TEST_F(AppMeasurementsTest, AnEndBetweenFileAndTpmIsMadeGood) {
   for (const bool taken : {false, true}) {
-    const std::string text =
-        "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 " + to_hex(policy(1));
+    const std::string text = "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.2.0 " +
+                             to_hex(policy(1)) + " " + to_hex(kContent);
     ASSERT_TRUE(write_kept_list(path(), {text}));
     root_->power_cycle();
     if (taken) ASSERT_TRUE(root_->extend(kAppPcr, crypto::sha256(as_bytes(text))));
     AppMeasurements apps = opened();
     ASSERT_TRUE(apps.connect(start_monitor()));
     EXPECT_EQ(pcr_13(), replayed({text}));
-    ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+    ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
     EXPECT_EQ(pcr_13(), replayed({text}));
   }
 }
 
 TEST_F(AppMeasurementsTest, WithoutAMonitorNothingIsMeasured) {
   AppMeasurements apps = opened();
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)).error().is(kNotMeasured));
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)).error().is(kNotMeasured));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)).error().is(kNotMeasured));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)).error().is(kNotMeasured));
   ASSERT_TRUE(apps.connect(start_monitor()));
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
 }
 
 TEST_F(AppMeasurementsTest, ARefusalHasTheMonitorsReasonAndTheCallMayComeAgain) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
   root_->fail_call(root_of_trust::kBusy, 1);
-  const Status refused = apps.measure(component('0'), {1, 2, 0}, policy(1));
+  const Status refused = apps.measure(event('0', {1, 2, 0}, 1));
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(kNotMeasured));
   EXPECT_THAT(refused.error().detail(), HasSubstr("PV-ROT-006"));
   EXPECT_TRUE(apps.connected());
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   EXPECT_EQ(pcr_13(), replayed(apps.texts()));
 }
 
@@ -188,21 +196,21 @@ TEST_F(AppMeasurementsTest, APcrThatSomebodyElseExtendedStopsAllApps) {
   const Status connected = apps.connect(start_monitor());
   ASSERT_FALSE(connected);
   EXPECT_THAT(connected.error().detail(), HasSubstr("PV-MON-014"));
-  EXPECT_FALSE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  EXPECT_FALSE(apps.measure(event('0', {1, 2, 0}, 1)));
 }
 
 TEST_F(AppMeasurementsTest, ALostFileStopsAllApps) {
   {
     AppMeasurements apps = opened();
     ASSERT_TRUE(apps.connect(start_monitor()));
-    ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+    ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   }
   std::filesystem::remove(path());
   AppMeasurements apps = opened();
   EXPECT_FALSE(apps.connect(start_monitor()));
   // Another history than the one that PCR 13 holds.
-  EXPECT_FALSE(apps.measure(component('1'), {1, 2, 0}, policy(1)));
-  EXPECT_FALSE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  EXPECT_FALSE(apps.measure(event('1', {1, 2, 0}, 1)));
+  EXPECT_FALSE(apps.measure(event('0', {1, 2, 0}, 1)));
 }
 
 TEST_F(AppMeasurementsTest, ADamagedFileStopsAllApps) {
@@ -214,7 +222,7 @@ TEST_F(AppMeasurementsTest, WhatCannotBeKeptIsNotMeasured) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
   std::filesystem::create_directory(path() + ".new");
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)).error().is(kListNotKept));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)).error().is(kListNotKept));
   EXPECT_TRUE(apps.texts().empty());
   EXPECT_EQ(pcr_13(), Digest256{});
 }
@@ -223,12 +231,11 @@ TEST_F(AppMeasurementsTest, LimitAtNAndOneMore) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));
   for (std::uint16_t i = 0; i < kAppEventsMax; ++i)
-    ASSERT_TRUE(apps.measure(component('0'), {1, 2, i}, policy(1))) << i;
-  EXPECT_TRUE(apps.measure(component('0'), {2, 0, 0}, policy(1))
-                  .error()
-                  .is(app_measurement::kTooManyAppEvents));
+    ASSERT_TRUE(apps.measure(event('0', {1, 2, i}, 1))) << i;
+  EXPECT_TRUE(
+      apps.measure(event('0', {2, 0, 0}, 1)).error().is(app_measurement::kTooManyAppEvents));
   EXPECT_EQ(apps.texts().size(), kAppEventsMax);
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1))) << "what was measured may start";
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1))) << "what was measured may start";
 }
 
 // Answers of a monitor that is bent.
@@ -244,7 +251,7 @@ TEST_F(AppMeasurementsTest, AnswersOfAnotherShapeAreNoConsent) {
     });
     AppMeasurements apps = opened();
     (void)apps.connect(std::move(ours)).has_value();
-    const Status status = apps.measure(component('0'), {1, 2, 0}, policy(1));
+    const Status status = apps.measure(event('0', {1, 2, 0}, 1));
     bent.join();
     return !status && status.error().is(kNotMeasured);
   };
@@ -262,7 +269,7 @@ TEST_F(AppMeasurementsTest, AnAnswerToTheLauncherBeforeIsNotTakenForOurs) {
   {
     AppMeasurements apps = opened();
     ASSERT_TRUE(apps.connect(copy()));
-    ASSERT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+    ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   }
   // It asked once more, with what is refused, and ended.
   ASSERT_TRUE(channel.send(monitor_ipc::encode(monitor_ipc::MeasureApps{{"nonsense"}}), kWaitMs));
@@ -271,7 +278,7 @@ TEST_F(AppMeasurementsTest, AnAnswerToTheLauncherBeforeIsNotTakenForOurs) {
   AppMeasurements apps = opened();
   const Status connected = apps.connect(copy());
   ASSERT_TRUE(connected) << connected.error().message();
-  ASSERT_TRUE(apps.measure(component('1'), {1, 2, 0}, policy(1)));
+  ASSERT_TRUE(apps.measure(event('1', {1, 2, 0}, 1)));
   EXPECT_EQ(pcr_13(), replayed(apps.texts()));
 }
 
@@ -290,14 +297,14 @@ TEST_F(AppMeasurementsTest, ALateAnswerToTheLauncherBeforeIsNoConsent) {
   });
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(std::move(ours)));
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)).error().is(kNotMeasured));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)).error().is(kNotMeasured));
   late.join();
   answer(app_measurement::pcr_after(apps.texts()));  // to the first, late
   std::thread prompt([&] {
     (void)its.receive(monitor_ipc::kMessageBytesMax, kWaitMs);
     answer(app_measurement::pcr_after(apps.texts()));
   });
-  EXPECT_TRUE(apps.measure(component('0'), {1, 2, 0}, policy(1)));
+  EXPECT_TRUE(apps.measure(event('0', {1, 2, 0}, 1)));
   prompt.join();
 }
 

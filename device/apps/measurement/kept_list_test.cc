@@ -15,7 +15,8 @@ using app_measurement::kAppEventsMax;
 
 std::string app(std::size_t version) {
   return "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 9999.9999." + std::to_string(version) +
-         " 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+         " 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef "
+         "0e5c3a17d2b94f68a1c07d3e5b92f4680e5c3a17d2b94f68a1c07d3e5b92f468";
 }
 std::vector<std::string> apps(std::size_t count) {
   std::vector<std::string> out;

@@ -158,8 +158,10 @@ class LauncherOfApps {
 
   Status measure(const InstalledApp& app) {
     if (!measured_.connected()) PAVISE_TRY(connect_monitor());
-    return measured_.measure(app.manifest().component_id, app.manifest().version,
-                             app.policy.digest);
+    return measured_.measure({.component = app.manifest().component_id,
+                              .version = app.manifest().version,
+                              .policy_digest = app.policy.digest,
+                              .content_digest = app.header().root_hash});
   }
 
   // To the agent of now. Never waits: an agent that does not read gets no apps.

@@ -89,7 +89,8 @@ std::vector<SoftEvent> boot_events(const SoftImage& image) {
 
 std::string app_text(unsigned number) {
   return "pavise:app 0e0c6b3e-6f0f-4e0a-9c3a-2d5d4f4b7f10 1.0." + std::to_string(number) + " " +
-         to_hex(crypto::sha256(as_bytes("what it may do")));
+         to_hex(crypto::sha256(as_bytes("what it may do"))) + " " +
+         to_hex(crypto::sha256(as_bytes("what it is")));
 }
 
 release::ReferenceSet reference_set(const SoftImage& image) {
