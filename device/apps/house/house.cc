@@ -40,10 +40,6 @@ House::MovedOut House::move_out(RunningApp& app, std::int64_t timeout_ms) {
   return out;
 }
 
-void House::start_all() {
-  for (const auto& app : apps_) start(*app);
-}
-
 void House::stop_all(std::int64_t timeout_ms) {
   const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
   for (const auto& app : apps_) stop(*app);

@@ -45,7 +45,6 @@ class House {
     AppLog log;
   };
   MovedOut move_out(RunningApp& app, std::int64_t timeout_ms);
-  void start_all();
   // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
   void stop_all(std::int64_t timeout_ms);
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -57,13 +58,15 @@ class LauncherOfApps {
       // Who asks before all is measured waits.
       if (started && agent_) others.push_back(agent_->fd());
       if (names_.descriptor() >= 0) others.push_back(names_.descriptor());
-      const std::vector<int> ready = house_.turn(others, std::min(kTurnMs, names_.wait_ms()));
+      const std::int64_t wait_ms = to_start_.empty() ? std::min(kTurnMs, names_.wait_ms()) : 0;
+      const std::vector<int> ready = house_.turn(others, wait_ms);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
       if (names_.descriptor() >= 0 && std::ranges::count(ready, names_.descriptor()) != 0)
         names_.serve(house_);
       names_.look_after();
       if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
+      if (!to_start_.empty()) start_next();
       if (started || !monitor_) continue;
       started = true;
       move_in();
@@ -125,9 +128,15 @@ class LauncherOfApps {
         print("event " + name + ": not installed: " + moved.error().message());
     }
     measure_all();
-    house_.start_all();
+    for (const auto& app : house_.apps()) to_start_.push_back(app->name());
     print("up: " + std::to_string(house_.apps().size()) + " apps, " +
           std::to_string(installation.refused.size()) + " packages refused");
+  }
+
+  // One a turn: those that run already are looked after in between, and so are their names.
+  void start_next() {
+    if (RunningApp* const app = house_.find(to_start_.front())) house_.start(*app);
+    to_start_.pop_front();
   }
 
   // What apps keep, and packages that came later: without the data partition there is none of it.
@@ -180,6 +189,7 @@ class LauncherOfApps {
   std::unique_ptr<PackageStore> store_;  // as storage_
   HouseNames names_;
   House house_;
+  std::deque<std::string> to_start_;  // names
   std::optional<Deploying> deploying_;
   HouseControl control_{house_};
 };
