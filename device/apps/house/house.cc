@@ -29,11 +29,7 @@ Result<RunningApp*> House::move_in(InstalledApp app, uid_t user) {
   return apps_.emplace_back(std::move(ready)).get();
 }
 
-House::MovedOut House::move_out(RunningApp& app, std::int64_t timeout_ms) {
-  const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
-  stop(app);
-  while (app.running() && now_ms(around_.clock) < end_ms)
-    (void)turn({}, end_ms - now_ms(around_.clock));
+House::MovedOut House::move_out(RunningApp& app) {
   app.kill();
   MovedOut out{app.take_app(), app.log()};
   std::erase_if(apps_, [&app](const auto& one) { return one.get() == &app; });

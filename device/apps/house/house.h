@@ -38,13 +38,12 @@ class House {
   // Puts up the walls of an app, which is not started yet, behind the others. Errors of
   // RunningApp::prepare().
   Result<RunningApp*> move_in(InstalledApp app, uid_t user);
-  // Asks an app to end, waits as long as its manifest says, at most `timeout_ms`, while the others
-  // are looked after, then ends it. Its walls go; its log is what is left.
+  // Ends an app at once. Its walls go; its log is what is left.
   struct MovedOut {
     InstalledApp app;
     AppLog log;
   };
-  MovedOut move_out(RunningApp& app, std::int64_t timeout_ms);
+  MovedOut move_out(RunningApp& app);
   // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
   void stop_all(std::int64_t timeout_ms);
 

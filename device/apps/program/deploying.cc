@@ -28,6 +28,15 @@ uid_t Deploying::user_of(const manifest::ComponentId& app) const {
   return assign_users(std::array{app}, users).at(app);
 }
 
+// Its manifest says how long it may take, at most kUpdateStopMs.
+House::MovedOut Deploying::end(RunningApp& app) {
+  const std::int64_t end_ms = around_.clock.steady_ms() + kUpdateStopMs;
+  around_.house.stop(app);
+  while (app.running() && around_.clock.steady_ms() < end_ms)
+    around_.turn(end_ms - around_.clock.steady_ms());
+  return around_.house.move_out(app);
+}
+
 Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
   PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
   InstallRules rules = around_.rules;
@@ -48,12 +57,12 @@ Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest2
     out.replaced = old->app().manifest().version.text();
     wanted = old->life().state() != LifeState::stopped;
     old->tell("ends for version " + out.version);
-    before = around_.house.move_out(*old, kUpdateStopMs);
+    before = end(*old);
   }
   const auto moved = around_.house.move_in(std::move(app), user);
   Status kept = moved ? around_.store.keep(component, epoch) : Status(moved.error());
   if (!kept) {
-    if (moved) (void)around_.house.move_out(**moved, 0);
+    if (moved) (void)around_.house.move_out(**moved);
     if (before) bring_back(*std::move(before), wanted);
     return kept.error();
   }
@@ -84,7 +93,7 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
   const manifest::ComponentId component = app->app().manifest().component_id;
   if (!around_.store.has(component)) return kPartOfImage;
   app->tell("is removed");
-  (void)around_.house.move_out(*app, kUpdateStopMs);
+  (void)end(*app);
   PAVISE_TRY(around_.store.erase(component));
   PAVISE_TRY(around_.storage.erase(component));
   return bring_image_version(component) ? apps_ipc::AppSource::image

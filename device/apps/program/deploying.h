@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "device/apps/control/control.h"
 #include "device/apps/deployment/package_store.h"
 #include "device/apps/house/house.h"
@@ -29,7 +31,10 @@ class Deploying {
     AppStorage& storage;
     InstallRules rules;        // their floors are those of the store
     std::string image_folder;  // of the packages that came with the image
+    const Clock& clock;
     Tell tell;
+    // Waits for something to happen at most so many milliseconds, and looks after all that runs.
+    std::function<void(std::int64_t)> turn;
   };
   explicit Deploying(Surroundings around) : around_(std::move(around)) {}
 
@@ -48,6 +53,7 @@ class Deploying {
   std::vector<manifest::Manifest> manifests() const;
   RunningApp* find(const manifest::ComponentId& app) const;
   uid_t user_of(const manifest::ComponentId& app) const;
+  House::MovedOut end(RunningApp& app);
   void bring_back(House::MovedOut before, bool wanted);
   bool bring_image_version(const manifest::ComponentId& app);
 

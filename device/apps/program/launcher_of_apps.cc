@@ -38,6 +38,7 @@ class LauncherOfApps {
   LauncherOfApps(const AppPaths& paths, Owner owner, const Clock& clock, UniqueFd signals,
                  AppMeasurements measured)
       : paths_(paths),
+        clock_(clock),
         signals_(std::move(signals)),
         rules_{.owner = std::move(owner), .hardware = read_hardware(), .inspector = kInspectorUid},
         measured_(std::move(measured)),
@@ -57,13 +58,8 @@ class LauncherOfApps {
       std::vector<int> others{signals_.get(), kInitChannel};
       // Who asks before all is measured waits.
       if (started && agent_) others.push_back(agent_->fd());
-      if (names_.descriptor() >= 0) others.push_back(names_.descriptor());
-      const std::int64_t wait_ms = to_start_.empty() ? std::min(kTurnMs, names_.wait_ms()) : 0;
-      const std::vector<int> ready = house_.turn(others, wait_ms);
+      const std::vector<int> ready = turn(std::move(others), to_start_.empty() ? kTurnMs : 0);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
-      if (names_.descriptor() >= 0 && std::ranges::count(ready, names_.descriptor()) != 0)
-        names_.serve(house_);
-      names_.look_after();
       if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
       if (!to_start_.empty()) start_next();
@@ -82,6 +78,17 @@ class LauncherOfApps {
     print("event hardware: " + hardware.error().message());
     return {};
   }
+  // Waits for something, looks after apps and the names they ask for. Those of `others` that can be
+  // read are returned.
+  std::vector<int> turn(std::vector<int> others, std::int64_t wait_ms) {
+    const int names = names_.descriptor();
+    if (names >= 0) others.push_back(names);
+    std::vector<int> ready = house_.turn(others, std::min(wait_ms, names_.wait_ms()));
+    if (names >= 0 && std::ranges::count(ready, names) != 0) names_.serve(house_);
+    names_.look_after();
+    return ready;
+  }
+
   bool take_channels() {
     auto packet = ipc::receive_descriptors(kInitChannel);
     if (!packet) return false;
@@ -150,12 +157,15 @@ class LauncherOfApps {
     storage_ = std::make_unique<AppStorage>(*std::move(storage));
     store_ = std::make_unique<PackageStore>(*std::move(store));
     rules_.floors = store_->floors();
-    deploying_.emplace(Deploying::Surroundings{.house = house_,
-                                               .store = *store_,
-                                               .storage = *storage_,
-                                               .rules = rules_,
-                                               .image_folder = paths_.packages,
-                                               .tell = print});
+    deploying_.emplace(
+        Deploying::Surroundings{.house = house_,
+                                .store = *store_,
+                                .storage = *storage_,
+                                .rules = rules_,
+                                .image_folder = paths_.packages,
+                                .clock = clock_,
+                                .tell = print,
+                                .turn = [this](std::int64_t wait_ms) { (void)turn({}, wait_ms); }});
     control_.set_deploying(&*deploying_);
   }
 
@@ -179,6 +189,7 @@ class LauncherOfApps {
   }
 
   AppPaths paths_;
+  const Clock& clock_;
   UniqueFd signals_;
   UniqueFd monitor_;
   UniqueFd app_channels_;  // the agent's descriptor 5
