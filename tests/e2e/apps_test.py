@@ -329,7 +329,7 @@ class AppsTest(WalkedTest):
 
     def device_is_online(self):
         """After it has attested again the device connects anew."""
-        until(lambda: self.call("pavise.apps.list", None)[0] == 200, "the device at the hub", BOOT_TIMEOUT_S)
+        until(lambda: self.walk.house.try_cli_json("app", "list", self.walk.device_id), "the device at the hub", BOOT_TIMEOUT_S)
 
     def test_7_apps_are_deployed_updated_and_removed_while_the_device_runs(self):
         self.device_is_online()
@@ -365,6 +365,7 @@ class AppsTest(WalkedTest):
         self.wait(r"event newcomer: started, version 1\.1\.0")
         self.wait(r"event neighbour: started, version 2\.0\.0")
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
+        self.device_is_online()
         self.assertEqual(self.call("pavise.apps.remove", {"name": "newcomer"}), (200, {"name": "newcomer", "state": "removed"}))
         self.assertIsNone(self.listed("newcomer"))
         self.assertEqual(self.call("pavise.apps.remove", {"name": "neighbour"}), (200, {"name": "neighbour", "state": "image"}))
