@@ -16,8 +16,8 @@ PARTS = {
     "Monitor (owns the TPM)": ["device/monitor", "device/attestor", "device/root_of_trust/tpm2", "protocol/monitor_ipc",
                                "protocol/app_measurement"],
     "Launcher of apps (makes the walls)": [
-        "device/apps/compartment", "device/apps/control", "device/apps/egress", "device/apps/hardware", "device/apps/house",
-        "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement", "device/apps/packages",
+        "device/apps/compartment", "device/apps/control", "device/apps/egress", "device/apps/gpio", "device/apps/hardware",
+        "device/apps/house", "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement", "device/apps/packages",
         "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/console",
         "protocol/apps_ipc"],
     "Resolver of apps (a process without privileges)": ["device/apps/names", "protocol/dns"],

@@ -1,5 +1,6 @@
 #include "device/apps/compartment/app_filter.h"
 
+#include <linux/gpio.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -390,6 +391,10 @@ void allow_ioctl(Rules& rules, const AppFilterNeeds& needs) {
   // The kernel reads 32 bits of the request, so no more may be compared.
   for (const int request : {FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ})
     rules.allow("ioctl", {masked(1, 0xffffffffU, static_cast<std::uint64_t>(request))});
+  if (!needs.gpio_lines) return;
+  for (const std::uint64_t request : {GPIO_V2_LINE_SET_CONFIG_IOCTL, GPIO_V2_LINE_GET_VALUES_IOCTL,
+                                      GPIO_V2_LINE_SET_VALUES_IOCTL})
+    rules.allow("ioctl", {masked(1, 0xffffffffU, request)});
 }
 
 }  // namespace

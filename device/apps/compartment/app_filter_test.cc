@@ -29,7 +29,10 @@ TEST(AppFilter, EachNeedChangesIt) {
   const auto network = make_app_filter({.network = true});
   const auto listens = make_app_filter({.network = true, .listens = true});
   const auto nodes = make_app_filter({.device_nodes = true});
-  ASSERT_TRUE(none && network && listens && nodes);
+  const auto lines = make_app_filter({.gpio_lines = true});
+  ASSERT_TRUE(none && network && listens && nodes && lines);
+  EXPECT_FALSE(same(*none, *lines));
+  EXPECT_FALSE(same(*nodes, *lines));
   EXPECT_FALSE(same(*none, *network));
   EXPECT_FALSE(same(*network, *listens));
   EXPECT_FALSE(same(*none, *nodes));

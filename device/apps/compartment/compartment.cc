@@ -18,8 +18,6 @@
 namespace pavise::device {
 namespace {
 
-constexpr int kFirstDescriptor = 3;
-
 struct Pipe {
   UniqueFd read_end;
   UniqueFd write_end;
@@ -66,6 +64,7 @@ void reset_signals() {
 bool place_descriptors(std::vector<int> given, ChildEnds& ends) {
   const int above = kFirstDescriptor + static_cast<int>(given.size());
   for (int& fd : given) {
+    if (fd == kNoDescriptor) continue;
     fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above + 1);
     if (fd < 0) return false;
   }
@@ -74,8 +73,13 @@ bool place_descriptors(std::vector<int> given, ChildEnds& ends) {
   if (setup < 0 || null < 0 || ::dup2(null, STDIN_FILENO) < 0 ||
       ::dup2(ends.output, STDOUT_FILENO) < 0 || ::dup2(ends.output, STDERR_FILENO) < 0)
     return false;
-  for (std::size_t i = 0; i < given.size(); ++i)
-    if (::dup2(given[i], kFirstDescriptor + static_cast<int>(i)) < 0) return false;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const int number = kFirstDescriptor + static_cast<int>(i);
+    if (given[i] == kNoDescriptor)
+      ::close(number);  // whatever it was
+    else if (::dup2(given[i], number) < 0)
+      return false;
+  }
   if (::dup3(setup, above, O_CLOEXEC) != above) return false;
   ends.setup = above;
   return ::close_range(static_cast<unsigned>(above) + 1, ~0U, 0) == 0;

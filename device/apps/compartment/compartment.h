@@ -29,6 +29,9 @@ inline constexpr ErrorInfo kAppLost{"PV-CMP-005", Retry::never, "nobody knows ho
 
 inline constexpr uid_t kFirstAppUid = 1000;  // those of the system's own programs are below
 
+inline constexpr int kFirstDescriptor = 3;
+inline constexpr int kNoDescriptor = -1;
+
 struct CompartmentSpec {
   std::string name;  // also its host name
   uid_t user = 0;    // and group; kFirstAppUid or above, and nobody else's (checked)
@@ -38,7 +41,8 @@ struct CompartmentSpec {
   bool network = false;  // the machine's network, behind the group's guard; else none
   std::uint32_t open_files_max = 64;
   std::vector<sock_filter> filter;  // of make_app_filter()
-  std::vector<int> descriptors;     // become 3, 4, ...
+  // Become kFirstDescriptor and those that follow; where kNoDescriptor stands the app has none.
+  std::vector<int> descriptors;
 };
 
 struct Ending {

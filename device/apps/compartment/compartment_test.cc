@@ -251,6 +251,23 @@ TEST_F(CompartmentTest, DevicesAreThoseThatItWasGiven) {
   EXPECT_EQ(run_spec(with), error(EACCES));
 }
 
+// On a real line: tests/e2e/apps_test.py.
+TEST_F(CompartmentTest, WhoHasGpioLinesMayAskLinesAndNoChip) {
+  CompartmentSpec with = spec({});
+  with.filter = make_app_filter({.gpio_lines = true}).value();
+  for (const char* request : {"line_set_config", "line_get_values", "line_set_values"}) {
+    with.arguments = {"/app", "gpio", request, "0"};
+    EXPECT_EQ(run_spec(with), error(ENOTTY)) << request;  // the kernel's word: no line
+    EXPECT_EQ(run({"gpio", request, "0"}), error(ENOSYS)) << request;
+  }
+  for (const char* request : {"chip_info", "chip_line_info", "chip_get_line", "chip_get_line_v1"}) {
+    with.arguments = {"/app", "gpio", request, "0"};
+    EXPECT_EQ(run_spec(with), error(ENOSYS)) << request;
+  }
+  with.arguments = {"/app", "call", "tiocsti"};
+  EXPECT_EQ(run_spec(with), error(ENOSYS));
+}
+
 TEST_F(CompartmentTest, DevicesAreNamedByOneWordAndAreNodes) {
   CompartmentSpec bad = spec({"nothing"});
   for (const char* name : {"", ".", "..", "a/b", "../null"}) {
@@ -309,6 +326,9 @@ TEST_F(CompartmentTest, HasItsDescriptorsAndNoOther) {
   EXPECT_EQ(::recv(here.get(), text.data(), text.size(), MSG_DONTWAIT), 5);
   with.arguments = {"/app", "descriptors"};
   EXPECT_EQ(run_spec(with), "0 1 2 3 \n0\n");
+  // A number may be left out, whatever has it outside.
+  with.descriptors = {there.get(), kNoDescriptor, kNoDescriptor, there.get()};
+  EXPECT_EQ(run_spec(with), "0 1 2 3 6 \n0\n");
 }
 
 TEST_F(CompartmentTest, EndsWhenAsked) {

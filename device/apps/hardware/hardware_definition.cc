@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@ namespace {
 using manifest::Hardware;
 
 constexpr std::string_view kFolder = "/dev/";
+constexpr std::string_view kSimulated = "simulated";
 
 // What a compartment's /dev has of its own.
 constexpr std::array<std::string_view, 6> kTakenNames{"fd",   "full",   "null",
@@ -62,6 +64,26 @@ std::optional<Hardware> parse_kind(std::string_view word) {
   return {};
 }
 
+// Decimal, in the one spelling that it has.
+std::optional<std::uint32_t> parse_number(std::string_view text, std::uint32_t max) {
+  std::uint32_t out = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (failed != std::errc() || end != text.data() + text.size() || out > max) return {};
+  if (text.size() > 1 && text.front() == '0') return {};
+  return out;
+}
+
+// What stands before the first space, and what is behind it; without a space there is no second.
+struct Cut {
+  std::string_view word;
+  std::optional<std::string_view> rest;
+};
+Cut cut(std::string_view text) {
+  const std::size_t at = text.find(' ');
+  if (at == std::string_view::npos) return {text, {}};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
 class Reader {
  public:
   Status take(std::string_view line) {
@@ -70,27 +92,58 @@ class Reader {
     if (!std::ranges::all_of(line, [](char c) { return c >= ' ' && c <= '~'; }))
       return wrong("a byte that is no printable ASCII");
     if (line.front() == '#') return {};
-    const std::size_t first = line.find(' ');
-    const std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
-    if (second == std::string_view::npos) return wrong("not KIND NAME NODE");
-    return add(line.substr(0, first), std::string(line.substr(first + 1, second - first - 1)),
-               std::string(line.substr(second + 1)));
+    if (++rows_ > kHardwareRowsMax) return wrong("too many rows");
+    const Cut first = cut(line);
+    if (!first.rest) return wrong("not KIND NAME NODE");
+    if (first.word == kSimulated) return simulate(cut(*first.rest));
+    const Cut second = cut(*first.rest);
+    if (!second.rest) return wrong("not KIND NAME NODE");
+    return add(first.word, std::string(second.word), *second.rest);
   }
   HardwareDefinition take_all() { return std::move(out_); }
 
  private:
-  Status add(std::string_view kind_word, const std::string& name, const std::string& node) {
+  Status add(std::string_view kind_word, const std::string& name, std::string_view where) {
     const auto kind = parse_kind(kind_word);
     if (!kind) return wrong("no kind of hardware");
     if (!manifest::is_hardware_name(name)) return wrong("no name that a manifest can have");
     if (std::ranges::count(kTakenNames, name) != 0)
       return wrong("a name that every app has in its /dev");
-    if (!is_node(*kind, node)) return wrong("no node of this kind");
-    if (names_.size() == kHardwareRowsMax) return wrong("too many rows");
+    HardwarePlace place;
+    PAVISE_TRY_ASSIGN(place, *kind == Hardware::gpio ? read_line(where) : read_node(*kind, where));
     // An app may have hardware of two kinds, all in one /dev.
     if (!names_.insert(name).second) return wrong("a name that stands above");
-    if (!nodes_.insert(node).second) return wrong("a node that stands above");
-    out_.at(static_cast<std::size_t>(*kind)).emplace(name, node);
+    out_.by_kind.at(static_cast<std::size_t>(*kind)).emplace(name, std::move(place));
+    return {};
+  }
+  Result<HardwarePlace> read_node(Hardware kind, std::string_view where) {
+    if (!is_node(kind, where)) return wrong("no node of this kind");
+    if (!nodes_.emplace(where).second) return wrong("a node that stands above");
+    return HardwarePlace{.node = std::string(where)};
+  }
+  // A chip has many lines, each of them one peripheral.
+  Result<HardwarePlace> read_line(std::string_view where) {
+    const Cut words = cut(where);
+    if (!is_node(Hardware::gpio, words.word)) return wrong("no node of this kind");
+    const auto line = parse_number(words.rest.value_or(""), kGpioLineMax);
+    if (!line) return wrong("no line of a chip after its node");
+    HardwarePlace out{.node = std::string(words.word), .line = *line};
+    const auto chip = std::ranges::find(out_.simulated, out.node, &SimulatedChip::node);
+    if (chip != out_.simulated.end() && *line >= chip->lines)
+      return wrong("a line that the simulated chip does not have");
+    if (!lines_[out.node].insert(*line).second) return wrong("a line that stands above");
+    return out;
+  }
+  Status simulate(const Cut& words) {
+    if (!is_node(Hardware::gpio, words.word)) return wrong("no node of this kind");
+    const auto lines = parse_number(words.rest.value_or(""), kSimulatedLinesMax);
+    if (lines.value_or(0) == 0) return wrong("no number of lines after the node");
+    SimulatedChip chip{.node = std::string(words.word), .lines = *lines};
+    if (lines_.contains(chip.node)) return wrong("a chip whose lines stand above");
+    if (std::ranges::find(out_.simulated, chip.node, &SimulatedChip::node) != out_.simulated.end())
+      return wrong("a node that stands above");
+    if (out_.simulated.size() == kSimulatedChipsMax) return wrong("too many simulated chips");
+    out_.simulated.push_back(std::move(chip));
     return {};
   }
   Error wrong(std::string_view what) const {
@@ -98,7 +151,9 @@ class Reader {
   }
 
   std::size_t number_ = 0;
+  std::size_t rows_ = 0;
   std::set<std::string> names_, nodes_;
+  std::map<std::string, std::set<std::uint32_t>> lines_;  // by the node of their chip
   HardwareDefinition out_;
 };
 

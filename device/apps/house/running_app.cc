@@ -151,6 +151,7 @@ Result<UniqueFd> RunningApp::make_hub_channel(const Introduce& introduce) {
 }
 
 Status RunningApp::start(const Introduce& introduce) {
+  PAVISE_TRY_ASSIGN(const RequestedLines lines, RequestedLines::request(app_.policy.lines, name()));
   PAVISE_TRY_ASSIGN(auto ends, channel_pair());
   std::vector<int> descriptors{ends[1].get()};
   UniqueFd hub;
@@ -161,7 +162,9 @@ Status RunningApp::start(const Introduce& introduce) {
   }
   channel_ = std::move(ends[0]);
   events_ = group_.events();
-  auto started = Compartment::start(spec(std::move(descriptors)), group_);
+  CompartmentSpec to_start = spec(std::move(descriptors));
+  lines.give(to_start);
+  auto started = Compartment::start(to_start, group_);
   if (!started) {
     channel_.reset();
     return started.error();

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/gpio/gpio_lines.h"
 #include "device/apps/house/app_log.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
@@ -54,8 +55,8 @@ class RunningApp {
   RunningApp& operator=(const RunningApp&) = delete;
   ~RunningApp();
 
-  // Blocks for some milliseconds. The errors of Compartment::start(). An app whose channel cannot
-  // be given to the agent runs without: it finds it closed.
+  // Blocks for some milliseconds. The errors of Compartment::start(), kNoGpioLine. An app whose
+  // channel cannot be given to the agent runs without: it finds it closed.
   Status start(const Introduce& introduce);
   void ask_to_end();
   void kill();

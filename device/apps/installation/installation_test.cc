@@ -126,7 +126,7 @@ TEST_F(InstallationTest, AnotherTenantIsRefused) {
 
 TEST_F(InstallationTest, OfTwoThatClaimOnePinTheFirstStays) {
   HardwareDefinition hardware;
-  hardware[static_cast<std::size_t>(manifest::Hardware::gpio)]["LED1"] = "/dev/null";
+  hardware.by_kind[static_cast<std::size_t>(manifest::Hardware::gpio)]["LED1"] = {"/dev/null", 1};
   put("a.pvimage", {.name = "one", .number = 1, .capabilities = R"({"gpio":["LED1"]})"});
   put("b.pvimage", {.name = "two", .number = 2, .capabilities = R"({"gpio":["LED1"]})"});
   const Installation got = read(hardware);

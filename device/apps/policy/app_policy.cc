@@ -42,11 +42,15 @@ Status add_devices(const manifest::Capabilities& capabilities, const HardwareDef
                    AppPolicy& policy) {
   for (std::size_t kind = 0; kind < manifest::kHardwareKinds; ++kind) {
     for (const std::string& name : capabilities.hardware.at(kind)) {
-      const auto found = hardware.at(kind).find(name);
-      if (found == hardware.at(kind).end())
+      const auto found = hardware.by_kind.at(kind).find(name);
+      if (found == hardware.by_kind.at(kind).end())
         return Error(kNoSuchHardware,
                      std::string(to_string(static_cast<manifest::Hardware>(kind))) + ' ' + name);
-      policy.devices.push_back({.source = found->second, .name = name});
+      const HardwarePlace& place = found->second;
+      if (static_cast<manifest::Hardware>(kind) == manifest::Hardware::gpio)
+        policy.lines.push_back({.name = name, .chip = place.node, .line = place.line});
+      else
+        policy.devices.push_back({.source = place.node, .name = name});
     }
   }
   return {};
@@ -134,6 +138,12 @@ Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy)
     out.add(node.name);
     out.add(node.writable ? 1 : 0);
   }
+  out.add(policy.lines.size());
+  for (const GpioLine& line : policy.lines) {
+    out.add(line.name);
+    out.add(line.chip);
+    out.add(line.line);
+  }
   add_network(policy, out);
   out.add(std::as_bytes(std::span(policy.filter)));
   for (const std::int64_t value :
@@ -160,6 +170,7 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
                 .temporary_bytes_max = kTemporaryBytes};
   out.storage_bytes = may.mutable_storage_kib.value_or(0) * kKib;
   PAVISE_TRY(add_devices(may, hardware, out));
+  out.budget.open_files_max += static_cast<std::uint32_t>(out.lines.size());
   for (const manifest::Destination& to : may.outgoing_tcp) add_destination(to, SOCK_STREAM, out);
   for (const manifest::Destination& to : may.outgoing_udp) add_destination(to, SOCK_DGRAM, out);
   for (const std::uint16_t port : may.listening_tcp) out.ports.push_back({SOCK_STREAM, port});
@@ -167,7 +178,8 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
   out.network = !out.peers.empty() || !out.named_peers.empty() || !out.ports.empty();
   PAVISE_TRY_ASSIGN(out.filter, make_app_filter({.network = out.network,
                                                  .listens = !may.listening_tcp.empty(),
-                                                 .device_nodes = !out.devices.empty()}));
+                                                 .device_nodes = !out.devices.empty(),
+                                                 .gpio_lines = !out.lines.empty()}));
   out.life = life_of(manifest.lifecycle);
   out.digest = digest_of(manifest, out);
   return out;

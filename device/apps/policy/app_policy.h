@@ -11,6 +11,7 @@
 #include "device/apps/compartment/app_group.h"
 #include "device/apps/compartment/app_root.h"
 #include "device/apps/egress/egress_guard.h"
+#include "device/apps/gpio/gpio_lines.h"
 #include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/named_peer.h"
@@ -23,13 +24,14 @@ inline constexpr ErrorInfo kNoSuchHardware{
     "Name what the hardware definition of the device lists."};
 
 inline constexpr std::uint64_t kTemporaryBytes = 1U << 20U;  // of /tmp, for every app
-inline constexpr std::uint32_t kOpenFilesMax = 64;
+inline constexpr std::uint32_t kOpenFilesMax = 64;           // and its GPIO lines
 
 struct AppPolicy {
   std::vector<std::string> arguments;  // the first is the program
   AppBudget budget;
   std::uint64_t storage_bytes = 0;  // 0: none
   std::vector<DeviceNode> devices;
+  std::vector<GpioLine> lines;
   bool network = false;
   std::vector<Peers> peers;
   std::vector<NamedPeer> named_peers;

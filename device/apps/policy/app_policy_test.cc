@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
+#include "device/apps/compartment/app_filter.h"
 #include "device/apps/egress/testing/network_text.h"
 
 namespace pavise::device {
@@ -26,14 +28,15 @@ manifest::Manifest good(const std::string& name) {
 HardwareDefinition board() {
   HardwareDefinition out;
   const auto at = [&](manifest::Hardware kind) -> auto& {
-    return out.at(static_cast<std::size_t>(kind));
+    return out.by_kind.at(static_cast<std::size_t>(kind));
   };
-  at(manifest::Hardware::gpio) = {{"LED_RED", "/dev/gpiochip0"}, {"BUTTON_A", "/dev/gpiochip1"}};
-  at(manifest::Hardware::uart) = {{"UART0", "/dev/ttyS1"}};
-  at(manifest::Hardware::i2c) = {{"SENSORS", "/dev/i2c-0"}};
-  at(manifest::Hardware::spi) = {{"FLASH", "/dev/spidev0.0"}};
-  at(manifest::Hardware::pwm) = {{"FAN", "/dev/pwm0"}};
-  at(manifest::Hardware::adc) = {{"PROBE", "/dev/adc0"}};
+  at(manifest::Hardware::gpio) = {{"LED_RED", {"/dev/gpiochip0", 17}},
+                                  {"BUTTON_A", {"/dev/gpiochip1", 2}}};
+  at(manifest::Hardware::uart) = {{"UART0", {"/dev/ttyS1"}}};
+  at(manifest::Hardware::i2c) = {{"SENSORS", {"/dev/i2c-0"}}};
+  at(manifest::Hardware::spi) = {{"FLASH", {"/dev/spidev0.0"}}};
+  at(manifest::Hardware::pwm) = {{"FAN", {"/dev/pwm0"}}};
+  at(manifest::Hardware::adc) = {{"PROBE", {"/dev/adc0"}}};
   return out;
 }
 
@@ -72,7 +75,10 @@ TEST(AppPolicy, EveryCapabilityFindsItsWall) {
   EXPECT_THAT(policy->ports,
               ElementsAre(ListeningPort{SOCK_STREAM, 1}, ListeningPort{SOCK_STREAM, 8080},
                           ListeningPort{SOCK_STREAM, 65535}, ListeningPort{SOCK_DGRAM, 5353}));
-  EXPECT_EQ(policy->devices.size(), 7U);
+  EXPECT_EQ(policy->devices.size(), 5U);
+  EXPECT_THAT(policy->lines, ElementsAre(GpioLine{"LED_RED", "/dev/gpiochip0", 17},
+                                         GpioLine{"BUTTON_A", "/dev/gpiochip1", 2}));
+  EXPECT_EQ(policy->budget.open_files_max, kOpenFilesMax + 2);
   EXPECT_EQ(policy->storage_bytes, 1024U * 1024);
   EXPECT_EQ(policy->life.restart, RestartWhen::on_failure);
   EXPECT_EQ(policy->life.restart_delay_ms, 500);
@@ -81,9 +87,22 @@ TEST(AppPolicy, EveryCapabilityFindsItsWall) {
   EXPECT_EQ(policy->life.health_interval_ms, 60'000);
 }
 
+// Nothing in its /dev, and no requests but those of lines.
+TEST(AppPolicy, AGpioNameIsALineAndNoNode) {
+  manifest::Manifest blink = good("smallest.json");
+  blink.capabilities.hardware.at(static_cast<std::size_t>(manifest::Hardware::gpio)) = {"LED_RED"};
+  const auto policy = make_app_policy(blink, board());
+  ASSERT_TRUE(policy) << policy.error().message();
+  EXPECT_THAT(policy->devices, IsEmpty());
+  EXPECT_THAT(policy->lines, ElementsAre(GpioLine{"LED_RED", "/dev/gpiochip0", 17}));
+  const auto filter = make_app_filter({.gpio_lines = true}).value();
+  ASSERT_EQ(policy->filter.size(), filter.size());
+  EXPECT_EQ(std::memcmp(policy->filter.data(), filter.data(), filter.size() * sizeof filter[0]), 0);
+}
+
 TEST(AppPolicy, HardwareThatTheDeviceDoesNotHaveIsRefused) {
   HardwareDefinition other = board();
-  other.at(static_cast<std::size_t>(manifest::Hardware::uart)).clear();
+  other.by_kind.at(static_cast<std::size_t>(manifest::Hardware::uart)).clear();
   const auto policy = make_app_policy(good("everything.json"), other);
   ASSERT_FALSE(policy);
   EXPECT_TRUE(policy.error().is(kNoSuchHardware));
@@ -98,8 +117,14 @@ TEST(AppPolicy, TheDigestStandsForAllOfIt) {
   const Digest256 first = digest(all, board());
   EXPECT_EQ(digest(all, board()), first);
   HardwareDefinition moved = board();
-  moved.at(static_cast<std::size_t>(manifest::Hardware::i2c))["SENSORS"] = "/dev/i2c-1";
+  moved.by_kind.at(static_cast<std::size_t>(manifest::Hardware::i2c))["SENSORS"] = {"/dev/i2c-1"};
   EXPECT_NE(digest(all, moved), first);
+  for (const HardwarePlace& other :
+       {HardwarePlace{"/dev/gpiochip0", 18}, HardwarePlace{"/dev/gpiochip2", 17}}) {
+    moved = board();
+    moved.by_kind.at(static_cast<std::size_t>(manifest::Hardware::gpio))["LED_RED"] = other;
+    EXPECT_NE(digest(all, moved), first);
+  }
   // Whatever of the manifest's meaning changes changes it, also with the same digest of its bytes.
   const auto changed = [&](auto change) {
     manifest::Manifest other = all;

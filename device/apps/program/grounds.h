@@ -25,6 +25,7 @@ struct AppPaths {
   std::string resolver = "/usr/bin/pavise-names";
   std::string name_server = "/etc/pavise/name-server";  // may be missing
   std::string hardware = "/etc/pavise/hardware.conf";   // may be missing
+  std::string simulator = "/run/pavise/configfs";       // made if the hardware asks for it
   std::string measured = "/run/pavise/apps-measured";   // of this boot
 };
 

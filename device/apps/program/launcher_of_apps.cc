@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "common/ipc/descriptors.h"
+#include "device/apps/gpio/simulated_chips.h"
 #include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/house/house.h"
 #include "device/apps/house/house_names.h"
@@ -74,8 +75,10 @@ class LauncherOfApps {
   // Without one that is understood the device has none: who wants hardware is refused.
   HardwareDefinition read_hardware() const {
     auto hardware = read_hardware_definition(paths_.hardware);
-    if (hardware) return *std::move(hardware);
-    print("event hardware: " + hardware.error().message());
+    Status ready =
+        hardware ? simulate_chips(hardware->simulated, paths_.simulator) : Status(hardware.error());
+    if (ready) return *std::move(hardware);
+    print("event hardware: " + ready.error().message());
     return {};
   }
   // Waits for something, looks after apps and the names they ask for. Those of `others` that can be

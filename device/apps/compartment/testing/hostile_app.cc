@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/gpio.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -272,6 +274,45 @@ int forbidden(std::string_view call) {
   return -1;
 }
 
+// What `line` is when it was made an input or an output with this value; or the number of the
+// error.
+int use_line(const char* line, std::uint64_t flags, bool value) {
+  const int fd = number(line);
+  gpio_v2_line_config config{};
+  config.flags = flags;
+  if ((flags & GPIO_V2_LINE_FLAG_OUTPUT) != 0) {
+    config.num_attrs = 1;
+    config.attrs[0].attr.id = GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES;
+    config.attrs[0].attr.values = value ? 1 : 0;
+    config.attrs[0].mask = 1;
+  }
+  gpio_v2_line_values values{.bits = 0, .mask = 1};
+  if (::ioctl(fd, GPIO_V2_LINE_SET_CONFIG_IOCTL, &config) != 0 ||
+      ::ioctl(fd, GPIO_V2_LINE_GET_VALUES_IOCTL, &values) != 0)
+    return errno;
+  std::printf("line %d is %d\n", fd, static_cast<int>(values.bits & 1));
+  return 0;
+}
+
+// A request to a descriptor, of what the kernel has for lines and for chips.
+int gpio(std::string_view request, const char* descriptor) {
+  struct Request {
+    std::string_view name;
+    unsigned long number;
+  };
+  constexpr Request kRequests[] = {{"line_set_config", GPIO_V2_LINE_SET_CONFIG_IOCTL},
+                                   {"line_get_values", GPIO_V2_LINE_GET_VALUES_IOCTL},
+                                   {"line_set_values", GPIO_V2_LINE_SET_VALUES_IOCTL},
+                                   {"chip_info", GPIO_GET_CHIPINFO_IOCTL},
+                                   {"chip_line_info", GPIO_V2_GET_LINEINFO_IOCTL},
+                                   {"chip_get_line", GPIO_V2_GET_LINE_IOCTL},
+                                   {"chip_get_line_v1", GPIO_GET_LINEHANDLE_IOCTL}};
+  static gpio_v2_line_request largest{};
+  for (const Request& known : kRequests)
+    if (known.name == request) return outcome(::ioctl(number(descriptor), known.number, &largest));
+  return -1;
+}
+
 int act(int count, char** words) {
   const std::string_view verb = count > 1 ? words[1] : "nothing";
   const char* const first = count > 2 ? words[2] : "";
@@ -303,6 +344,13 @@ int act(int count, char** words) {
   if (verb == "connect_by_ipv6") return connect_by_ipv6();
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
+  if (verb == "set_line") return use_line(first, GPIO_V2_LINE_FLAG_OUTPUT, *second == '1');
+  if (verb == "pull_line")
+    return use_line(first,
+                    GPIO_V2_LINE_FLAG_INPUT | (*second == '1' ? GPIO_V2_LINE_FLAG_BIAS_PULL_UP
+                                                              : GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN),
+                    false);
+  if (verb == "gpio") return gpio(first, second);
   if (verb == "kill") return outcome(::kill(number(first), 0));
   return forbidden(first);
 }
