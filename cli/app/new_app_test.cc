@@ -34,7 +34,7 @@ class NewAppTest : public ::testing::Test {
 };
 
 TEST_F(NewAppTest, EachTemplateIsFilledIn) {
-  for (const char* name : {"telemetry", "cpp-minimal"}) {
+  for (const char* name : {"telemetry", "gpio", "cpp-minimal"}) {
     const auto made = make_app(request(name));
     ASSERT_TRUE(made) << made.error().message();
     EXPECT_EQ(made->manifest.name, "blink");
@@ -70,7 +70,6 @@ TEST_F(NewAppTest, NamesAreThoseOfManifests) {
 TEST_F(NewAppTest, TemplatesAreThoseOfTheSdk) {
   for (const char* name : {"", ".", "..", "../templates/telemetry", "/etc", "unknown"})
     EXPECT_EQ(refusal(request(name)), "PV-APP-010 " + std::string(name));
-  EXPECT_EQ(refusal(request("gpio")), "PV-APP-010 gpio: the SDK has no GPIO yet");
   EXPECT_TRUE(refusal(request("tls-server")).starts_with("PV-APP-010 tls-server: "));
   NewAppRequest nobodys = request("telemetry");
   nobodys.tenant.reset();

@@ -39,7 +39,7 @@ def app_options(arguments):
     if not arguments.app_owner_key:
         return []
     return ["--app-owner-key", arguments.app_owner_key.resolve(), "--app-tenant", TENANT,
-            *(word for app in arguments.app for word in ("--app", app.resolve()))]
+            "--hardware", ROOT / "sim/hardware.conf", *(word for app in arguments.app for word in ("--app", app.resolve()))]
 
 
 def clean(state):

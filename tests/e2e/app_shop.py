@@ -24,7 +24,7 @@ class AppShop:
         if not key:
             run(PROGRAMS / "pavise", "app", "key", "create", self.key)
 
-    def build(self, name, *words, file=None, budgets=None, **members):
+    def build(self, name, *words, file=None, budgets=None, program=HOSTILE, **members):
         """The package of an app that does `words`. `members` of the manifest may be added or replaced."""
         source = self.folder / name
         source.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ class AppShop:
                     "budgets": {"memory_kib": 2048, "cpu_percent": 50, "processes": 4} | (budgets or {}),
                     "lifecycle": {"restart": "never"}} | members
         (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-        return self.pack(source, HOSTILE, file)
+        return self.pack(source, program, file)
 
     def pack(self, source, program, file=None):
         package = self.folder / f"{file or source.name}.pvimage"

@@ -21,10 +21,12 @@ from tests.e2e.workshop import PROGRAMS
 from tests.host_walk.house import until
 from tests.modbus_guardian.machine import Machine
 
-EPERM, ENOENT, EAGAIN, EAFNOSUPPORT, EDQUOT = 1, 2, 11, 97, 122
+EPERM, ENOENT, EBADF, EAGAIN, ENOTTY, ENOSYS, EAFNOSUPPORT, EDQUOT = 1, 2, 9, 11, 25, 38, 97, 122
 DNS_REFUSED = 1005  # as the program tells DNS codes
 GUARDIAN = pathlib.Path(os.environ.get("PAVISE_MODBUS_GUARDIAN",
                                        PROGRAMS.parent / "samples/modbus_guardian/modbus-guardian"))
+PROBE = pathlib.Path(os.environ.get("PAVISE_SDK_PROBE", PROGRAMS.parent / "tests/sdk/sdk_probe"))
+VIRTUAL_HARDWARE = ROOT / "sim/hardware.conf"
 QUOTA_KIB = 64
 PART_BYTES = 65536  # of a package in one method
 
@@ -98,6 +100,17 @@ def refused(shop, folder):
             shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
 
 
+def with_lines(shop):
+    """Apps with lines of the virtual device's simulated chip, one that wants another's, one with its I2C bus."""
+    again = {"restart": "always", "restart_delay_ms": 5000, "restart_delay_max_ms": 5000}
+    return [shop.build_template("blink", "gpio")[0],
+            shop.build("lines", "try_lines", 5, 6, capabilities={"gpio": ["GPIO2", "GPIO3"]}),
+            shop.build("line", "try_lines", 5, 6, capabilities={"gpio": ["GPIO4"]}, lifecycle=again),
+            shop.build("line-thief", "nothing", capabilities={"gpio": ["GPIO4"]}),
+            shop.build("bus", "read_bus", "/dev/I2C0", capabilities={"i2c": ["I2C0"]}),
+            shop.build("pulls", program=PROBE, budgets={"memory_kib": 4096}, capabilities={"gpio": ["GPIO5"]})]
+
+
 class AppsTest(WalkedTest):
     @classmethod
     def setUpClass(cls):
@@ -108,22 +121,21 @@ class AppsTest(WalkedTest):
         cls.addClassCleanup(cls.names.close)
         cls.shop = AppShop(cls.state / "apps", TENANT)
 
-    def boot(self, version, packages, hardware=None):
-        """The device with a release that has these apps; with hardware, a definition of it, and a sensor that is noisy from
-        the first moment on."""
+    def boot(self, version, packages, hardware, sensor=False):
+        """The device with a release that has these apps and this hardware definition; with a sensor that is noisy from the
+        first moment on."""
         house, keys = self.walk.house, self.walk.keys
-        words = ["--app-name-server", f"{HOST}:{self.names.port}", "--app-owner-key", self.shop.public, "--app-tenant", TENANT]
+        words = ["--app-name-server", f"{HOST}:{self.names.port}", "--app-owner-key", self.shop.public, "--app-tenant", TENANT,
+                 "--hardware", hardware]
         for package in packages:
             words += ["--app", package]
-        if hardware:
-            words += ["--hardware", hardware]
         image, _ = build_image(house, keys, self.state / version, version, apps=words,
                                platform=platform_profile(house, self.walk.vendor, keys))
         self.assertTrue(release(house, keys, image))
         self.device.stop()
         self.device.use_image(image)
-        self.device.start(serial=bool(hardware))
-        if hardware:
+        self.device.start(serial=sensor)
+        if sensor:
             type(self).sensor = qemu.connect(self.device.serial_socket)
             self.addClassCleanup(self.sensor.close)
             self.sensor.sendall(b"\x1b\r" * 500)  # the keys that stop a boot, if anybody listens
@@ -138,7 +150,7 @@ class AppsTest(WalkedTest):
         peer = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(peer.close)
         self.boot("0.2.0", [neighbour(self.shop, "1.0.0"), *hostile(self.shop), *refused(self.shop, self.state), others,
-                            *by_name(self.shop, peer.getsockname()[1])])
+                            *by_name(self.shop, peer.getsockname()[1]), *with_lines(self.shop)], VIRTUAL_HARDWARE)
         self.wait(r"event neighbour: started, version 1\.0\.0")
         self.wait(rf"neighbour: kept file: {ENOENT}$")
         for name, pattern in {
@@ -182,6 +194,24 @@ class AppsTest(WalkedTest):
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertIn(component("neighbour"), self.apps_of_evidence())
 
+    def test_1_lines_are_those_that_an_app_names_and_no_others(self):
+        self.wait(r"event line-thief\.pvimage: refused: PV-MAN-021")
+        for name in ("lines", "line"):
+            self.wait(rf"{name}: chip {ENOSYS}, {ENOSYS}; node {ENOENT}; what is no line {ENOTTY}$")
+            # What it set the line to and what it pulled it to is what it read back.
+            read = re.findall(rf"apps: {name}: line 5 is (\d)", self.device.console_text())
+            self.assertEqual(read[:4], ["1", "0", "1", "0"])
+        self.wait(r"lines: other 0$")
+        self.wait(rf"line: other {EBADF}$")
+        self.wait(r"bus: 0$")
+        # An input's edges arrive, through the SDK.
+        self.wait(r"pulls: info: level 0, then 1; edge 1 to 1$")
+        self.wait(r"pulls: info: set an input: EPERM$")
+        self.wait(r"blink: info: blink 1\.0\.0 blinks$")
+        # With the end of an app its lines are free for its next start.
+        until(lambda: len(re.findall(rf"apps: line: other {EBADF}", self.device.console_text())) >= 2,
+              "the second start of line", BOOT_TIMEOUT_S)
+
     def beats(self):
         return [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
 
@@ -205,7 +235,7 @@ class AppsTest(WalkedTest):
         hardware = self.state / "hardware.conf"
         hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
         self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian(),
-                            self.shop.build_sample("refrigeration_monitor")], hardware)
+                            self.shop.build_sample("refrigeration_monitor")], hardware, sensor=True)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
         for name in ("fills", "reads-others"):

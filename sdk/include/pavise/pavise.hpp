@@ -7,6 +7,7 @@
 #include <pavise/application.h>
 #include <pavise/device_hub.h>
 #include <pavise/event_loop.h>
+#include <pavise/gpio.h>
 #include <pavise/health.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
@@ -42,6 +43,33 @@ class Descriptor {
   int descriptor_ = -1;
 };
 
+// As <pavise/gpio.h>: the app's line under a name.
+class GpioLine {
+ public:
+  GpioLine() = default;
+  static GpioLine output(const char* name, bool value = false,
+                         pavise_gpio_output_mode mode = PAVISE_GPIO_PUSH_PULL) {
+    return GpioLine(pavise_gpio_open_as_output(name, mode, to_value(value)));
+  }
+  static GpioLine input(const char* name, pavise_gpio_bias bias = PAVISE_GPIO_BIAS_AS_IS,
+                        pavise_gpio_edges edges = PAVISE_GPIO_NO_EDGES) {
+    return GpioLine(pavise_gpio_open_as_input(name, bias, edges));
+  }
+  explicit operator bool() const { return static_cast<bool>(line_); }
+  int error() const { return line_ ? 0 : line_.get(); }  // 0, or why there is no line
+  int descriptor() const { return line_.get(); }
+  int value() const { return pavise_gpio_get_value(line_.get()); }  // 0, 1 or an error
+  int set(bool value) const { return pavise_gpio_set_value(line_.get(), to_value(value)); }
+
+ private:
+  explicit GpioLine(int descriptor) : line_(descriptor) {}
+  static pavise_gpio_value to_value(bool value) {
+    return value ? PAVISE_GPIO_HIGH : PAVISE_GPIO_LOW;
+  }
+
+  Descriptor line_;
+};
+
 // As <pavise/event_loop.h>, whose rules hold: one thread, negative errno.
 class EventLoop {
  public:
@@ -66,6 +94,18 @@ class EventLoop {
           loop_, descriptor, events,
           [](void* context, int, std::uint32_t what) { call(context, what); }, made, out);
     });
+  }
+  // Of an input with edges, which outlives the event.
+  int on_edge(const GpioLine& line, std::function<void(const pavise_gpio_edge&)> handler,
+              Event* event = nullptr) {
+    const int descriptor = line.descriptor();
+    return on_io(
+        descriptor, PAVISE_IO_READABLE,
+        [descriptor, handler = std::move(handler)](std::uint32_t) {
+          pavise_gpio_edge edge{};
+          if (pavise_gpio_read_edge(descriptor, &edge) == 0) handler(edge);
+        },
+        event);
   }
   int after(std::uint32_t delay_ms, std::function<void()> handler, Event* event = nullptr) {
     return timer(delay_ms, 0, std::move(handler), event);

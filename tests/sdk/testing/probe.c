@@ -6,11 +6,13 @@
 #include <pavise/application.h>
 #include <pavise/device_hub.h>
 #include <pavise/event_loop.h>
+#include <pavise/gpio.h>
 #include <pavise/health.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
 #include <pavise/storage.h>
 #include <pavise/uart.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +40,23 @@ static void try_storage(void) {
 static void try_uart(void) {
   const struct pavise_uart_config usual = pavise_uart_usual();
   say("uart", pavise_uart_open("METER", &usual));
+}
+
+/* A line without anything at it has the level that it is pulled to. */
+static void try_gpio(void) {
+  const int line =
+      pavise_gpio_open_as_input("GPIO5", PAVISE_GPIO_PULL_DOWN, PAVISE_GPIO_BOTH_EDGES);
+  say("gpio", line);
+  if (line < 0) return;
+  const int before = pavise_gpio_get_value(line);
+  say("pull", pavise_gpio_open_as_input("GPIO5", PAVISE_GPIO_PULL_UP, PAVISE_GPIO_BOTH_EDGES));
+  struct pollfd polled = {.fd = line, .events = POLLIN};
+  struct pavise_gpio_edge edge = {.number = 0};
+  poll(&polled, 1, 60000);
+  say("edge", pavise_gpio_read_edge(line, &edge));
+  pavise_log(PAVISE_LOG_INFO, "level %d, then %d; edge %" PRIu32 " to %d", before,
+             pavise_gpio_get_value(line), edge.number, (int)edge.value);
+  say("set an input", pavise_gpio_set_value(line, PAVISE_GPIO_LOW));
 }
 
 static void on_result(void* context, uint32_t id, bool accepted, const char* reason) {
@@ -79,6 +98,7 @@ int main(int count, char** words) {
   pavise_log(PAVISE_LOG_INFO, "%s %s", pavise_app_name(), pavise_app_version());
   try_storage();
   try_uart();
+  try_gpio();
   const uint16_t port = (uint16_t)(count > 2 ? strtoul(words[2], NULL, 10) : 1);
   say("connect", pavise_network_connect(count > 2 ? words[1] : "127.0.0.1", port, 60000));
   say("listen", pavise_network_listen(0, 1));

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/gpio.h>
+#include <linux/i2c-dev.h>
+#include <linux/i2c.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -313,6 +315,30 @@ int gpio(std::string_view request, const char* descriptor) {
   return -1;
 }
 
+// Its own line, another descriptor, and what is none of its business.
+int try_lines(const char* own, const char* other) {
+  constexpr std::uint64_t kUp = GPIO_V2_LINE_FLAG_INPUT | GPIO_V2_LINE_FLAG_BIAS_PULL_UP;
+  constexpr std::uint64_t kDown = GPIO_V2_LINE_FLAG_INPUT | GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN;
+  int failed = 0;
+  for (const bool value : {true, false}) failed += use_line(own, GPIO_V2_LINE_FLAG_OUTPUT, value);
+  for (const std::uint64_t pull : {kUp, kDown}) failed += use_line(own, pull, false);
+  std::printf("other %d\n", use_line(other, GPIO_V2_LINE_FLAG_OUTPUT, true));
+  std::printf("chip %d, %d; node %d; what is no line %d\n", gpio("chip_get_line", own),
+              gpio("chip_info", own), open_it("/dev/gpiochip0", O_RDWR),
+              gpio("line_get_values", "3"));
+  return failed;
+}
+
+// The first byte of the memory at address 0x50 of an I2C bus.
+int read_bus(const char* path) {
+  const int bus = ::open(path, O_RDWR);
+  if (bus < 0 || ::ioctl(bus, I2C_SLAVE, 0x50UL) < 0) return errno;
+  i2c_smbus_data data{};
+  i2c_smbus_ioctl_data request{
+      .read_write = I2C_SMBUS_READ, .command = 0, .size = I2C_SMBUS_BYTE_DATA, .data = &data};
+  return outcome(::ioctl(bus, I2C_SMBUS, &request));
+}
+
 int act(int count, char** words) {
   const std::string_view verb = count > 1 ? words[1] : "nothing";
   const char* const first = count > 2 ? words[2] : "";
@@ -344,12 +370,8 @@ int act(int count, char** words) {
   if (verb == "connect_by_ipv6") return connect_by_ipv6();
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
-  if (verb == "set_line") return use_line(first, GPIO_V2_LINE_FLAG_OUTPUT, *second == '1');
-  if (verb == "pull_line")
-    return use_line(first,
-                    GPIO_V2_LINE_FLAG_INPUT | (*second == '1' ? GPIO_V2_LINE_FLAG_BIAS_PULL_UP
-                                                              : GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN),
-                    false);
+  if (verb == "try_lines") return try_lines(first, second);
+  if (verb == "read_bus") return read_bus(first);
   if (verb == "gpio") return gpio(first, second);
   if (verb == "kill") return outcome(::kill(number(first), 0));
   return forbidden(first);
