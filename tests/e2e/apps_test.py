@@ -106,7 +106,7 @@ def with_lines(shop):
     return [shop.build_template("blink", "gpio")[0],
             shop.build("lines", "try_lines", 5, 6, capabilities={"gpio": ["GPIO2", "GPIO3"]}),
             shop.build("line", "try_lines", 5, 6, capabilities={"gpio": ["GPIO4"]}, lifecycle=again),
-            shop.build("line-thief", "nothing", capabilities={"gpio": ["GPIO4"]}),
+            shop.build("thief-of-line", "nothing", capabilities={"gpio": ["GPIO4"]}),
             shop.build("bus", "read_bus", "/dev/I2C0", capabilities={"i2c": ["I2C0"]}),
             shop.build("pulls", program=PROBE, budgets={"memory_kib": 4096}, capabilities={"gpio": ["GPIO5"]})]
 
@@ -195,7 +195,7 @@ class AppsTest(WalkedTest):
         self.assertIn(component("neighbour"), self.apps_of_evidence())
 
     def test_1_lines_are_those_that_an_app_names_and_no_others(self):
-        self.wait(r"event line-thief\.pvimage: refused: PV-MAN-021")
+        self.wait(r"event thief-of-line\.pvimage: refused: PV-MAN-021")
         for name in ("lines", "line"):
             self.wait(rf"{name}: chip {ENOSYS}, {ENOSYS}; node {ENOENT}; what is no line {ENOTTY}$")
             # What it set the line to and what it pulled it to is what it read back.

@@ -137,7 +137,7 @@ class Reader {
   Status simulate(const Cut& words) {
     if (!is_node(Hardware::gpio, words.word)) return wrong("no node of this kind");
     const auto lines = parse_number(words.rest.value_or(""), kSimulatedLinesMax);
-    if (lines.value_or(0) == 0) return wrong("no number of lines after the node");
+    if (!lines || *lines == 0) return wrong("no number of lines after the node");
     SimulatedChip chip{.node = std::string(words.word), .lines = *lines};
     if (lines_.contains(chip.node)) return wrong("a chip whose lines stand above");
     if (std::ranges::find(out_.simulated, chip.node, &SimulatedChip::node) != out_.simulated.end())
