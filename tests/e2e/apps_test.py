@@ -208,9 +208,10 @@ class AppsTest(WalkedTest):
         self.wait(r"pulls: info: level 0, then 1; edge 1 to 1$")
         self.wait(r"pulls: info: set an input: EPERM$")
         self.wait(r"blink: info: blink 1\.0\.0 blinks$")
-        # With the end of an app its lines are free for its next start.
+        # With the end of an app its lines are free for its next start, wherever it left their descriptors.
         until(lambda: len(re.findall(rf"apps: line: other {EBADF}", self.device.console_text())) >= 2,
               "the second start of line", BOOT_TIMEOUT_S)
+        self.assertNotIn("PV-GPI-001", self.device.console_text())
 
     def beats(self):
         return [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
