@@ -139,7 +139,7 @@ Result<Built> build_package(const BuildRequest& request) {
   PAVISE_TRY_ASSIGN(const Bytes manifest_bytes,
                     read_whole(manifest_path, manifest::kManifestBytesMax + 1));
   PAVISE_TRY_ASSIGN(manifest::Manifest manifest, manifest::Manifest::parse(manifest_bytes));
-  PAVISE_TRY_ASSIGN(const crypto::P256PrivateKey key, read_owner_key(request.key));
+  PAVISE_TRY_ASSIGN(OwnerKey key, OwnerKey::open(request.key));
   PAVISE_TRY_ASSIGN(const ImageSource source, source_of(request, manifest));
   PAVISE_TRY_ASSIGN(const Bytes content, make_image(source, manifest.component_id));
   PAVISE_TRY(image::inspect_content(content, manifest.entry_point));
