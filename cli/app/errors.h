@@ -33,7 +33,7 @@ inline constexpr ErrorInfo kNoSdk{"PV-APP-009", Retry::never,
                                   "Name its folder with --sdk, or in PAVISE_SDK."};
 inline constexpr ErrorInfo kNoTemplate{"PV-APP-010", Retry::never,
                                        "an app cannot be made from this template",
-                                       "Use telemetry or cpp-minimal."};
+                                       "Use telemetry, tls-server or cpp-minimal."};
 inline constexpr ErrorInfo kFolderExists{"PV-APP-011", Retry::never,
                                          "there is something of this name already",
                                          "Choose another name, or another folder with --out."};

@@ -20,9 +20,7 @@ struct Missing {
   std::string_view why;
 };
 // People ask for these; until a device can keep the promise there is no template that makes it.
-constexpr std::array<Missing, 2> kMissing{
-    {{"gpio", "gpio: the SDK has no GPIO yet"},
-     {"tls-server", "tls-server: apps get no certificate to serve with yet"}}};
+constexpr std::array<Missing, 1> kMissing{{{"gpio", "gpio: the SDK has no GPIO yet"}}};
 
 Error no_template(const std::string& name) {
   const auto* const missing = std::ranges::find(kMissing, name, &Missing::name);

@@ -149,21 +149,21 @@ void Pins::take_from_environment() {
   ::unsetenv(kPinVariable);  // NOLINT(concurrency-mt-unsafe)
 }
 
-Result<SecretBytes> Pins::stored(const KeyUri& uri) {
-  if (!uri.pin_file().empty()) return read_pin_file(uri.pin_file());
-  if (from_environment_.size() > kPinBytesMax) return too_long();
-  return SecretBytes::copy_of(from_environment_.view());
-}
-
 Result<SecretBytes> Pins::pin_for(const KeyUri& uri, const std::string& token) {
+  SecretBytes pin;
+  bool was_refused = false;
   {
     const std::scoped_lock lock(mutex_);
-    PAVISE_TRY_ASSIGN(SecretBytes pin, stored(uri));
-    if (!pin.empty() && refused_.contains(token))
-      return Error(kWrongPin, "it was refused before, and is not tried again");
-    if (!pin.empty()) return pin;
+    pin = SecretBytes::copy_of(from_environment_.view());
+    was_refused = refused_.contains(token);
   }
-  return ask_for_pin(terminal_, "PIN of the token " + token + ": ");
+  if (!uri.pin_file().empty()) {
+    PAVISE_TRY_ASSIGN(pin, read_pin_file(uri.pin_file()));
+  }
+  if (pin.empty()) return ask_for_pin(terminal_, "PIN of the token " + token + ": ");
+  if (pin.size() > kPinBytesMax) return too_long();
+  if (was_refused) return Error(kWrongPin, "it was refused before, and is not tried again");
+  return pin;
 }
 
 void Pins::refused(const std::string& token) {

@@ -30,8 +30,6 @@ class Pins {
   void refused(const std::string& token);
 
  private:
-  Result<SecretBytes> stored(const KeyUri& uri);
-
   std::mutex mutex_;
   std::string terminal_;
   SecretBytes from_environment_;

@@ -79,7 +79,7 @@ class TemplatesTest(unittest.TestCase):
         self.assertEqual(first, "info: cpp-minimal 1.0.0\n")
 
     def test_what_cannot_work_yet_is_refused(self):
-        for template in ("gpio", "tls-server", "unknown"):
+        for template in ("gpio", "unknown"):
             self.tool("app", "new", "blink", "--template", template, "--tenant", "home", code=1)
         self.assertFalse((self.folder / "blink").exists())
 
