@@ -42,5 +42,8 @@ inline constexpr ErrorInfo kNotBuilt{
     "See what CMake printed above. If the SDK has moved, remove build/ in the app's folder."};
 inline constexpr ErrorInfo kNoTenant{
     "PV-APP-013", Retry::never, "the template needs the owner's tenant", "Name it with --tenant."};
+inline constexpr ErrorInfo kNoLibrary{
+    "PV-APP-030", Retry::never, "the program needs a library that the image does not have",
+    "Link it statically (-static), or put the library under root/, where the loader looks for it."};
 
 }  // namespace pavise::cli::app

@@ -272,6 +272,12 @@ TEST_F(Refusals, ProgramsThatCannotRunAtTheBuildOnly) {
                          cli::app::testing::elf_file(EM_X86_64, "/lib64/ld.so"), 0755);
             }),
             "PV-APP-005");
+  EXPECT_EQ(build([](const Folder& shop) {
+              shop.write("app/root/app/bin/blink",
+                         cli::app::testing::elf_file_with({"libc.so.6"}, "/lib/ld.so"), 0755);
+              shop.write("app/root/lib/ld.so", "loader", 0755);
+            }),
+            "PV-APP-030");
 }
 
 // What depends on the device and on what it has: only there, or by `pavise app check A B` before.
