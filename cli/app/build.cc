@@ -1,7 +1,9 @@
 #include "cli/app/build.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <map>
 #include <set>
 
 #include "cli/app/files.h"
@@ -55,13 +57,52 @@ Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manif
   return out;
 }
 
+// Files of the image that may be loaded into a program, by their names without folders: which of
+// several is found is the loader's affair.
+using Libraries = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+// musl's loader is these libraries itself.
+bool is_in_loader(std::string_view library, std::string_view interpreter) {
+  constexpr std::array<std::string_view, 7> kOfMusl{"libc.",  "libpthread.", "librt.",  "libm.",
+                                                    "libdl.", "libutil.",    "libxnet."};
+  return interpreter.contains("/ld-musl-") &&
+         std::ranges::any_of(kOfMusl, [&](auto begin) { return library.starts_with(begin); });
+}
+
+// That what the program loads is in the image, and what that loads in turn.
+Status check_libraries(const ProgramFile& program, const Libraries& there) {
+  std::vector<std::string> wanted = program.libraries;
+  std::set<std::string> seen;
+  while (!wanted.empty()) {
+    const std::string path = std::move(wanted.back());
+    wanted.pop_back();
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (!seen.insert(name).second || is_in_loader(name, program.interpreter)) continue;
+    const auto found = there.find(name);
+    if (found == there.end()) return Error(kNoLibrary, path);
+    wanted.insert(wanted.end(), found->second.begin(), found->second.end());
+  }
+  return {};
+}
+
 // What the program needs of a device. The image was inspected: the entry point is there.
 Result<std::vector<image::AbiNeed>> needs_of(ByteView content, const std::string& entry_point) {
   std::optional<Result<ProgramFile>> program;
   std::set<std::string> paths;
+  Libraries libraries;
   PAVISE_TRY(erofs::walk(content, [&](const erofs::Entry& entry) -> Status {
-    paths.emplace(entry.path);
-    if (entry.path == entry_point) program = read_program(whole_file(entry));
+    const std::string path(entry.path);
+    paths.insert(path);
+    if (path == entry_point) program = read_program(whole_file(entry));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (!name.contains(".so") || entry.kind == erofs::Kind::directory) return {};
+    // A link stands for what it leads to, which has to be there under its own name.
+    std::vector<std::string> needs;
+    if (entry.kind == erofs::Kind::symlink)
+      needs.emplace_back(as_text(whole_file(entry)));
+    else if (const auto library = read_program(whole_file(entry)))
+      needs = library->libraries;
+    libraries.emplace(name, std::move(needs));
     return {};
   }));
   PAVISE_CHECK(program.has_value());
@@ -69,6 +110,7 @@ Result<std::vector<image::AbiNeed>> needs_of(ByteView content, const std::string
   const ProgramFile& file = **program;
   if (!file.interpreter.empty() && !paths.contains(file.interpreter))
     return Error(kNoInterpreter, file.interpreter);
+  if (!file.interpreter.empty()) PAVISE_TRY(check_libraries(file, libraries));
   return std::vector<image::AbiNeed>{{std::string(kLauncherNeed), kLauncherVersion},
                                      {file.processor, 1}};
 }
@@ -139,7 +181,7 @@ Result<Built> build_package(const BuildRequest& request) {
   PAVISE_TRY_ASSIGN(const Bytes manifest_bytes,
                     read_whole(manifest_path, manifest::kManifestBytesMax + 1));
   PAVISE_TRY_ASSIGN(manifest::Manifest manifest, manifest::Manifest::parse(manifest_bytes));
-  PAVISE_TRY_ASSIGN(const crypto::P256PrivateKey key, read_owner_key(request.key));
+  PAVISE_TRY_ASSIGN(OwnerKey key, OwnerKey::open(request.key));
   PAVISE_TRY_ASSIGN(const ImageSource source, source_of(request, manifest));
   PAVISE_TRY_ASSIGN(const Bytes content, make_image(source, manifest.component_id));
   PAVISE_TRY(image::inspect_content(content, manifest.entry_point));

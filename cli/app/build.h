@@ -20,7 +20,7 @@ struct BuildRequest {
   // `binary` nor the entry point in root/, the program is built from it: whoever wrote the folder
   // can do then what the caller can.
   std::filesystem::path folder;
-  std::filesystem::path key;  // the owner's
+  std::string key;  // the owner's: a file, or pkcs11:... (OwnerKey::open)
   TenantId tenant;
   std::optional<std::filesystem::path> binary;  // the program, put at the entry point
   std::optional<std::filesystem::path> sbom;    // else one is written
@@ -37,7 +37,8 @@ struct Built {
 };
 
 // Everything that a device would refuse is refused here, with the same code. Writes the package
-// and, unless one was given, its SBOM. Blocks. Errors: PV-APP, PV-MAN, PV-IMG, PV-ERF, PV-CRY.
+// and, unless one was given, its SBOM. Blocks. Errors: PV-APP, PV-MAN, PV-IMG, PV-ERF, PV-CRY,
+// PV-TOK.
 Result<Built> build_package(const BuildRequest& request);
 
 // A bill of materials for the files of an image: CycloneDX 1.5, one component of type file for

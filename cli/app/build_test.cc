@@ -193,6 +193,26 @@ TEST_F(Build, RefusesProgramsThatCannotRun) {
   EXPECT_EQ(refusal(request()), "PV-IMG-024 /app/blink");
 }
 
+TEST_F(Build, RefusesProgramsWhoseLibrariesAreElsewhere) {
+  folder.write("app/root/app/blink",
+               testing::elf_file_with({"libc.so.6", "libx.so.1"}, "/lib/ld.so"), 0755);
+  folder.write("app/root/lib/ld.so", "loader", 0755);
+  EXPECT_EQ(refusal(request()), "PV-APP-030 libx.so.1");
+  folder.write("app/root/lib/libx.so.1.2", testing::elf_file_with({"liby.so.1"}));
+  std::filesystem::create_symlink("libx.so.1.2", folder / "app/root/lib/libx.so.1");
+  folder.write("app/root/usr/lib/libc.so.6", "a script of the linker's");
+  EXPECT_EQ(refusal(request()), "PV-APP-030 liby.so.1");
+  folder.write("app/root/opt/liby.so.1", testing::elf_file_with({"libx.so.1", "libc.so.6"}));
+  EXPECT_EQ(refusal(request()), "accepted");
+  std::filesystem::remove(folder / "app/root/lib/libx.so.1.2");
+  EXPECT_EQ(refusal(request()), "PV-APP-030 libx.so.1.2");
+  // musl's loader is its C library.
+  folder.write("app/root/app/blink",
+               testing::elf_file_with({"libc.musl-x86_64.so.1"}, "/lib/ld-musl-x86_64.so.1"), 0755);
+  folder.write("app/root/lib/ld-musl-x86_64.so.1", "loader", 0755);
+  EXPECT_EQ(refusal(request()), "accepted");
+}
+
 TEST_F(Build, TheKeyIsOnesOwn) {
   EXPECT_EQ(::chmod((folder / "owner.pem").c_str(), 0640), 0);
   EXPECT_EQ(refusal(request()), "PV-APP-006 " + (folder / "owner.pem").string());

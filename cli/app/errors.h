@@ -33,7 +33,7 @@ inline constexpr ErrorInfo kNoSdk{"PV-APP-009", Retry::never,
                                   "Name its folder with --sdk, or in PAVISE_SDK."};
 inline constexpr ErrorInfo kNoTemplate{"PV-APP-010", Retry::never,
                                        "an app cannot be made from this template",
-                                       "Use telemetry, gpio or cpp-minimal."};
+                                       "Use telemetry, gpio, tls-server or cpp-minimal."};
 inline constexpr ErrorInfo kFolderExists{"PV-APP-011", Retry::never,
                                          "there is something of this name already",
                                          "Choose another name, or another folder with --out."};
@@ -42,5 +42,8 @@ inline constexpr ErrorInfo kNotBuilt{
     "See what CMake printed above. If the SDK has moved, remove build/ in the app's folder."};
 inline constexpr ErrorInfo kNoTenant{
     "PV-APP-013", Retry::never, "the template needs the owner's tenant", "Name it with --tenant."};
+inline constexpr ErrorInfo kNoLibrary{
+    "PV-APP-030", Retry::never, "the program needs a library that the image does not have",
+    "Link it statically (-static), or put the library under root/, where the loader looks for it."};
 
 }  // namespace pavise::cli::app

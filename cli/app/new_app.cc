@@ -1,6 +1,5 @@
 #include "cli/app/new_app.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 
@@ -14,19 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTenantMark = "@TENANT@";
-
-struct Missing {
-  std::string_view name;
-  std::string_view why;
-};
-// People ask for these; until a device can keep the promise there is no template that makes it.
-constexpr std::array<Missing, 1> kMissing{
-    {{"tls-server", "tls-server: apps get no certificate to serve with yet"}}};
-
-Error no_template(const std::string& name) {
-  const auto* const missing = std::ranges::find(kMissing, name, &Missing::name);
-  return {kNoTemplate, missing == kMissing.end() ? name : std::string(missing->why)};
-}
 
 // RFC 9562, version 4.
 Result<manifest::ComponentId> random_component_id() {
@@ -70,7 +56,7 @@ Result<NewApp> make_app(const NewAppRequest& request) {
   std::error_code failed;
   if (request.template_name.empty() || fs::path(request.template_name).has_parent_path() ||
       !fs::is_regular_file(from / kManifestFile, failed))
-    return no_template(request.template_name);
+    return Error(kNoTemplate, request.template_name);
   PAVISE_TRY_ASSIGN(const auto files, render(request, from));
   // The name may be anything until the manifest took it, as it stands.
   PAVISE_TRY_ASSIGN(manifest::Manifest manifest,

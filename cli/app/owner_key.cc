@@ -49,6 +49,25 @@ Result<crypto::P256PrivateKey> read_owner_key(const fs::path& path) {
   return crypto::P256PrivateKey::from_pem(pem.view().first(static_cast<std::size_t>(got)));
 }
 
+Result<OwnerKey> OwnerKey::open(const std::string& name) {
+  (void)pkcs11::process_pins();
+  if (pkcs11::is_key_uri(name)) {
+    PAVISE_TRY_ASSIGN(pkcs11::KeyUri uri, pkcs11::KeyUri::parse(name));
+    PAVISE_TRY_ASSIGN(pkcs11::TokenKey key, pkcs11::TokenKey::open(std::move(uri)));
+    crypto::P256PublicKey half = key.public_key();
+    return OwnerKey(std::move(half), std::move(key));
+  }
+  PAVISE_TRY_ASSIGN(crypto::P256PrivateKey key, read_owner_key(name));
+  crypto::P256PublicKey half = key.public_key();
+  return OwnerKey(std::move(half), std::move(key));
+}
+
+Result<crypto::EcdsaRaw> OwnerKey::sign_digest(const Digest256& digest) {
+  if (auto* const token = std::get_if<pkcs11::TokenKey>(&secret_))
+    return token->sign_digest(digest, pkcs11::process_pins());
+  return std::get<crypto::P256PrivateKey>(secret_).sign_digest(digest);
+}
+
 Result<crypto::P256PublicKey> read_public_key(const fs::path& path) {
   PAVISE_TRY_ASSIGN(const Bytes pem, read_whole(path, kPemBytesMax));
   return crypto::P256PublicKey::from_pem(as_text(pem));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/app/files.h"
 #include "cli/app/testing/elf_files.h"
 
@@ -28,6 +30,7 @@ TEST(ProgramFile, ReadsARealOne) {
   const auto out = read_program(*bytes);
   ASSERT_TRUE(out) << out.error().message();
   EXPECT_FALSE(out->interpreter.empty());
+  EXPECT_EQ(std::ranges::count(out->libraries, "libc.so.6"), 1);
 }
 
 TEST(ProgramFile, RefusesWhatIsNone) {
@@ -52,6 +55,46 @@ TEST(ProgramFile, RefusesWhatIsNone) {
   const std::string whole = elf_file(EM_X86_64, "/lib/ld.so");
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(read_program(as_bytes(whole.substr(0, size)))) << size;
+}
+
+TEST(ProgramFile, LibrariesAreThoseOfTheDynamicSection) {
+  const auto program =
+      read_program(as_bytes(testing::elf_file_with({"libssl.so.3", "libc.so.6"}, "/lib64/ld.so")));
+  ASSERT_TRUE(program) << program.error().message();
+  EXPECT_EQ(program->libraries, (std::vector<std::string>{"libssl.so.3", "libc.so.6"}));
+  EXPECT_EQ(program->interpreter, "/lib64/ld.so");
+  EXPECT_TRUE(read_program(as_bytes(testing::elf_file_with({})))->libraries.empty());
+}
+
+TEST(ProgramFile, LibrariesHaveLimits) {
+  const auto with = [](const std::vector<std::string>& libraries) {
+    const auto out = read_program(as_bytes(testing::elf_file_with(libraries)));
+    return out ? "good" : out.error().detail();
+  };
+  EXPECT_EQ(with(std::vector<std::string>(kLibrariesMax, "a")), "good");
+  EXPECT_EQ(with(std::vector<std::string>(kLibrariesMax + 1, "a")), "too many libraries");
+  EXPECT_EQ(with({std::string(kLibraryNameMax, 'a')}), "good");
+  EXPECT_EQ(with({std::string(kLibraryNameMax + 1, 'a')}), "name of a library");
+}
+
+TEST(ProgramFile, ADynamicSectionThatLeadsOutsideIsRefused) {
+  const std::string good = testing::elf_file_with({"libc.so.6"});
+  const auto with = [&](std::size_t segment, auto Elf64_Phdr::* field, std::uint64_t value) {
+    std::string bad = good;
+    Elf64_Phdr changed{};
+    char* const at = bad.data() + sizeof(Elf64_Ehdr) + segment * sizeof changed;
+    std::memcpy(&changed, at, sizeof changed);
+    changed.*field = value;
+    std::memcpy(at, &changed, sizeof changed);
+    const auto out = read_program(as_bytes(bad));
+    return out ? "good" : out.error().detail();
+  };
+  EXPECT_EQ(with(1, &Elf64_Phdr::p_offset, good.size()), "dynamic section");
+  EXPECT_EQ(with(1, &Elf64_Phdr::p_offset, ~0ULL), "dynamic section");
+  EXPECT_EQ(with(1, &Elf64_Phdr::p_filesz, 0), "good");  // and needs nothing
+  EXPECT_EQ(with(0, &Elf64_Phdr::p_offset, ~0ULL - 8), "name of a library");
+  EXPECT_EQ(with(0, &Elf64_Phdr::p_vaddr, ~0ULL), "name of a library");
+  EXPECT_EQ(with(0, &Elf64_Phdr::p_filesz, 1), "name of a library");
 }
 
 }  // namespace

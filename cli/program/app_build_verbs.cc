@@ -16,7 +16,7 @@ struct BuildArguments {
   std::string key, tenant, binary, sbom, out, sdk;
 };
 struct KeyArguments {
-  std::string path;
+  std::string name;
 };
 
 std::optional<std::filesystem::path> path_of(const std::string& given) {
@@ -64,21 +64,41 @@ Exit build(Session& session, const BuildArguments& a) {
 }
 
 Exit create_key(Session& session, const KeyArguments& a) {
-  const auto key = app::create_owner_key(a.path);
+  if (pkcs11::is_key_uri(a.name))
+    return session.fail(
+        Error(kBadArgument,
+              "a key in a token is made there: pkcs11-tool --keypairgen (pavise app key "
+              "show then reads its public half)"));
+  const auto key = app::create_owner_key(a.name);
   if (!key) return session.fail(key.error());
   const std::string id = to_hex(image::key_id(*key));
   if (session.json()) {
     session.print(json::serialize(
-                      json::object{{"key", a.path}, {"public_key", a.path + ".pub"}, {"id", id}}) +
+                      json::object{{"key", a.name}, {"public_key", a.name + ".pub"}, {"id", id}}) +
                   "\n");
     return Exit::ok;
   }
   Facts facts;
-  facts.add("key", a.path);
-  facts.add("public key", a.path + ".pub");
+  facts.add("key", a.name);
+  facts.add("public key", a.name + ".pub");
   facts.add("id", id);
   session.print(facts.text(session.colour()));
   session.note("Keep a copy of the key where nobody else reaches it: devices trust it alone.\n");
+  return Exit::ok;
+}
+
+Exit show_key(Session& session, const KeyArguments& a) {
+  const auto key = app::OwnerKey::open(a.name);
+  if (!key) return session.fail(key.error());
+  const std::string id = to_hex(image::key_id(key->public_key()));
+  if (session.json()) {
+    session.print(json::serialize(json::object{
+                      {"key", a.name}, {"public_key_pem", key->public_key().pem()}, {"id", id}}) +
+                  "\n");
+    return Exit::ok;
+  }
+  session.print(key->public_key().pem());  // alone, so that it can go into a file
+  session.note("id: " + id + "\n");
   return Exit::ok;
 }
 
@@ -98,9 +118,15 @@ void add_app_build_verb(CLI::App& app, Action& run) {
       "runs\n"
       "what DIR's author wrote. The package and its bill of materials (CycloneDX) go beside the "
       "manifest.\n"
-      "Twice the same gives the same bytes.");
+      "Twice the same gives the same bytes.\n"
+      "\n"
+      "A key in a PKCS#11 token: --key 'pkcs11:token=NAME;object=NAME'. Its PIN is that of the "
+      "file in\n"
+      "?pin-source=file:PATH, else of PAVISE_PIN, else it is asked for; never on the command "
+      "line.");
   verb->add_option("DIR", a->folder, "the app's folder; the current one if absent");
-  verb->add_option("--key", a->key, "the owner's key (pavise app key create)")->required();
+  verb->add_option("--key", a->key, "the owner's key: a file (pavise app key create) or pkcs11:...")
+      ->required();
   verb->add_option("--tenant", a->tenant, "the owner's tenant on the service")->required();
   verb->add_option("--binary", a->binary, "the program, put at the entry point");
   verb->add_option("--sbom", a->sbom, "bill of materials to refer to, instead of a new one");
@@ -114,8 +140,14 @@ void add_app_key_verbs(CLI::App& app, Action& run) {
   auto a = std::make_shared<KeyArguments>();
   CLI::App* verb = add_verb(*key, "create", "make a key: FILE for you alone, FILE.pub for devices",
                             "  pavise app key create owner.pem");
-  verb->add_option("FILE", a->path, "file to write; never over another")->required();
+  verb->add_option("FILE", a->name, "file to write; never over another")->required();
   on_verb(verb, run, a, &create_key);
+  auto shown = std::make_shared<KeyArguments>();
+  verb = add_verb(*key, "show", "print the public half, which devices get (PEM)",
+                  "  pavise app key show owner.pem\n"
+                  "  pavise app key show 'pkcs11:token=owner;object=apps' >owner.pem.pub");
+  verb->add_option("KEY,--key", shown->name, "a key's file, or pkcs11:...")->required();
+  on_verb(verb, run, shown, &show_key);
 }
 
 }  // namespace pavise::cli

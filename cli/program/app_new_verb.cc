@@ -63,11 +63,11 @@ void add_app_new_verb(CLI::App& app, Action& run) {
       "  pavise app new meter --template telemetry --tenant home\n"
       "\n"
       "Templates: telemetry (C: hub, storage, health check), gpio (C: a LED and a button), "
-      "cpp-minimal (C++: event loop and log).\n"
-      "tls-server waits for what it needs of a device. The app gets a random component "
-      "id.");
+      "tls-server (C: a page over\n"
+      "TLS), cpp-minimal (C++: event loop and log). The app gets a random component id.");
   verb->add_option("NAME", a->name, "the app's name: a-z, 0-9 and -")->required();
-  verb->add_option("--template", a->template_name, "telemetry, gpio or cpp-minimal")->required();
+  verb->add_option("--template", a->template_name, "telemetry, gpio, tls-server or cpp-minimal")
+      ->required();
   verb->add_option("--tenant", a->tenant, "the owner's tenant, if the template speaks to the hub");
   verb->add_option("--out", a->out, "folder to make; NAME if absent");
   verb->add_option("--sdk", a->sdk, "the SDK's folder; PAVISE_SDK, or the one of this program");

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cli/pkcs11/errors.h"
 #include "cli/view/text.h"
 #include "common/base/ascii.h"
 
@@ -59,6 +60,7 @@ Exit exit_of(const Error& error) {
   if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
       error.is(net::kBadUrl))
     return Exit::usage;
+  if (error.is(pkcs11::kBadUri) || error.is(pkcs11::kPinInUri)) return Exit::usage;
   if (error.code().starts_with("PV-MAN-") || error.code().starts_with("PV-IMG-") ||
       error.code().starts_with("PV-ERF-"))
     return Exit::not_acceptable;

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import unittest
 
 from pymodbus.client import ModbusTcpClient
@@ -233,9 +234,10 @@ class AppsTest(WalkedTest):
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         meter, meter_id = self.shop.build_template("meter", "telemetry")
+        door, door_id = self.shop.build_template("door", "tls-server")
         hardware = self.state / "hardware.conf"
         hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian(),
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, door, self.guardian(),
                             self.shop.build_sample("refrigeration_monitor")], hardware, sensor=True)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
@@ -243,7 +245,7 @@ class AppsTest(WalkedTest):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
-        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0",
+        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0", door_id: "1.0.0",
                                                    "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0",
                                                    "8a4f1c62-7d0e-4b39-9c1f-52e6d3a9b704": "1.0.0"})
 
@@ -257,7 +259,7 @@ class AppsTest(WalkedTest):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
-                         [("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
+                         [("door", "1.0.0", "running"), ("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
                           ("neighbour", "1.1.0", "running"), ("refrigeration-monitor", "1.0.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",
               {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
@@ -332,6 +334,28 @@ class AppsTest(WalkedTest):
                          "refrigeration-monitor")
         self.assertEqual({name: self.state_of(name) for name in ("modbus-guardian", "neighbour", "refrigeration-monitor")},
                          dict.fromkeys(("modbus-guardian", "neighbour", "refrigeration-monitor"), "running"))
+
+    def test_6b_an_app_serves_tls_with_the_certificate_that_its_log_names(self):
+        said = self.wait(r"door: info: certificate SHA-256 ([0-9A-F:]+)$").group(1)
+        self.wait(r"door: info: listening on port 8443$")
+        port = free_ports({"door": 8443})["door"]
+        self.device.qmp("human-monitor-command", **{"command-line": f"hostfwd_add net tcp:127.0.0.1:{port}-:8443"})
+        pem = self.state / "door.pem"
+        pem.write_text(ssl.get_server_certificate(("127.0.0.1", port), timeout=60), encoding="ascii")
+        shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.read_text(encoding="ascii"))).hexdigest()
+        self.assertEqual(shown.upper(), said.replace(":", ""))
+        context = ssl.create_default_context(cafile=pem)
+        with socket.create_connection(("127.0.0.1", port), 60) as raw, \
+                context.wrap_socket(raw, server_hostname="door") as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
+            page = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+        self.assertRegex(page, r"\AHTTP/1\.1 200 OK\r\n(?s:.*)door 1\.0\.0\nstarts: 1\n")
+        # The certificate outlives a restart.
+        self.app("restart", "door")
+        self.wait(r"door: info: door 1\.0\.0, start 2$")
+        until(lambda: self.device.console_text().count(f"door: info: certificate SHA-256 {said}") == 2, "the same certificate",
+              BOOT_TIMEOUT_S)
+        self.assertEqual(self.state_of("door"), "running")
 
     def deploy(self, package):
         """Sends a package and has it installed: the status and what the device says."""
