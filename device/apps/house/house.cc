@@ -151,7 +151,7 @@ std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeou
   }
   for (const int other : others) polled.push_back({other, POLLIN, 0});
   const std::int64_t wait_ms =
-      std::clamp<std::int64_t>(next_wake_ms() - now_ms(around_.clock), 0, timeout_ms);
+      std::max<std::int64_t>(std::min(next_wake_ms() - now_ms(around_.clock), timeout_ms), 0);
   std::vector<int> readable;
   if (::poll(polled.data(), polled.size(), static_cast<int>(wait_ms)) > 0) {
     for (std::size_t i = 0; i < apps_.size(); ++i) {

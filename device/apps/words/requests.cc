@@ -144,18 +144,18 @@ void Requests::ended(Asker& app) {
   if (app.requests().update) app.requests().update->defer(0, 0);
 }
 
-std::int64_t Requests::announce_update(Asker& app, std::string_view version, std::int64_t now_ms) {
+void Requests::announce_update(Asker& app, std::string_view version, std::int64_t now_ms) {
   const AppGrants& grants = app.grants();
-  if (!app.running() || (!grants.system_events && !grants.update_deferral)) return now_ms;
+  if (!app.running() || (!grants.system_events && !grants.update_deferral)) return;
+  auto& update = app.requests().update;
+  const UpdateWait wait = update.value_or(UpdateWait(now_ms));
   app_wire::UpdateWaits news{version, 0, 0};
   if (grants.update_deferral) {
-    news.ms = static_cast<std::uint32_t>(kUpdateNoticeMs);
-    news.ms_max = static_cast<std::uint32_t>(kUpdateDeferralMsMax);
+    news.ms = remaining(wait.due_ms(), now_ms);
+    news.ms_max = remaining(wait.last_ms(), now_ms);
   }
   const bool heard = app.words().send(app_wire::encode(news));
-  if (!heard || !grants.update_deferral) return now_ms;
-  app.requests().update.emplace(now_ms);
-  return app.requests().update->due_ms();
+  if (heard && grants.update_deferral) update = wait;
 }
 
 std::int64_t Requests::update_due_ms(Asker& app, std::int64_t now_ms) {

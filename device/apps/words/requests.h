@@ -62,10 +62,11 @@ class Requests {
   // The app has ended.
   void ended(Asker& app);
 
-  // An update of the app is there: says so to it, if its manifest has it hear of that. When the
-  // update is to be put in place: at once, or later, if the app may defer it. Ask update_due_ms()
-  // until that has passed.
-  std::int64_t announce_update(Asker& app, std::string_view version, std::int64_t now_ms);
+  // An update of the app is there: says so to it, if its manifest has it hear of that. If the app
+  // may defer it, it has from the first time on kUpdateNoticeMs to do so; another update that comes
+  // meanwhile waits no longer than the one before.
+  static void announce_update(Asker& app, std::string_view version, std::int64_t now_ms);
+  // When it is to be put in place; a time that has passed: at once.
   static std::int64_t update_due_ms(Asker& app, std::int64_t now_ms);
   static void update_done(Asker& app) { app.requests().update.reset(); }
 

@@ -254,24 +254,31 @@ TEST_F(RequestsTest, ADeviceThatWasJustStartedStays) {
 }
 
 TEST_F(RequestsTest, AnUpdateWaitsForWhoMaySo) {
-  EXPECT_EQ(requests.announce_update(meter, "1.1.0", 1000), 1000);
+  Requests::announce_update(meter, "1.1.0", 1000);
+  EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000);
   EXPECT_THAT(meter.answer(), IsEmpty());
   requests.take(meter, Defer{1, 60'000}, 1000);
   EXPECT_EQ(meter.answer(), answer(1, 1));
 
   meter.may.system_events = true;
-  EXPECT_EQ(requests.announce_update(meter, "1.1.0", 1000), 1000);
+  Requests::announce_update(meter, "1.1.0", 1000);
+  EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000);
   EXPECT_EQ(meter.answer(), "\x84\x05\0"s + "1.1.0" + "\0\0\0\0\0\0\0\0"s);
 
   meter.may.update_deferral = true;
   requests.take(meter, Defer{2, 60'000}, 1000);
   EXPECT_EQ(meter.answer(), answer(2, 7));
-  EXPECT_EQ(requests.announce_update(meter, "1.1.0", 1000), 1000 + kUpdateNoticeMs);
+  Requests::announce_update(meter, "1.1.0", 1000);
+  EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000 + kUpdateNoticeMs);
   EXPECT_EQ(meter.answer(), "\x84\x05\0"s + "1.1.0" + "\xd0\x07\0\0\xc0\x27\x09\0"s);
   requests.take(meter, Defer{3, 60'000}, 2000);
   EXPECT_EQ(meter.answer(), answer(3, 0, "\x60\xea\0\0"s));
   EXPECT_EQ(Requests::update_due_ms(meter, 2000), 62'000);
   EXPECT_EQ(meter.events.back(), "has its update wait for 60 s");
+  // What comes meanwhile gives no time of its own.
+  Requests::announce_update(meter, "1.2.0", 12'000);
+  EXPECT_EQ(meter.answer(), "\x84\x05\0"s + "1.2.0" + "\x50\xc3\0\0\xc8\xfc\x08\0"s);
+  EXPECT_EQ(Requests::update_due_ms(meter, 12'000), 62'000);
   // Its end is the end of the wait.
   requests.ended(meter);
   EXPECT_LE(Requests::update_due_ms(meter, 2000), 2000);
@@ -283,11 +290,13 @@ TEST_F(RequestsTest, AnUpdateWaitsForWhoMaySo) {
 TEST_F(RequestsTest, NobodyWaitsForWhoDoesNotReadOrRun) {
   meter.may.update_deferral = true;
   meter.runs = false;
-  EXPECT_EQ(requests.announce_update(meter, "1.1.0", 1000), 1000);
+  Requests::announce_update(meter, "1.1.0", 1000);
+  EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000);
   meter.runs = true;
   while (meter.words().send(as_bytes("x"))) {
   }
-  EXPECT_EQ(requests.announce_update(meter, "1.1.0", 1000), 1000);
+  Requests::announce_update(meter, "1.1.0", 1000);
+  EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000);
 }
 
 TEST_F(RequestsTest, TheEndIsToldToWhoWantsToHear) {

@@ -20,6 +20,7 @@ class UpdateWait {
   // From now on; 0: at once.
   void defer(std::uint32_t ms, std::int64_t now_ms) { due_ms_ = std::min(now_ms + ms, last_ms_); }
   std::int64_t due_ms() const { return due_ms_; }
+  std::int64_t last_ms() const { return last_ms_; }
 
  private:
   std::int64_t last_ms_;
