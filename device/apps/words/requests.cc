@@ -141,7 +141,7 @@ Answer Requests::defer(Asker& app, const app_wire::Defer& request, std::int64_t 
 
 void Requests::ended(Asker& app) {
   connections_.ended(app.name());
-  if (app.requests().update) app.requests().update->defer(0, 0);
+  if (auto& update = app.requests().update; update) update->defer(0, 0);
 }
 
 void Requests::announce_update(Asker& app, std::string_view version, std::int64_t now_ms) {
