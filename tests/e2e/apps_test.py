@@ -343,7 +343,7 @@ class AppsTest(WalkedTest):
 
     def newcomer(self, version, **members):
         return self.shop.build("newcomer", "beat", "/data/secret", version=version,
-                               capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}, **members)
+                               capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}, "update_deferral": True}, **members)
 
     def evidence_has(self, name, version):
         until(lambda: self.apps_of_evidence().get(component(name)) == version, f"evidence of {name} {version}", BOOT_TIMEOUT_S)
@@ -360,7 +360,11 @@ class AppsTest(WalkedTest):
         self.wait(rf"newcomer: kept file: {ENOENT}$")
         self.assertEqual(self.listed("newcomer")["source"], "deployed")
         self.evidence_has("newcomer", "1.0.0")
-        status, said = self.deploy(self.newcomer("1.1.0", security_epoch=3))
+        # The app has its first update wait for six seconds.
+        update = self.newcomer("1.1.0", security_epoch=3)
+        self.assertEqual(self.refused_deployment(update), "PV-DEP-006")
+        self.wait(r"newcomer: update to 1\.1\.0$")
+        status, said = until(lambda: (answer := self.deploy(update)) if answer[0] == 200 else None, "the update", BOOT_TIMEOUT_S)
         self.assertEqual((status, said.get("replaced"), said.get("version")), (200, "1.0.0", "1.1.0"), said)
         self.wait(r"newcomer: kept file: 0$")
         self.evidence_has("newcomer", "1.1.0")

@@ -32,14 +32,16 @@ uid_t Deploying::user_of(const manifest::ComponentId& app) const {
 // mind.
 Status Deploying::hear_out(RunningApp& app, const std::string& version) {
   const Clock& clock = around_.clock;
-  const std::int64_t heard_ms = clock.steady_ms() + kUpdateNoticeMs;
-  Requests::announce_update(app, version, clock.steady_ms());
-  const auto left_ms = [&](std::int64_t at_most) {
+  const auto left_ms = [&] {
     const std::int64_t now = clock.steady_ms();
-    return std::min(Requests::update_due_ms(app, now), at_most) - now;
+    return Requests::update_due_ms(app, now) - now;
   };
-  for (std::int64_t ms = left_ms(heard_ms); ms > 0; ms = left_ms(heard_ms)) around_.turn(ms);
-  if (const std::int64_t left = left_ms(INT64_MAX); left > 0)
+  Requests::announce_update(app, version, clock.steady_ms());
+  const std::int64_t due_ms = Requests::update_due_ms(app, clock.steady_ms());
+  const std::int64_t heard_ms = std::min(due_ms, clock.steady_ms() + kUpdateNoticeMs);
+  while (clock.steady_ms() < heard_ms && Requests::update_due_ms(app, clock.steady_ms()) == due_ms)
+    around_.turn(heard_ms - clock.steady_ms());
+  if (const std::int64_t left = left_ms(); left > 0)
     return Error(kUpdateWaits, app.name() + ": " + std::to_string((left + 999) / 1000) + " s");
   Requests::update_done(app);
   return {};

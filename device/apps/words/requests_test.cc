@@ -270,7 +270,7 @@ TEST_F(RequestsTest, AnUpdateWaitsForWhoMaySo) {
   EXPECT_EQ(meter.answer(), answer(2, 7));
   Requests::announce_update(meter, "1.1.0", 1000);
   EXPECT_EQ(Requests::update_due_ms(meter, 1000), 1000 + kUpdateNoticeMs);
-  EXPECT_EQ(meter.answer(), "\x84\x05\0"s + "1.1.0" + "\xd0\x07\0\0\xc0\x27\x09\0"s);
+  EXPECT_EQ(meter.answer(), "\x84\x05\0"s + "1.1.0" + "\x88\x13\0\0\xc0\x27\x09\0"s);
   requests.take(meter, Defer{3, 60'000}, 2000);
   EXPECT_EQ(meter.answer(), answer(3, 0, "\x60\xea\0\0"s));
   EXPECT_EQ(Requests::update_due_ms(meter, 2000), 62'000);

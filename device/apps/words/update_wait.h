@@ -7,7 +7,7 @@
 namespace pavise::device {
 
 // From the news of the update, an app that may defer it has this long to do so.
-inline constexpr std::int64_t kUpdateNoticeMs = 2000;
+inline constexpr std::int64_t kUpdateNoticeMs = 5000;
 // However often it asks, the update is put in place so long after the news.
 inline constexpr std::int64_t kUpdateDeferralMsMax = 10LL * 60 * 1000;
 

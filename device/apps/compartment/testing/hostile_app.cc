@@ -144,6 +144,21 @@ int wait_for_end(bool obeys) {
   }
 }
 
+// For a second. Has the first update that it hears of wait for some.
+void look_for_update() {
+  pollfd polled{3, POLLIN, 0};
+  if (::poll(&polled, 1, 1000) <= 0) return;
+  static bool waited = false;
+  unsigned char packet[64];
+  const ssize_t size = ::recv(3, packet, sizeof packet, MSG_DONTWAIT);
+  constexpr unsigned char kUpdateWaits = 132;
+  if (size < 3 || packet[0] != kUpdateWaits) return;
+  std::printf("update to %.*s\n", packet[1], packet + 3);
+  constexpr char kDefer[] = "\x04\x01\x00\x00\x00\x70\x17\x00\x00";  // 6 s
+  if (!waited) (void)!::send(3, kDefer, sizeof kDefer - 1, 0);
+  waited = true;
+}
+
 // A good one: keeps a file and says every second that it lives.
 int beat(const char* path) {
   std::printf("kept file: %d\n", outcome(::access(path, F_OK)));
@@ -154,7 +169,7 @@ int beat(const char* path) {
     std::fflush(stdout);
     const char well = 1;
     if (::write(3, &well, 1) != 1) return errno;
-    ::sleep(1);
+    look_for_update();
   }
 }
 
