@@ -133,17 +133,23 @@ std::vector<Sentence> explain_capabilities(const Manifest& manifest) {
                                          c.device_authentication->text() +
                                          ", without seeing the key");
   out.say_each("app_connections", c.app_connections, [](const manifest::ComponentId& peer) {
-    return "talk to app " + peer.text() + " if that lists this one too";
+    return "talk to app " + peer.text() +
+           ", which has to list this one too, or both are not on one device";
   });
-  out.say_if(c.system_time, "system_time", "set the device's clock");
+  // Of these manifests may speak, and no device grants them.
+  const std::string later = " (no device offers that yet)";
+  const std::string delay = ", not in the first five minutes after its start";
+  out.say_if(c.system_time, "system_time", "set the device's clock" + later);
   out.say_if(c.network_configuration, "network_configuration",
-             "change the device's network: addresses, name servers, Wi-Fi, proxy");
-  out.say_if(c.update_deferral, "update_deferral", "ask for updates to wait");
-  out.say_if(c.power_reboot, "power_control", "restart the device");
-  out.say_if(c.power_down, "power_control", "switch the device off");
-  out.say_if(c.power_profile, "power_control", "choose between speed and saving power");
-  out.say_if(c.system_events, "system_events", "hear of updates and of the network's state");
-  out.say_if(c.certificate_store, "certificate_store", "install and remove certificates");
+             "change the device's network: addresses, name servers, Wi-Fi, proxy" + later);
+  out.say_if(c.update_deferral, "update_deferral",
+             "have an update of itself wait, ten minutes at most");
+  out.say_if(c.power_reboot, "power_control", "restart the device" + delay);
+  out.say_if(c.power_down, "power_control", "switch the device off" + delay);
+  out.say_if(c.power_profile, "power_control", "choose between speed and saving power" + later);
+  out.say_if(c.system_events, "system_events",
+             "hear that it is to end, that the device goes down, and of updates of itself");
+  out.say_if(c.certificate_store, "certificate_store", "install and remove certificates" + later);
   return out.take();
 }
 

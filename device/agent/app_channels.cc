@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/ipc/untrusted.h"
+
 namespace pavise::agent {
 namespace {
 
@@ -42,8 +44,14 @@ std::optional<AppChannelId> AppChannels::find_channel(std::string_view app) cons
   return found->first;
 }
 
+// What the app sent and nobody read goes with it.
+void AppChannels::end(AppChannelId id) {
+  ipc::close_untrusted(std::move(channels_.at(id).socket));
+  channels_.erase(id);
+}
+
 void AppChannels::remove(std::string_view app) {
-  if (const auto found = find(app); found != channels_.end()) channels_.erase(found);
+  if (const auto found = find(app); found != channels_.end()) end(found->first);
 }
 
 std::vector<pollfd> AppChannels::polled() const {
@@ -68,33 +76,35 @@ void AppChannels::flush(Channel& channel) const {
 std::vector<AppEvent> AppChannels::turn() {
   std::vector<AppEvent> events;
   for (auto it = channels_.begin(); it != channels_.end();) {
-    flush(it->second);
+    const auto now = it++;
+    flush(now->second);
     bool open = true;
     bool more = true;
     for (std::size_t count = 0; open && more && count < kAppPacketsPerTurn; ++count)
-      open = read_one(it->first, it->second, events, more);
-    it = open ? std::next(it) : channels_.erase(it);
+      open = read_one(now->first, now->second, events, more);
+    if (!open) end(now->first);
   }
   return events;
 }
 
 bool AppChannels::read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events,
                            bool& more) {
-  // Without room for them, descriptors that an app sends along are closed by the kernel.
-  const ssize_t size =
-      ::recv(channel.socket.get(), packet_.data(), packet_.size(), MSG_DONTWAIT | MSG_TRUNC);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+  const auto packet = ipc::receive_untrusted(channel.socket.get(), packet_);
+  if (!packet && packet.error().is(ipc::kTimedOut)) {
     more = false;
     return true;
   }
-  if (size <= 0) {
+  if (!packet) {
     events.emplace_back(AppChannelEnded{id, channel.app, {}});
     return false;
   }
-  const auto bytes = static_cast<std::size_t>(size);
-  const Status taken = bytes > packet_.size()
-                           ? Error(app_channel::kBadAppPacket, "too large")
-                           : take(id, channel, ByteView(packet_).first(bytes), events);
+  Status taken;
+  if (packet->with_descriptors)
+    taken = Error(app_channel::kBadAppPacket, "descriptors");
+  else if (packet->size > packet_.size())
+    taken = Error(app_channel::kBadAppPacket, "too large");
+  else
+    taken = take(id, channel, ByteView(packet_).first(packet->size), events);
   if (!taken) events.emplace_back(AppChannelEnded{id, channel.app, taken.error()});
   return taken.has_value();
 }

@@ -96,6 +96,7 @@ class AppChannels {
 
   Channels::const_iterator find(std::string_view app) const;
   void flush(Channel& channel) const;
+  void end(AppChannelId id);
   // False: the channel has ended; the event says why.
   bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);
   Status take(AppChannelId id, Channel& channel, ByteView packet, std::vector<AppEvent>& events);

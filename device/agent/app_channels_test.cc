@@ -246,7 +246,8 @@ TEST(AppChannels, TheEndIsTold) {
   EXPECT_FALSE(removed.send(telemetry(1)));
 }
 
-TEST(AppChannels, DescriptorsThatAreSentAlongAreClosed) {
+// How long such a close may take: untrusted_test.cc.
+TEST(AppChannels, WhoSendsDescriptorsHasNoChannelAnyMore) {
   AppChannels channels;
   const App fridge(channels, "fridge");
   std::array<int, 2> ends{};
@@ -269,7 +270,12 @@ TEST(AppChannels, DescriptorsThatAreSentAlongAreClosed) {
   std::memcpy(CMSG_DATA(header), &sent, sizeof sent);
   ASSERT_EQ(::sendmsg(fridge.socket(), &message, 0), static_cast<ssize_t>(packet.size()));
   in.reset();
-  EXPECT_EQ(channels.turn().size(), 1U);
+  const auto events = channels.turn();
+  ASSERT_EQ(events.size(), 1U);
+  const auto* ended = std::get_if<AppChannelEnded>(events.data());
+  ASSERT_NE(ended, nullptr);
+  EXPECT_TRUE(ended->broken && ended->broken->is(app_channel::kBadAppPacket));
+  EXPECT_EQ(channels.size(), 0U);
   char byte = 0;
   EXPECT_EQ(::read(out.get(), &byte, 1), 0);  // nobody has the other end
 }

@@ -11,10 +11,11 @@
 namespace pavise::device {
 namespace {
 
-[[noreturn]] void stop_machine(const std::string& line) {
+[[noreturn]] void stop_machine(const std::string& line, unsigned how = RB_POWER_OFF) {
   (void)!::write(STDERR_FILENO, line.data(), line.size());
   ::sync();
   // tcdrain() would block for ever on a console without reader; the kernel flushes at power-off.
+  ::reboot(static_cast<int>(how));
   ::reboot(static_cast<int>(RB_POWER_OFF));
   ::reboot(static_cast<int>(RB_HALT_SYSTEM));
   for (;;) ::pause();
@@ -35,6 +36,10 @@ void power_off(const char* who, const Error& why) {
 
 void power_off_quietly(const char* who) {
   stop_machine(std::string(who) + ": down\n");
+}
+
+void restart_quietly(const char* who) {
+  stop_machine(std::string(who) + ": restarts\n", RB_AUTOBOOT);
 }
 
 }  // namespace pavise::device

@@ -25,5 +25,6 @@ Status mount_on(const MountPoint& point);
 // Stop the machine: print a line to the console, flush disks, power off. Only for PID 1.
 [[noreturn]] void power_off(const char* who, const Error& why);
 [[noreturn]] void power_off_quietly(const char* who);
+[[noreturn]] void restart_quietly(const char* who);  // likewise, and starts it again
 
 }  // namespace pavise::device

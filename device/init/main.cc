@@ -153,7 +153,8 @@ Result<std::optional<Launcher>> fork_apps_launcher() {
   return std::optional(std::move(launcher));
 }
 
-Status run(const Clock& clock) {
+// Whether the device is to start again.
+Result<bool> run(const Clock& clock) {
   PAVISE_TRY(mount_rest());
   PAVISE_TRY_ASSIGN(const BootParameters parameters, read_parameters());
   print_measurements();
@@ -177,7 +178,8 @@ Status run(const Clock& clock) {
     if (note) (void)note->keep(clock.steady_ms()).has_value();
   });
   supervisor.stop();
-  return ended;
+  if (!ended) return ended.error();
+  return supervisor.restart_wanted();
 }
 
 }  // namespace
@@ -190,7 +192,8 @@ int main() {
     return 2;
   }
   const pavise::SystemClock clock;
-  const pavise::Status ended = run(clock);
-  if (!ended) power_off(kWho, ended.error());
+  const pavise::Result<bool> again = run(clock);
+  if (!again) power_off(kWho, again.error());
+  if (*again) restart_quietly(kWho);
   power_off_quietly(kWho);
 }

@@ -24,7 +24,9 @@ sandbox::SandboxPolicy launcher_policy() {
   policy.groups = {inherited_sockets, read_files,      write_files,
                    tcp_client,        child_processes, device_ioctl};
   policy.extra_syscalls = {"seccomp", "landlock_create_ruleset", "landlock_add_rule",
-                           "landlock_restrict_self"};
+                           "landlock_restrict_self",
+                           // The agent's, for packets of apps.
+                           "timer_create", "timer_settime"};
   using enum sandbox::PathAccess;
   policy.paths = {{"/sbin", execute},    {"/usr", execute},
                   {"/lib", execute},     {"/lib64", execute},

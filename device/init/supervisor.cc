@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "common/ipc/descriptors.h"
+#include "device/init/init_word.h"
 
 namespace pavise::device {
 namespace {
@@ -161,14 +162,33 @@ void Supervisor::stop() {
 }
 
 void Supervisor::poll_once(int timeout_ms) {
-  std::array<pollfd, kPlaces + 1> polled{};
+  std::array<pollfd, kPlaces + 2> polled{};
   for (std::size_t place = 0; place < kPlaces; ++place)
     polled[place] = {running_[place] ? running_[place]->child.output.get() : -1, POLLIN, 0};
   polled[kPlaces] = {signals_.get(), POLLIN, 0};
+  polled[kPlaces + 1] = {apps_channel_.get(), POLLIN, 0};
   if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return;
   for (std::size_t place = 0; place < kPlaces; ++place)
     if (polled[place].revents != 0) relay(*running_[place]);
+  if (polled[kPlaces + 1].revents != 0) read_apps_channel();
   if (polled[kPlaces].revents != 0) read_signals();
+}
+
+// It has more powers than to stop the device, and has judged who asked.
+void Supervisor::read_apps_channel() {
+  std::uint8_t word = 0;
+  const ssize_t size = ::recv(apps_channel_.get(), &word, sizeof word, MSG_DONTWAIT | MSG_TRUNC);
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+    apps_channel_.reset();  // polling it would spin; the next launcher has another
+    return;
+  }
+  const bool restart = word == static_cast<std::uint8_t>(InitWord::restart);
+  if (size != 1 || stopping_ ||
+      !(restart || word == static_cast<std::uint8_t>(InitWord::power_off)))
+    return;
+  say(restart ? "apps want a restart" : "apps want the device off");
+  stopping_ = true;
+  restart_wanted_ = restart;
 }
 
 bool Supervisor::relay(Running& running) {

@@ -36,7 +36,7 @@ class Supervisor {
     // the apps' own (docs/formats/app-channels.md).
     ChildSpec agent;
     // 3 init's channel, over which its ends of the other three come, at each start of the pair
-    // (ipc::send_descriptors: monitor's, then agent's 4 and 5).
+    // (ipc::send_descriptors: monitor's, then agent's 4 and 5). What it may say is in init_word.h.
     std::optional<ChildSpec> apps = {};
     std::vector<ChildSpec> pair() const { return {monitor, agent}; }  // for the launcher
   };
@@ -65,6 +65,8 @@ class Supervisor {
   void step(int timeout_ms);
   // Asks all to end, then ends them. Blocks for about three seconds at most.
   void stop();
+  // Whether the launcher of apps asked for a restart of the device, not for its end.
+  bool restart_wanted() const { return restart_wanted_; }
 
  private:
   enum Place : std::size_t { kMonitor, kAgent, kApps, kPlaces };
@@ -89,6 +91,7 @@ class Supervisor {
   void poll_once(int timeout_ms);
   bool relay(Running& running);  // false when there is nothing more
   void read_signals();
+  void read_apps_channel();
   void reap();
   void ended(Place place, int status);
   void plan(Restart& restart, const std::string& who);
@@ -116,6 +119,7 @@ class Supervisor {
   std::optional<Launcher> apps_launcher_;
   bool launcher_gone_ = false;
   bool stopping_ = false;
+  bool restart_wanted_ = false;
 };
 
 }  // namespace pavise::device

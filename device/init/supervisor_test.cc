@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -240,6 +241,53 @@ TEST_F(SupervisorTest, AppsGetTheChannelsOfEachNewPair) {
   clock_.advance_ms(kRestartFirstMs);
   EXPECT_TRUE(turn_until(*supervisor, "apps: got 1 3", 2));
   EXPECT_THAT(console_, Not(Contains(HasSubstr("apps ended"))));
+  supervisor->stop();
+}
+
+TEST_F(SupervisorTest, AppsMayAskForARestartOrTheEnd) {
+  struct Case {
+    const char* said;
+    bool restart;
+  };
+  for (const Case& wanted : {Case{"\\x01", true}, Case{"\\x02", false}}) {
+    console_.clear();
+    auto supervisor = Supervisor::create(
+        folder_,
+        {.monitor = script("monitor", "exec sleep 60"),
+         .agent = script("agent", "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"),
+         // What is no word is nothing: others, longer ones.
+         .apps = script("apps", std::string("exec python3 -c 'import socket, time\n") +
+                                    "s = socket.socket(fileno=3)\n"
+                                    "for word in (b\"\\x00\", b\"\\x03\", b\"\\x01\\x01\", b\"" +
+                                    wanted.said + "\"):\n  s.send(word)\ntime.sleep(60)'")},
+        clock_, [this](std::string_view line) { console_.emplace_back(line); });
+    ASSERT_TRUE(supervisor) << supervisor.error().message();
+    ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() &&
+                supervisor->start_apps());
+    EXPECT_TRUE(supervisor->run([] {}));  // returns because of it
+    supervisor->stop();
+    EXPECT_EQ(supervisor->restart_wanted(), wanted.restart);
+    EXPECT_THAT(console_, Contains("agent: bye\n"));
+  }
+}
+
+TEST_F(SupervisorTest, AnAppsLauncherThatHangsUpIsNotPolledInALoop) {
+  auto supervisor =
+      Supervisor::create(folder_,
+                         {.monitor = script("monitor", "exec sleep 60"),
+                          .agent = script("agent", "exec sleep 60"),
+                          .apps = script("apps", "exec 3>&-; echo hung up; exec sleep 60")},
+                         clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(supervisor && supervisor->start_monitor() && supervisor->start_agent() &&
+              supervisor->start_apps());
+  EXPECT_TRUE(turn_until(*supervisor, "apps: hung up"));
+  supervisor->step(1);  // sees it, if it has not
+  supervisor->step(1);
+  EXPECT_FALSE(supervisor->restart_wanted());
+  // With nothing to do, a step takes its time.
+  const auto before = std::chrono::steady_clock::now();
+  supervisor->step(kTurnMs);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(kTurnMs));
   supervisor->stop();
 }
 

@@ -22,7 +22,7 @@ from tests.e2e.workshop import PROGRAMS
 from tests.host_walk.house import until
 from tests.modbus_guardian.machine import Machine
 
-EPERM, ENOENT, EBADF, EAGAIN, ENOTTY, ENOSYS, EAFNOSUPPORT, EDQUOT = 1, 2, 9, 11, 25, 38, 97, 122
+EPERM, ENOENT, EBADF, EAGAIN, ENOTTY, ENOSYS, ENOTSOCK, EAFNOSUPPORT, EDQUOT = 1, 2, 9, 11, 25, 38, 88, 97, 122
 DNS_REFUSED = 1005  # as the program tells DNS codes
 GUARDIAN = pathlib.Path(os.environ.get("PAVISE_MODBUS_GUARDIAN",
                                        PROGRAMS.parent / "samples/modbus_guardian/modbus-guardian"))
@@ -91,12 +91,22 @@ def damaged(shop, name, at):
     return package
 
 
+def talking(shop):
+    """Two that list each other. The first tries more than that."""
+    def peers(*names):
+        return {"app_connections": [component(name) for name in names]}
+    return [shop.build("talks", "talk", "answers", "neighbour", capabilities=peers("answers")),
+            shop.build("answers", "answer_talk", capabilities=peers("talks"))]
+
+
 def refused(shop, folder):
     """Packages that do not become apps."""
     port = {"listening_tcp": [7000]}
     return [damaged(shop, "damaged", -5000),
             AppShop(folder / "stranger", TENANT).build("stranger", "nothing"),
             shop.build("port-a", "nothing", capabilities=port), shop.build("port-b", "nothing", capabilities=port),
+            shop.build("wants-neighbour", "talk", "neighbour", "neighbour",
+                       capabilities={"app_connections": [component("neighbour")]}),
             shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
             shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
 
@@ -151,7 +161,9 @@ class AppsTest(WalkedTest):
         peer = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(peer.close)
         self.boot("0.2.0", [neighbour(self.shop, "1.0.0"), *hostile(self.shop), *refused(self.shop, self.state), others,
-                            *by_name(self.shop, peer.getsockname()[1]), *with_lines(self.shop)], VIRTUAL_HARDWARE)
+                            *by_name(self.shop, peer.getsockname()[1]), *with_lines(self.shop),
+                            self.shop.build("lingers", "linger", HOST, peer.getsockname()[1],
+                                            capabilities={"outgoing_tcp": [f"{HOST}:{peer.getsockname()[1]}"]})], VIRTUAL_HARDWARE)
         self.wait(r"event neighbour: started, version 1\.0\.0")
         self.wait(rf"neighbour: kept file: {ENOENT}$")
         for name, pattern in {
@@ -159,11 +171,21 @@ class AppsTest(WalkedTest):
                 "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
                 "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$",
                 "makes-node": rf"{EPERM}$", "name-listed": "0$", "name-unlisted": rf"{DNS_REFUSED}$",
-                "name-rebound": rf"{DNS_REFUSED}$", "name-skipped": rf"{EPERM}$", "name-past": rf"{EPERM}$"}.items():
+                "name-rebound": rf"{DNS_REFUSED}$", "name-skipped": rf"{EPERM}$", "name-past": rf"{EPERM}$",
+                "talks": "0$", "answers": "0$", "lingers": "0$"}.items():
             if pattern:
                 with self.subTest(name):
                     self.wait(f"{name}: {pattern}")
-        for event in (r"forks: refused: more processes than its 4",
+        for line in ("answers: connected by talks", "answers: the peer says ping", "talks: the peer says pong",
+                     rf"talks: a descriptor to the peer: {ENOTSOCK}", "talks: a stranger: 1", "talks: a restart: 1",
+                     "talks: a descriptor to the launcher: 0"):
+            with self.subTest(line):
+                self.wait(f"{line}$")
+        for event in (r"talks: refused: to connect to neighbour: its manifest does not list that app",
+                      r"talks: refused: to restart the device: its manifest does not say so",
+                      r"talks: sent descriptors to its launcher", r"lingers: sent descriptors to its launcher",
+                      r"wants-neighbour\.pvimage: refused: PV-MAN-023",
+                      r"forks: refused: more processes than its 4",
                       r"eats: ended: it wanted more memory than its 2048 KiB",
                       r"calls: refused: tcp 10\.0\.2\.2 port 81",
                       r"fills: its storage is full: 64 KiB",
@@ -376,7 +398,7 @@ class AppsTest(WalkedTest):
 
     def newcomer(self, version, **members):
         return self.shop.build("newcomer", "beat", "/data/secret", version=version,
-                               capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}, **members)
+                               capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}, "update_deferral": True}, **members)
 
     def evidence_has(self, name, version):
         until(lambda: self.apps_of_evidence().get(component(name)) == version, f"evidence of {name} {version}", BOOT_TIMEOUT_S)
@@ -393,7 +415,11 @@ class AppsTest(WalkedTest):
         self.wait(rf"newcomer: kept file: {ENOENT}$")
         self.assertEqual(self.listed("newcomer")["source"], "deployed")
         self.evidence_has("newcomer", "1.0.0")
-        status, said = self.deploy(self.newcomer("1.1.0", security_epoch=3))
+        # The app has its first update wait for six seconds.
+        update = self.newcomer("1.1.0", security_epoch=3)
+        self.assertEqual(self.refused_deployment(update), "PV-DEP-006")
+        self.wait(r"newcomer: update to 1\.1\.0$")
+        status, said = until(lambda: (answer := self.deploy(update)) if answer[0] == 200 else None, "the update", BOOT_TIMEOUT_S)
         self.assertEqual((status, said.get("replaced"), said.get("version")), (200, "1.0.0", "1.1.0"), said)
         self.wait(r"newcomer: kept file: 0$")
         self.evidence_has("newcomer", "1.1.0")

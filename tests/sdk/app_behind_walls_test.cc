@@ -18,12 +18,14 @@
 #include <filesystem>
 #include <set>
 
+#include "common/ipc/descriptors.h"
 #include "common/sandbox/sandbox.h"
 #include "device/agent/app_channels.h"
 #include "device/apps/compartment/app_filter.h"
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/egress/testing/network_text.h"
+#include "device/apps/words/requests.h"
 
 namespace pavise::device {
 namespace {
@@ -211,6 +213,86 @@ TEST_F(AppBehindWalls, EachPartOfTheSdkWorks) {
   const auto ending = app->wait();
   ASSERT_TRUE(ending);
   EXPECT_FALSE(ending->by_signal);
+  EXPECT_EQ(ending->code, 0);
+}
+
+// What the launcher knows of an app, without its start.
+class Installed final : public Asker {
+ public:
+  Installed(std::string name, char number, AppGrants may)
+      : name_(std::move(name)), component_(id_of(number)), may_(std::move(may)) {
+    auto made = WordChannel::make();
+    EXPECT_TRUE(made);
+    words_ = std::move(made->ours);
+    descriptor = std::move(made->theirs);
+  }
+  static manifest::ComponentId id_of(char number) {
+    return *manifest::ComponentId::parse("6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e0" +
+                                         std::string(1, number));
+  }
+  const std::string& name() const override { return name_; }
+  const manifest::ComponentId& component() const override { return component_; }
+  const AppGrants& grants() const override { return may_; }
+  bool running() const override { return true; }
+  WordChannel& words() override { return words_; }
+  RequestState& requests() override { return state_; }
+  void tell(const std::string& /*what*/) override {}
+
+  UniqueFd descriptor;
+
+ private:
+  std::string name_;
+  manifest::ComponentId component_;
+  AppGrants may_;
+  WordChannel words_;
+  RequestState state_;
+};
+
+TEST_F(AppBehindWalls, AnAppTalksToTheLauncherAndToAnother) {
+  Installed probe(
+      "probe", '1',
+      {.peers = {Installed::id_of('2')}, .system_events = true, .update_deferral = true});
+  Installed meter("meter", '2', {.peers = {Installed::id_of('1')}});
+  Requests requests(
+      {.find = [&](std::string_view name) -> Asker* { return name == "meter" ? &meter : nullptr; },
+       .installed = [](const auto&) { return true; },
+       .power = [](app_wire::PowerAction) { return Status(); }});
+  Requests::announce_update(probe, "1.1.0", 0);
+  CompartmentSpec talker = spec();
+  talker.arguments = {"/app", "peers"};
+  talker.descriptors = {probe.descriptor.get()};
+  auto app = Compartment::start(talker, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "defer: done\n");
+  for (std::size_t served = 0; served < 4;) {
+    pollfd polled{probe.words().polled(0), POLLIN, 0};
+    ASSERT_EQ(::poll(&polled, 1, kPatienceMs), 1);
+    for (const auto& word : probe.words().read(0)) {
+      requests.take(probe, word, 0);
+      ++served;
+    }
+  }
+  auto connection = ipc::receive_with_descriptors(meter.descriptor.get());
+  ASSERT_TRUE(connection && connection->descriptors.size() == 2);
+  std::array<char, 16> message{};
+  wait_for(*app, "info: send: done\n");
+  EXPECT_EQ(::read(connection->descriptors[0].get(), message.data(), message.size()), 5);
+  ASSERT_EQ(::write(connection->descriptors[1].get(), "21.5", 4), 4);
+  wait_for(*app, "info: heard 21.5\ninfo: send: done\n");
+  EXPECT_EQ(::read(connection->descriptors[0].get(), message.data(), message.size()), 4);
+  requests.ended(meter);
+  connection->descriptors.clear();
+  wait_for(*app, "closed meter\n");
+  EXPECT_THAT(log_, HasSubstr("info: event 4 1.1.0\ninfo: connected to meter\n"));
+  EXPECT_THAT(log_, HasSubstr("info: stranger: EACCES\ninfo: restart: EACCES\ninfo: in 0 ms\n"
+                              "info: defer: done\ninfo: in 5000 ms\n"));
+  EXPECT_THAT(log_, HasSubstr("info: send to who is gone: EPIPE\n"));
+  Requests::announce_end(probe, app_wire::Cause::app_stops, 1000);
+  wait_for(*app, "info: event 1 \n");
+  app->ask_to_end();
+  wait_for(*app, "asked to end\n");
+  const auto ending = app->wait();
+  ASSERT_TRUE(ending);
   EXPECT_EQ(ending->code, 0);
 }
 

@@ -31,6 +31,7 @@ Result<RunningApp*> House::move_in(InstalledApp app, uid_t user) {
 
 House::MovedOut House::move_out(RunningApp& app) {
   app.kill();
+  requests_.ended(app);
   MovedOut out{app.take_app(), app.log()};
   std::erase_if(apps_, [&app](const auto& one) { return one.get() == &app; });
   return out;
@@ -38,6 +39,8 @@ House::MovedOut House::move_out(RunningApp& app) {
 
 void House::stop_all(std::int64_t timeout_ms) {
   const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
+  end_cause_ = requests_.cause_of_end();
+  end_ms_max_ = timeout_ms;
   for (const auto& app : apps_) stop(*app);
   while (any_running() && now_ms(around_.clock) < end_ms)
     (void)turn({}, end_ms - now_ms(around_.clock));
@@ -46,6 +49,10 @@ void House::stop_all(std::int64_t timeout_ms) {
 
 bool House::any_running() const {
   return std::ranges::any_of(apps_, [](const auto& app) { return app->running(); });
+}
+
+bool House::has(const manifest::ComponentId& component) const {
+  return std::ranges::any_of(apps_, [&](const auto& app) { return app->component() == component; });
 }
 
 RunningApp* House::find(std::string_view name) {
@@ -72,6 +79,8 @@ void House::act(RunningApp& app, LifeAction action) {
         action = begin(app);
         continue;
       case LifeAction::ask_to_end:
+        Requests::announce_end(app, end_cause_,
+                               std::min(app.app().policy.life.stop_timeout_ms, end_ms_max_));
         app.ask_to_end();
         break;
       case LifeAction::kill:
@@ -97,8 +106,10 @@ LifeAction House::begin(RunningApp& app) {
 
 std::int64_t House::next_wake_ms() const {
   std::int64_t out = any_running() ? refused_at_ms_ : INT64_MAX;
-  for (const auto& app : apps_)
+  for (const auto& app : apps_) {
     if (const auto wake = app->life().wakes_at_ms()) out = std::min(out, *wake);
+    out = std::min(out, app->words().heard_again_ms(now_ms(around_.clock)));
+  }
   return out;
 }
 
@@ -114,11 +125,21 @@ void House::on_time() {
 
 void House::look_after(RunningApp& app, short output, short end, short channel) {
   if (output != 0 && app.running()) app.read_output();
-  if (channel != 0 && app.running() && app.read_channel())
-    app.life().is_well(now_ms(around_.clock));
+  if (channel != 0 && app.running()) hear(app);
   if (end == 0 || !app.running()) return;
   const bool failed = app.take_end();
+  requests_.ended(app);
   act(app, app.life().ended(failed, now_ms(around_.clock)));
+}
+
+void House::hear(RunningApp& app) {
+  const std::int64_t now = now_ms(around_.clock);
+  for (const app_wire::FromApp& word : app.words().read(now)) {
+    if (std::holds_alternative<app_wire::Well>(word))
+      app.life().is_well(now);
+    else
+      requests_.take(app, word, now);
+  }
 }
 
 std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeout_ms) {
@@ -126,11 +147,11 @@ std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeou
   for (const auto& app : apps_) {
     polled.push_back({app->output(), POLLIN, 0});
     polled.push_back({app->end_descriptor(), POLLIN, 0});
-    polled.push_back({app->channel(), POLLIN, 0});
+    polled.push_back({app->words().polled(now_ms(around_.clock)), POLLIN, 0});
   }
   for (const int other : others) polled.push_back({other, POLLIN, 0});
   const std::int64_t wait_ms =
-      std::clamp<std::int64_t>(next_wake_ms() - now_ms(around_.clock), 0, timeout_ms);
+      std::max<std::int64_t>(std::min(next_wake_ms() - now_ms(around_.clock), timeout_ms), 0);
   std::vector<int> readable;
   if (::poll(polled.data(), polled.size(), static_cast<int>(wait_ms)) > 0) {
     for (std::size_t i = 0; i < apps_.size(); ++i) {

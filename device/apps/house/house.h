@@ -30,8 +30,16 @@ class House {
     Tell tell;  // whole lines without their end
     Measure measure;
     Introduce introduce;
+    // An app that may asked for the device to go down: asks init. Never waits.
+    std::function<Status(app_wire::PowerAction action)> power;
   };
-  explicit House(Surroundings around) : around_(std::move(around)) {}
+  explicit House(Surroundings around)
+      : around_(std::move(around)),
+        requests_({.find = [this](std::string_view name) { return find(name); },
+                   .installed = [this](const auto& component) { return has(component); },
+                   .power = around_.power}) {}
+  House(const House&) = delete;
+  House& operator=(const House&) = delete;
 
   // Null: the data partition is closed.
   void set_storage(AppStorage* storage) { around_.ground.storage = storage; }
@@ -67,10 +75,16 @@ class House {
   std::int64_t next_wake_ms() const;
   bool any_running() const;
   std::uint8_t free_number() const;
+  bool has(const manifest::ComponentId& component) const;
+  void hear(RunningApp& app);
 
   Surroundings around_;
   std::vector<std::unique_ptr<RunningApp>> apps_;
   std::int64_t refused_at_ms_ = 0;
+  Requests requests_;
+  // Why apps are asked to end, and how long they have at most.
+  app_wire::Cause end_cause_ = app_wire::Cause::app_stops;
+  std::int64_t end_ms_max_ = INT64_MAX;
 };
 
 }  // namespace pavise::device

@@ -152,21 +152,21 @@ Result<UniqueFd> RunningApp::make_hub_channel(const Introduce& introduce) {
 
 Status RunningApp::start(const Introduce& introduce) {
   PAVISE_TRY_ASSIGN(const RequestedLines lines, RequestedLines::request(app_.policy.lines, name()));
-  PAVISE_TRY_ASSIGN(auto ends, channel_pair());
-  std::vector<int> descriptors{ends[1].get()};
+  PAVISE_TRY_ASSIGN(WordChannel::Made channel, WordChannel::make());
+  std::vector<int> descriptors{channel.theirs.get()};
   UniqueFd hub;
   if (app_.manifest().capabilities.device_authentication) {
     PAVISE_TRY_ASSIGN(hub, make_hub_channel(introduce));
     static_assert(kHubChannel == kAppChannel + 1);
     descriptors.push_back(hub.get());
   }
-  channel_ = std::move(ends[0]);
+  words_ = std::move(channel.ours);
   events_ = group_.events();
   CompartmentSpec to_start = spec(std::move(descriptors));
   lines.give(to_start);
   auto started = Compartment::start(to_start, group_);
   if (!started) {
-    channel_.reset();
+    words_.close();
     return started.error();
   }
   compartment_.emplace(*std::move(started));
@@ -199,13 +199,6 @@ bool RunningApp::read_output() {
   return size > 0;
 }
 
-bool RunningApp::read_channel() {
-  std::array<std::byte, 16> bytes{};
-  const ssize_t size = ::recv(channel_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
-  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) channel_.reset();
-  return size == 1 && bytes[0] == kWellWord;
-}
-
 std::string RunningApp::words_for(const Ending& ending, const BudgetEvents& before) const {
   const BudgetEvents now = group_.events();
   if (now.killed_for_memory > before.killed_for_memory)
@@ -228,7 +221,7 @@ bool RunningApp::take_end() {
   const BudgetEvents before = events_;
   const auto ending = compartment_->wait();
   compartment_.reset();
-  channel_.reset();
+  words_.close();
   if (ending)
     tell(words_for(*ending, before));
   else
@@ -238,6 +231,7 @@ bool RunningApp::take_end() {
 }
 
 void RunningApp::tell_refused() {
+  while (const auto conduct = words_.take_complaint()) tell(*conduct);
   const BudgetEvents now = group_.events();
   if (now.processes_refused > events_.processes_refused)
     tell("refused: more processes than its " +

@@ -18,13 +18,12 @@
 #include "device/apps/names/name_service.h"
 #include "device/apps/packages/content_mount.h"
 #include "device/apps/storage/app_storage.h"
+#include "device/apps/words/requests.h"
 #include "device/console/line_relay.h"
 
 namespace pavise::device {
 
-// The app says that it is well: this one byte, as a packet on descriptor 3.
-inline constexpr std::byte kWellWord{1};
-inline constexpr int kAppChannel = 3;
+inline constexpr int kAppChannel = 3;  // to us: ../words
 // To the device's agent, of apps with device_authentication (docs/formats/app-channels.md).
 inline constexpr int kHubChannel = 4;
 
@@ -43,7 +42,7 @@ using Introduce = std::function<Status(const std::string& name, int hub_end)>;
 using Tell = std::function<void(const std::string& line)>;
 
 // Not thread-safe.
-class RunningApp {
+class RunningApp final : public Asker {
  public:
   // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `clock` and `tell`
   // outlive it. Errors of all of these rooms.
@@ -53,7 +52,7 @@ class RunningApp {
                                                      const Clock& clock, const Tell& tell);
   RunningApp(const RunningApp&) = delete;
   RunningApp& operator=(const RunningApp&) = delete;
-  ~RunningApp();
+  ~RunningApp() override;
 
   // Blocks for some milliseconds. The errors of Compartment::start(), kNoGpioLine. An app whose
   // channel cannot be given to the agent runs without: it finds it closed.
@@ -64,7 +63,9 @@ class RunningApp {
   const InstalledApp& app() const { return app_; }
   // What it was, when nothing runs and it is about to go.
   InstalledApp take_app() { return std::move(app_); }
-  const std::string& name() const { return app_.manifest().name; }
+  const std::string& name() const override { return app_.manifest().name; }
+  const manifest::ComponentId& component() const override { return app_.manifest().component_id; }
+  const AppGrants& grants() const override { return app_.policy.grants; }
   AppLife& life() { return life_; }
   const AppLog& log() const { return log_; }
   // Of its version before: its numbers go on. Before it is started.
@@ -74,23 +75,21 @@ class RunningApp {
   uid_t user() const { return user_; }
   EgressGuard& guard() { return guard_; }
   std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
-  bool running() const { return compartment_.has_value(); }
+  bool running() const override { return compartment_.has_value(); }
+  WordChannel& words() override { return words_; }
+  RequestState& requests() override { return requests_; }
 
   // To be polled; -1: nothing.
   int output() const { return compartment_ && output_open_ ? compartment_->output() : -1; }
   int end_descriptor() const { return compartment_ ? compartment_->end_descriptor() : -1; }
-  int channel() const { return channel_.get(); }
 
   bool read_output();  // false: nothing more for now
-  // True if it said that it is well. What else it says is ignored; a channel that is closed is not
-  // polled again.
-  bool read_channel();
   // After end_descriptor() became readable: whether it failed. Tells how it ended.
   bool take_end();
   // What the walls refused since the last time, told.
   void tell_refused();
   // Becomes the last event, a line of the log, and one of the console.
-  void tell(const std::string& what);
+  void tell(const std::string& what) override;
 
  private:
   RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
@@ -119,7 +118,8 @@ class RunningApp {
   BudgetEvents events_;
   std::optional<Compartment> compartment_;
   bool output_open_ = false;  // an app may close it and live on
-  UniqueFd channel_;
+  WordChannel words_;
+  RequestState requests_;
 };
 
 }  // namespace pavise::device

@@ -121,6 +121,14 @@ void add_network(const AppPolicy& policy, Transcript& out) {
   }
 }
 
+void add_grants(const AppGrants& grants, Transcript& out) {
+  out.add(grants.peers.size());
+  for (const manifest::ComponentId& peer : grants.peers) out.add(ByteView(peer.bytes()));
+  for (const bool granted :
+       {grants.system_events, grants.update_deferral, grants.restart, grants.power_off})
+    out.add(granted ? 1 : 0);
+}
+
 Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy) {
   Transcript out;
   out.add(as_bytes("pavise-app-policy-1"));
@@ -151,6 +159,7 @@ Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy)
         policy.life.restart_delay_max_ms, policy.life.stop_timeout_ms, policy.life.first_health_ms,
         policy.life.health_interval_ms})
     out.add(static_cast<std::uint64_t>(value));
+  add_grants(policy.grants, out);
   return out.digest();
 }
 
@@ -181,6 +190,11 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
                                                  .device_nodes = !out.devices.empty(),
                                                  .gpio_lines = !out.lines.empty()}));
   out.life = life_of(manifest.lifecycle);
+  out.grants = {.peers = may.app_connections,
+                .system_events = may.system_events,
+                .update_deferral = may.update_deferral,
+                .restart = may.power_reboot,
+                .power_off = may.power_down};
   out.digest = digest_of(manifest, out);
   return out;
 }

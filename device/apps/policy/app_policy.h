@@ -15,6 +15,7 @@
 #include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/named_peer.h"
+#include "device/apps/words/grants.h"
 #include "protocol/manifest/manifest.h"
 
 namespace pavise::device {
@@ -38,6 +39,7 @@ struct AppPolicy {
   std::vector<ListeningPort> ports;
   std::vector<sock_filter> filter;
   LifePolicy life;
+  AppGrants grants;
   // SHA-256 over the manifest's digest and everything above.
   Digest256 digest{};
 };

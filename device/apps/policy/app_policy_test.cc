@@ -53,6 +53,9 @@ TEST(AppPolicy, AnAppWithoutCapabilitiesHasNothing) {
   EXPECT_EQ(policy->budget.processes_max, 2U);
   EXPECT_EQ(policy->budget.cpu_per_mille, 10U);
   EXPECT_EQ(policy->life.health_interval_ms, 0);
+  EXPECT_THAT(policy->grants.peers, IsEmpty());
+  EXPECT_FALSE(policy->grants.system_events || policy->grants.update_deferral ||
+               policy->grants.restart || policy->grants.power_off);
 }
 
 TEST(AppPolicy, EveryCapabilityFindsItsWall) {
@@ -85,6 +88,9 @@ TEST(AppPolicy, EveryCapabilityFindsItsWall) {
   EXPECT_EQ(policy->life.stop_timeout_ms, 10'000);
   EXPECT_EQ(policy->life.first_health_ms, 20'000);
   EXPECT_EQ(policy->life.health_interval_ms, 60'000);
+  EXPECT_THAT(policy->grants.peers, testing::SizeIs(1));
+  EXPECT_TRUE(policy->grants.system_events && policy->grants.update_deferral &&
+              policy->grants.restart && policy->grants.power_off);
 }
 
 // Nothing in its /dev, and no requests but those of lines.
@@ -144,6 +150,11 @@ TEST(AppPolicy, TheDigestStandsForAllOfIt) {
             }),
             first);
   EXPECT_NE(changed([](auto& m) { m.lifecycle.stop_timeout_ms += 1; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.app_connections.clear(); }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.system_events = false; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.update_deferral = false; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.power_reboot = false; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.power_down = false; }), first);
 }
 
 }  // namespace

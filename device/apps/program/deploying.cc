@@ -28,6 +28,25 @@ uid_t Deploying::user_of(const manifest::ComponentId& app) const {
   return assign_users(std::array{app}, users).at(app);
 }
 
+// An app that may have its update wait has some time to say so. It may also end, or change its
+// mind.
+Status Deploying::hear_out(RunningApp& app, const std::string& version) {
+  const Clock& clock = around_.clock;
+  const auto left_ms = [&] {
+    const std::int64_t now = clock.steady_ms();
+    return Requests::update_due_ms(app, now) - now;
+  };
+  Requests::announce_update(app, version, clock.steady_ms());
+  const std::int64_t due_ms = Requests::update_due_ms(app, clock.steady_ms());
+  const std::int64_t heard_ms = std::min(due_ms, clock.steady_ms() + kUpdateNoticeMs);
+  while (clock.steady_ms() < heard_ms && Requests::update_due_ms(app, clock.steady_ms()) == due_ms)
+    around_.turn(heard_ms - clock.steady_ms());
+  if (const std::int64_t left = left_ms(); left > 0)
+    return Error(kUpdateWaits, app.name() + ": " + std::to_string((left + 999) / 1000) + " s");
+  Requests::update_done(app);
+  return {};
+}
+
 // Its manifest says how long it may take, at most kUpdateStopMs.
 House::MovedOut Deploying::end(RunningApp& app) {
   const std::int64_t end_ms = around_.clock.steady_ms() + kUpdateStopMs;
@@ -54,6 +73,7 @@ Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest2
   std::optional<House::MovedOut> before;
   bool wanted = true;
   if (RunningApp* const old = find(component)) {
+    PAVISE_TRY(hear_out(*old, out.version));
     out.replaced = old->app().manifest().version.text();
     wanted = old->life().state() != LifeState::stopped;
     old->tell("ends for version " + out.version);

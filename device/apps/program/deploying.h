@@ -18,6 +18,9 @@ inline constexpr ErrorInfo kPartOfImage{"PV-DEP-005", Retry::never,
                                         "the app is part of the device's image",
                                         "Stop it, or build the image without it."};
 
+inline constexpr ErrorInfo kUpdateWaits{"PV-DEP-006", Retry::later, "the app has its update wait",
+                                        "Deploy it again when the time of the detail has passed."};
+
 // How long the version before may take to end, whatever its manifest says.
 inline constexpr std::int64_t kUpdateStopMs = 10'000;
 
@@ -42,8 +45,8 @@ class Deploying {
     return around_.store.receive(size, offset, data);
   }
   // Checks what was received, puts it in the place of the app's version before, keeps it and starts
-  // it. After an error that version goes on. Errors of PackageStore, judge_deployed() and
-  // RunningApp::prepare().
+  // it. After an error that version goes on. kUpdateWaits; errors of PackageStore, judge_deployed()
+  // and RunningApp::prepare().
   Result<apps_ipc::Installed> install(std::uint64_t size, const Digest256& sha256);
   // Ends the app; its package and storage are gone. The image's version, if there is one, is back.
   // kUnknownApp, kPartOfImage, errors of PackageStore and AppStorage.
@@ -53,6 +56,7 @@ class Deploying {
   std::vector<manifest::Manifest> manifests() const;
   RunningApp* find(const manifest::ComponentId& app) const;
   uid_t user_of(const manifest::ComponentId& app) const;
+  Status hear_out(RunningApp& app, const std::string& version);
   House::MovedOut end(RunningApp& app);
   void bring_back(House::MovedOut before, bool wanted);
   bool bring_image_version(const manifest::ComponentId& app);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include "device/apps/house/house_names.h"
 #include "device/apps/measurement/app_measurements.h"
 #include "device/apps/program/house_control.h"
+#include "device/init/init_word.h"
 
 namespace pavise::device {
 namespace {
@@ -32,6 +34,15 @@ constexpr std::size_t kChannels = 3;    // monitor's, agent's, agent's for those
 void print(const std::string& line) {
   const std::string text = line + '\n';
   (void)!::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+// Init ends everything in order: also us, by SIGTERM.
+Status ask_init(app_wire::PowerAction action) {
+  const auto word = static_cast<std::uint8_t>(
+      action == app_wire::PowerAction::restart ? InitWord::restart : InitWord::power_off);
+  if (::send(kInitChannel, &word, sizeof word, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof word)
+    return Error(kNoGround, std::string("init: ") + std::strerror(errno));
+  return {};
 }
 
 class LauncherOfApps {
@@ -50,8 +61,8 @@ class LauncherOfApps {
              .clock = clock,
              .tell = print,
              .measure = [this](const InstalledApp& app) { return measure(app); },
-             .introduce = [this](const std::string& name,
-                                 int end) { return introduce(name, end); }}) {}
+             .introduce = [this](const std::string& name, int end) { return introduce(name, end); },
+             .power = ask_init}) {}
 
   void live() {
     bool started = false;

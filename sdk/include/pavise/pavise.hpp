@@ -11,7 +11,10 @@
 #include <pavise/health.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
+#include <pavise/peers.h>
+#include <pavise/power.h>
 #include <pavise/storage.h>
+#include <pavise/system_events.h>
 #include <pavise/uart.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* An app that uses each part of the SDK once, says in its log what came of it, and then serves the
  * hub until it is asked to end. Its arguments: a host and a port that it
- * tries to reach. */
+ * tries to reach; or "peers": it talks to the launcher and to another app instead. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pavise/application.h>
@@ -10,7 +10,10 @@
 #include <pavise/health.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
+#include <pavise/peers.h>
+#include <pavise/power.h>
 #include <pavise/storage.h>
+#include <pavise/system_events.h>
 #include <pavise/uart.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -90,12 +93,64 @@ static void on_timer(void* context) {
   say("well", pavise_health_well());
 }
 
+static void on_peer(void* context, pavise_peer* peer, bool asked) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, "%s %s", asked ? "connected to" : "connected by",
+             pavise_peer_name(peer));
+  say("send", pavise_peer_send(peer, "hello", 5));
+}
+
+static void on_refused_peer(void* context, const char* name, int outcome, uint32_t value_ms) {
+  (void)context;
+  (void)value_ms;
+  say(name, outcome);
+}
+
+static void on_message(void* context, pavise_peer* peer, const void* message, size_t size) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, "heard %.*s", (int)size, (const char*)message);
+  say("send", pavise_peer_send(peer, message, size));
+}
+
+static void on_peer_closed(void* context, pavise_peer* peer) {
+  (void)context;
+  say("send to who is gone", pavise_peer_send(peer, "x", 1));
+  pavise_log(PAVISE_LOG_INFO, "closed %s", pavise_peer_name(peer));
+}
+
+static void on_event(void* context, const struct pavise_system_event* event) {
+  (void)context;
+  pavise_log(PAVISE_LOG_INFO, "event %d %s", (int)event->kind, event->version);
+}
+
+static void on_outcome(void* context, int outcome, uint32_t value_ms) {
+  say(context, outcome);
+  pavise_log(PAVISE_LOG_INFO, "in %" PRIu32 " ms", value_ms);
+}
+
+static int talk(pavise_event_loop* loop) {
+  const struct pavise_peers_handlers handlers = {.connected = on_peer,
+                                                 .refused = on_refused_peer,
+                                                 .received = on_message,
+                                                 .closed = on_peer_closed};
+  say("events", pavise_system_events_open(loop, on_event, NULL));
+  say("peers", pavise_peers_open(loop, &handlers, NULL));
+  say("connect", pavise_peers_connect("meter"));
+  say("connect", pavise_peers_connect("stranger"));
+  say("restart", pavise_power_restart(loop, on_outcome, "restart"));
+  say("defer", pavise_update_defer(loop, 5000, on_outcome, "defer"));
+  pavise_event_loop_run(loop, -1);
+  pavise_log(PAVISE_LOG_INFO, "asked to end");
+  return 0;
+}
+
 int main(int count, char** words) {
   pavise_event_loop* loop = NULL;
   if (pavise_event_loop_create(&loop) != 0) return 1;
   if (pavise_event_loop_add_end_request(loop, NULL, NULL, NULL) != 0) return 2;
   if (pavise_event_loop_add_timer(loop, 1, 0, on_timer, NULL, NULL) != 0) return 3;
   pavise_log(PAVISE_LOG_INFO, "%s %s", pavise_app_name(), pavise_app_version());
+  if (count == 2) return talk(loop);
   try_storage();
   try_uart();
   try_gpio();

@@ -8,6 +8,7 @@
 #include <linux/i2c.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -147,6 +148,21 @@ int wait_for_end(bool obeys) {
   }
 }
 
+// For a second. Has the first update that it hears of wait for some.
+void look_for_update() {
+  pollfd polled{3, POLLIN, 0};
+  if (::poll(&polled, 1, 1000) <= 0) return;
+  static bool waited = false;
+  unsigned char packet[64];
+  const ssize_t size = ::recv(3, packet, sizeof packet, MSG_DONTWAIT);
+  constexpr unsigned char kUpdateWaits = 132;
+  if (size < 3 || packet[0] != kUpdateWaits) return;
+  std::printf("update to %.*s\n", packet[1], packet + 3);
+  constexpr char kDefer[] = "\x04\x01\x00\x00\x00\x70\x17\x00\x00";  // 6 s
+  if (!waited) (void)!::send(3, kDefer, sizeof kDefer - 1, 0);
+  waited = true;
+}
+
 // A good one: keeps a file and says every second that it lives.
 int beat(const char* path) {
   std::printf("kept file: %d\n", outcome(::access(path, F_OK)));
@@ -157,7 +173,7 @@ int beat(const char* path) {
     std::fflush(stdout);
     const char well = 1;
     if (::write(3, &well, 1) != 1) return errno;
-    ::sleep(1);
+    look_for_update();
   }
 }
 
@@ -360,6 +376,121 @@ int read_bus(const char* path) {
   return outcome(::ioctl(bus, I2C_SMBUS, &request));
 }
 
+// Descriptor 3: docs/formats/app-channels.md.
+constexpr int kLauncher = 3;
+
+// One packet of the launcher and the two descriptors that may come with it.
+struct Heard {
+  unsigned char bytes[64] = {};
+  ssize_t size = 0;
+  int ends[2] = {-1, -1};
+};
+
+Heard hear() {
+  Heard out;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof out.ends)] = {};
+  iovec part{out.bytes, sizeof out.bytes};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  out.size = ::recvmsg(kLauncher, &message, 0);
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (out.size > 0 && header != nullptr && header->cmsg_len == CMSG_LEN(sizeof out.ends))
+    std::memcpy(out.ends, CMSG_DATA(header), sizeof out.ends);
+  return out;
+}
+
+// 0 and the connection, or what the launcher answered.
+int ask_for(const char* peer, int (&ends)[2]) {
+  const auto size = static_cast<unsigned char>(std::strlen(peer));
+  std::string packet("\x02\x01\x00\x00\x00", 5);
+  packet += static_cast<char>(size);
+  packet += '\0';
+  packet += peer;
+  constexpr int kNotRunning = 4;
+  while (true) {
+    if (::send(kLauncher, packet.data(), packet.size(), 0) < 0) return 1000 + errno;
+    const Heard heard = hear();
+    if (heard.size <= 0) return 2000;
+    std::memcpy(ends, heard.ends, sizeof ends);
+    if (heard.ends[0] >= 0) return 0;
+    if (heard.bytes[5] != kNotRunning) return heard.bytes[5];
+    ::sleep(1);
+  }
+}
+
+int send_descriptor(int over, int descriptor) {
+  char byte = 1;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  return outcome(::sendmsg(over, &message, MSG_NOSIGNAL));
+}
+
+// The next message, up to the end of a line.
+std::string read_message(int end) {
+  char text[64] = {};
+  pollfd polled{end, POLLIN, 0};
+  (void)::poll(&polled, 1, -1);
+  return ::read(end, text, sizeof text - 1) < 0 ? "nothing" : text;
+}
+
+// Talks to a peer, and then tries what it may not.
+int talk(const char* peer, const char* stranger) {
+  int ends[2];
+  if (const int refused = ask_for(peer, ends); refused != 0) return refused;
+  if (::write(ends[1], "ping", 4) != 4) return errno;
+  std::printf("the peer says %s\n", read_message(ends[0]).c_str());
+  std::printf("a descriptor to the peer: %d\n", send_descriptor(ends[1], STDOUT_FILENO));
+  int none[2];
+  std::printf("a stranger: %d\n", ask_for(stranger, none));
+  constexpr char kRestart[] = "\x03\x02\x00\x00\x00\x01";
+  if (::send(kLauncher, kRestart, 6, 0) != 6) return errno;
+  std::printf("a restart: %d\n", hear().bytes[5]);
+  std::printf("a descriptor to the launcher: %d\n", send_descriptor(kLauncher, STDOUT_FILENO));
+  return hear().size == 0 ? 0 : 3000;  // the end of the channel
+}
+
+int answer_talk() {
+  const Heard heard = hear();
+  if (heard.ends[0] < 0) return 1;
+  std::printf("connected by %.*s\n", heard.bytes[5], heard.bytes + 7);
+  std::printf("the peer says %s\n", read_message(heard.ends[0]).c_str());
+  if (::write(heard.ends[1], "pong", 4) != 4) return errno;
+  // Its end.
+  return static_cast<int>(read_message(heard.ends[0]).size());
+}
+
+// Leaves the launcher the last end of a connection whose close waits until the other side reads.
+int linger(const char* host, const char* port) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(number(port)));
+  ::inet_pton(AF_INET, host, &to.sin_addr);
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return errno;
+  static char piece[65536];
+  pollfd polled{fd, POLLOUT, 0};
+  while (::poll(&polled, 1, 1000) == 1 && ::send(fd, piece, sizeof piece, MSG_DONTWAIT) > 0) {
+  }
+  const ::linger wait{.l_onoff = 1, .l_linger = 3600};
+  if (::setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof wait) != 0) return errno;
+  const int sent = send_descriptor(kLauncher, fd);
+  ::close(fd);
+  return sent;
+}
+
 int act(int count, char** words) {
   const std::string_view verb = count > 1 ? words[1] : "nothing";
   const char* const first = count > 2 ? words[2] : "";
@@ -389,6 +520,9 @@ int act(int count, char** words) {
   if (verb == "beat") return beat(first);
   if (verb == "connect_by_name") return connect_by_name(first, second);
   if (verb == "connect_by_ipv6") return connect_by_ipv6();
+  if (verb == "talk") return talk(first, second);
+  if (verb == "answer_talk") return answer_talk();
+  if (verb == "linger") return linger(first, second);
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
   if (verb == "try_lines") return try_lines(first, second);

@@ -1,0 +1,17 @@
+#include <pavise/power.h>
+#include <source/launcher.h>
+
+enum { kRestart = 1, kOff = 2 };
+
+static int ask(pavise_event_loop* loop, unsigned char action, pavise_outcome_handler handler,
+               void* context) {
+  return launcher_request(loop, kLauncherPower, &action, 1, handler, context);
+}
+
+int pavise_power_restart(pavise_event_loop* loop, pavise_outcome_handler handler, void* context) {
+  return ask(loop, kRestart, handler, context);
+}
+
+int pavise_power_off(pavise_event_loop* loop, pavise_outcome_handler handler, void* context) {
+  return ask(loop, kOff, handler, context);
+}
