@@ -43,6 +43,7 @@ def hostile(shop):
     return [
         shop.build("forks", "fork_without_end"),
         shop.build("eats", "eat_memory"),
+        shop.build("burns", "burn", budgets={"cpu_percent": 10}),
         shop.build("fills", "fill", "/data/file", capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
         shop.build("calls", "connect", "10.0.2.2", 81, capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
         shop.build("calls-six", "connect_by_ipv6", capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
@@ -152,6 +153,7 @@ class AppsTest(WalkedTest):
                     self.wait(f"{name}: {pattern}")
         for event in (r"forks: refused: more processes than its 4",
                       r"eats: ended: it wanted more memory than its 2048 KiB",
+                      r"burns: held back: it wanted more processor time than its 10 % in \d+ tenths of a second",
                       r"calls: refused: tcp 10\.0\.2\.2 port 81",
                       r"fills: its storage is full: 64 KiB",
                       r"listens: refused: to listen on tcp port 81",

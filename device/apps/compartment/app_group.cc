@@ -14,7 +14,6 @@
 namespace pavise::device {
 namespace {
 
-constexpr std::uint32_t kPeriodUs = 100'000;
 constexpr int kClearMs = 1000;  // for the processes of an earlier group to go
 
 Error failed(const std::string& what) {
@@ -57,8 +56,9 @@ Status set_budget(int folder, const AppBudget& budget) {
   // One process out of memory is the app out of memory: no half of it goes on.
   PAVISE_TRY(write_file(folder, "memory.oom.group", "1"));
   PAVISE_TRY(write_file(folder, "pids.max", std::to_string(budget.processes_max)));
-  const std::uint64_t quota_us = std::uint64_t{budget.cpu_per_mille} * kPeriodUs / 1000;
-  return write_file(folder, "cpu.max", std::to_string(quota_us) + ' ' + std::to_string(kPeriodUs));
+  const std::uint64_t quota_us = std::uint64_t{budget.cpu_per_mille} * kBudgetPeriodUs / 1000;
+  return write_file(folder, "cpu.max",
+                    std::to_string(quota_us) + ' ' + std::to_string(kBudgetPeriodUs));
 }
 
 }  // namespace
@@ -111,7 +111,8 @@ BudgetEvents AppGroup::events() const {
   const std::string memory = read_file(folder_.get(), "memory.events");
   return {.memory_reached = value_of(memory, "max"),
           .killed_for_memory = value_of(memory, "oom_kill"),
-          .processes_refused = value_of(read_file(folder_.get(), "pids.events"), "max")};
+          .processes_refused = value_of(read_file(folder_.get(), "pids.events"), "max"),
+          .periods_held_back = value_of(read_file(folder_.get(), "cpu.stat"), "nr_throttled")};
 }
 
 std::uint64_t AppGroup::memory_bytes() const {

@@ -17,7 +17,7 @@ class AppGroupTest : public testing::Test {
     root_ = ::mkdtemp(path);
     std::filesystem::create_directory(root_ / "blink");
     for (const char* name : {"memory.max", "memory.oom.group", "pids.max", "cpu.max", "cgroup.kill",
-                             "memory.events", "pids.events", "memory.current"})
+                             "memory.events", "pids.events", "cpu.stat", "memory.current"})
       write(name, "");
   }
   ~AppGroupTest() override { std::filesystem::remove_all(root_); }
@@ -51,9 +51,12 @@ TEST_F(AppGroupTest, ReadsWhatTheKernelCounted) {
   EXPECT_EQ(group->memory_bytes(), 0U);
   write("memory.events", "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n");
   write("pids.events", "max 7\n");
+  write("cpu.stat", "usage_usec 9\nnr_periods 40\nnr_throttled 31\nthrottled_usec 99\n");
   write("memory.current", "4096\n");
-  EXPECT_EQ(group->events(),
-            (BudgetEvents{.memory_reached = 12, .killed_for_memory = 2, .processes_refused = 7}));
+  EXPECT_EQ(group->events(), (BudgetEvents{.memory_reached = 12,
+                                           .killed_for_memory = 2,
+                                           .processes_refused = 7,
+                                           .periods_held_back = 31}));
   EXPECT_EQ(group->memory_bytes(), 4096U);
 }
 

@@ -21,6 +21,7 @@ constexpr std::size_t kReadBytes = 4096;
 constexpr int kLastReads = 16;           // 64 KiB, as much as a pipe holds
 constexpr std::size_t kRefusedTold = 8;  // at a time
 constexpr std::size_t kIpv4At = 12;
+static_assert(kBudgetPeriodUs == 100'000);  // as the event says
 
 std::string text_of(const AddressBytes& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -80,7 +81,8 @@ RunningApp::RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGro
             log_.add(line.substr(std::min(line.size(), name().size() + 2)), clock_.steady_ms());
           },
           kLinesPerMinute),
-      events_(group_.events()) {}
+      events_(group_.events()),
+      held_back_(events_.periods_held_back, clock.steady_ms()) {}
 
 Result<std::unique_ptr<RunningApp>> RunningApp::prepare(InstalledApp app, uid_t user,
                                                         std::uint8_t number, const Ground& ground,
@@ -241,6 +243,10 @@ void RunningApp::tell_refused() {
          std::to_string(app_.policy.budget.processes_max - 1) +
          times(now.processes_refused - events_.processes_refused));
   events_.processes_refused = now.processes_refused;
+  if (const auto periods = held_back_.take(now.periods_held_back, clock_.steady_ms()))
+    tell("held back: it wanted more processor time than its " +
+         std::to_string(app_.policy.budget.cpu_per_mille / 10) + " % in " +
+         std::to_string(*periods) + " tenths of a second");
   if (quota_ != nullptr && !told_full_ && quota_->is_full(user_)) {
     told_full_ = true;
     tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");

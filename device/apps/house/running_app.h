@@ -12,6 +12,7 @@
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/house/app_log.h"
+#include "device/apps/house/held_back.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/name_service.h"
@@ -116,6 +117,7 @@ class RunningApp {
   LineRelay relay_;
   std::string last_event_;
   BudgetEvents events_;
+  HeldBack held_back_;
   std::optional<Compartment> compartment_;
   bool output_open_ = false;  // an app may close it and live on
   UniqueFd channel_;

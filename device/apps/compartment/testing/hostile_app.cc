@@ -113,6 +113,14 @@ int eat_memory() {
   }
 }
 
+// More than any budget of a processor, with all processes that it may have.
+int burn() {
+  while (::fork() > 0) {
+  }
+  volatile unsigned count = 0;
+  while (true) count = count + 1;
+}
+
 int fill(const char* path) {
   const int fd = ::open(path, O_WRONLY | O_CREAT, 0600);
   if (fd < 0) return errno;
@@ -295,6 +303,7 @@ int act(int count, char** words) {
   if (verb == "executable_memory") return executable_memory();
   if (verb == "fork_without_end") return fork_without_end();
   if (verb == "eat_memory") return eat_memory();
+  if (verb == "burn") return burn();
   if (verb == "fill") return fill(first);
   if (verb == "wait") return wait_for_end(true);
   if (verb == "ignore_the_end") return wait_for_end(false);
