@@ -25,6 +25,10 @@ bool take_out(std::vector<std::uint32_t>& from, std::uint32_t id) {
 AppChannelId AppChannels::add(std::string app, UniqueFd socket) {
   remove(app);
   packet_.resize(app_channel::kPacketBytesMax);
+  std::erase_if(rates_, [this](const auto& item) {
+    return item.second.is_full(now_ms_) && !find_channel(item.first);
+  });
+  rates_.try_emplace(app, now_ms_);
   Channel& channel = channels_[++last_];
   channel.app = std::move(app);
   channel.socket = std::move(socket);
@@ -50,9 +54,18 @@ std::vector<pollfd> AppChannels::polled() const {
   std::vector<pollfd> out;
   out.reserve(channels_.size());
   for (const auto& [id, channel] : channels_) {
-    const bool waits = channel.connection_waits || !channel.results.empty();
-    out.push_back({channel.socket.get(), static_cast<short>(waits ? POLLIN | POLLOUT : POLLIN), 0});
+    short events = rate(channel).may_read(now_ms_) ? POLLIN : 0;
+    if (channel.connection_waits || !channel.results.empty()) events |= POLLOUT;
+    // Who waits for nothing is left out: its end would wake us all the time.
+    if (events != 0) out.push_back({channel.socket.get(), events, 0});
   }
+  return out;
+}
+
+std::int64_t AppChannels::next_wake_ms() const {
+  std::int64_t out = INT64_MAX;
+  for (const auto& [id, channel] : channels_)
+    if (!rate(channel).may_read(now_ms_)) out = std::min(out, rate(channel).ready_at_ms());
   return out;
 }
 
@@ -65,14 +78,17 @@ void AppChannels::flush(Channel& channel) const {
     channel.results.pop_front();
 }
 
-std::vector<AppEvent> AppChannels::turn() {
+std::vector<AppEvent> AppChannels::turn(std::int64_t now_ms) {
+  now_ms_ = now_ms;
   std::vector<AppEvent> events;
   for (auto it = channels_.begin(); it != channels_.end();) {
     flush(it->second);
     bool open = true;
     bool more = true;
-    for (std::size_t count = 0; open && more && count < kAppPacketsPerTurn; ++count)
+    for (std::size_t read = 0; open && more && read < kAppPacketsPerTurn; ++read) {
+      if (!rate(it->second).may_read(now_ms)) break;
       open = read_one(it->first, it->second, events, more);
+    }
     it = open ? std::next(it) : channels_.erase(it);
   }
   return events;
@@ -99,15 +115,25 @@ bool AppChannels::read_one(AppChannelId id, Channel& channel, std::vector<AppEve
   return taken.has_value();
 }
 
+void AppChannels::count(const Channel& channel, std::size_t bytes, std::vector<AppEvent>& events) {
+  AppRate& rate = rates_.at(channel.app);
+  rate.take(bytes, now_ms_);
+  if (!rate.may_read(now_ms_) && rate.is_news(now_ms_))
+    events.emplace_back(AppHeldBack{channel.app});
+}
+
 Status AppChannels::take(AppChannelId id, Channel& channel, ByteView packet,
                          std::vector<AppEvent>& events) {
   PAVISE_TRY_ASSIGN(const app_channel::FromApp parsed, app_channel::parse_from_app(packet));
   if (const auto* answer = std::get_if<app_channel::MethodAnswer>(&parsed)) {
-    if (take_out(channel.calls, answer->id))
+    if (take_out(channel.calls, answer->id)) {
       events.emplace_back(AppMethodAnswer{id, answer->id, answer->status, to_bytes(answer->body)});
-    else if (answer->id == 0 || answer->id > channel.last_call)
+      return {};
+    }
+    if (answer->id == 0 || answer->id > channel.last_call)
       return Error(app_channel::kBadAppPacket, "an answer to no call");
-    return {};  // else it comes late, or twice
+    count(channel, packet.size(), events);  // it comes late, or twice
+    return {};
   }
   const auto& message = std::get<app_channel::Telemetry>(parsed);
   if (std::ranges::find(channel.telemetry, message.id) != channel.telemetry.end())
@@ -117,6 +143,7 @@ Status AppChannels::take(AppChannelId id, Channel& channel, ByteView packet,
   channel.telemetry.push_back(message.id);
   events.emplace_back(AppTelemetry{id, channel.app, message.id, std::string(message.content_type),
                                    std::string(message.properties), to_bytes(message.body)});
+  count(channel, packet.size(), events);
   return {};
 }
 

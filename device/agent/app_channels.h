@@ -2,8 +2,8 @@
 // descriptor 4). Apps are hostile: who breaks the rules loses its channel, and nobody else notices.
 //
 //   channels.add("fridge", std::move(socket));
-//   ... poll channels.polled() ...
-//   for (AppEvent& event : channels.turn()) ...
+//   ... poll channels.polled() until channels.next_wake_ms() ...
+//   for (AppEvent& event : channels.turn(now_ms)) ...
 #pragma once
 
 #include <poll.h>
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
+#include "device/agent/app_rate.h"
 #include "protocol/app_channel/app_channel.h"
 
 namespace pavise::agent {
@@ -51,7 +52,11 @@ struct AppChannelEnded {
   std::string app;
   std::optional<Error> broken;  // kBadAppPacket
 };
-using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded>;
+// It sends more than AppRate lets it: what it sends from now on waits in its own socket.
+struct AppHeldBack {
+  std::string app;
+};
+using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded, AppHeldBack>;
 
 // Not thread-safe, never blocks.
 class AppChannels {
@@ -63,10 +68,13 @@ class AppChannels {
   std::size_t size() const { return channels_.size(); }
   std::optional<AppChannelId> find_channel(std::string_view app) const;
 
-  // What to wait for until the next turn().
+  // What to wait for until the next turn(), and when that is due at the latest.
   std::vector<pollfd> polled() const;
-  // Reads and writes what can be: at most kAppPacketsPerTurn packets of each app.
-  std::vector<AppEvent> turn();
+  std::int64_t next_wake_ms() const;
+  // Reads and writes what can be: at most kAppPacketsPerTurn packets of each app, and as much as
+  // its AppRate has left, which is the same one for all of its starts. Answers to calls count
+  // nothing. Times are of a steady clock.
+  std::vector<AppEvent> turn(std::int64_t now_ms);
 
   // Of a message that is under way; else, and of a channel that has ended, nothing happens. It
   // waits in memory if the app is behind.
@@ -99,8 +107,12 @@ class AppChannels {
   // False: the channel has ended; the event says why.
   bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);
   Status take(AppChannelId id, Channel& channel, ByteView packet, std::vector<AppEvent>& events);
+  void count(const Channel& channel, std::size_t bytes, std::vector<AppEvent>& events);
+  const AppRate& rate(const Channel& channel) const { return rates_.at(channel.app); }
 
   Channels channels_;
+  std::map<std::string, AppRate> rates_;  // of each app with a channel, or that has not long ended
+  std::int64_t now_ms_ = 0;               // of the latest turn
   AppChannelId last_ = 0;
   bool online_ = false;
   Bytes packet_;  // made with the first channel

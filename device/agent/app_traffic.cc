@@ -69,7 +69,7 @@ std::vector<pollfd> AppTraffic::polled() const {
 }
 
 std::int64_t AppTraffic::next_wake_ms() const {
-  std::int64_t out = INT64_MAX;
+  std::int64_t out = channels_.next_wake_ms();
   for (const Call& call : calls_) out = std::min(out, call.until_ms);
   return out;
 }
@@ -107,7 +107,7 @@ void AppTraffic::introduce(std::string_view name, UniqueFd socket) {
 void AppTraffic::turn(std::int64_t now_ms) {
   for (std::size_t i = 0; i < kIntroductionsPerTurn && take_introduction(); ++i) {
   }
-  for (AppEvent& event : channels_.turn()) std::visit([&](auto& each) { take(each); }, event);
+  for (AppEvent& event : channels_.turn(now_ms)) std::visit([&](auto& each) { take(each); }, event);
   std::erase_if(calls_, [&](const Call& call) {
     if (now_ms < call.until_ms) return false;
     channels_.forget(call.channel, call.id);
@@ -120,6 +120,11 @@ void AppTraffic::take(const AppChannelEnded& end) {
   give_up_calls(end.channel);
   if (end.broken)
     log_.line("app " + end.app + " loses its channel to the hub: " + end.broken->message());
+}
+
+void AppTraffic::take(const AppHeldBack& held) {
+  log_.line("app " + held.app + " sends more than " + std::to_string(kAppUnitsPerSecond) +
+            " messages in a second: it has to wait");
 }
 
 // ---- messages

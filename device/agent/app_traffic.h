@@ -72,6 +72,7 @@ class AppTraffic {
   void take(AppTelemetry& message);
   void take(const AppMethodAnswer& answer);
   void take(const AppChannelEnded& end);
+  void take(const AppHeldBack& held);
   void refuse(std::string_view request_id, int status, const Error& error);
   void give_up_calls(AppChannelId channel);
 

@@ -110,6 +110,32 @@ TEST_F(AppTrafficTest, AFullOutboxIsTold) {
   EXPECT_EQ(result_of(start("quiet"), app_telemetry(1, "", "", large)), "");
 }
 
+TEST_F(AppTrafficTest, AFloodIsHeldBackAndSaidAndTheNeighbourIsHeard) {
+  const StartedApp loud = start("loud");
+  const StartedApp quiet = start("quiet");
+  std::uint32_t id = 0;
+  std::uint16_t packet_id = 0;
+  std::size_t heard = 0;
+  for (const std::int64_t end_ms = now_ms + 10'000; now_ms < end_ms; now_ms += 50) {
+    while (loud.send(app_telemetry(++id, "", "", "x"))) {
+    }
+    --id;
+    traffic.turn(now_ms);
+    for (; traffic.outbox().next_to_send() != nullptr; ++heard) {
+      traffic.outbox().mark_sent(++packet_id, now_ms);
+      traffic.acknowledged(*traffic.outbox().acknowledge(packet_id));
+    }
+    (void)loud.take();
+  }
+  EXPECT_EQ(heard, kAppUnitsMax + 10 * kAppUnitsPerSecond - 1);
+  EXPECT_THAT(log, ElementsAre("app loud sends more than 4 messages in a second: it has to wait"));
+  now_ms -= 50;  // the loud one still waits
+  EXPECT_EQ(result_of(quiet, app_telemetry(1, "", "", "x")), "");
+  ASSERT_NE(traffic.outbox().next_to_send(), nullptr);
+  EXPECT_EQ(traffic.outbox().next_to_send()->app, "quiet");
+  EXPECT_LE(traffic.next_wake_ms(), now_ms + 1000 / kAppUnitsPerSecond);
+}
+
 TEST_F(AppTrafficTest, WhatAnAppSentBeforeItEndedStillGoes) {
   StartedApp fridge = start("fridge");
   ASSERT_TRUE(fridge.send(app_telemetry(1, "", "", "last words")));

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/base/clock.h"
 #include "common/sandbox/sandbox.h"
 #include "device/agent/app_channels.h"
 #include "device/apps/compartment/app_filter.h"
@@ -148,7 +149,8 @@ class AppBehindWalls : public testing::Test {
     return ntohs(at.sin_port);
   }
   bool take_turn() {
-    for (agent::AppEvent& event : channels_.turn()) events_.push_back(std::move(event));
+    for (agent::AppEvent& event : channels_.turn(SystemClock().steady_ms()))
+      events_.push_back(std::move(event));
     return !events_.empty();
   }
   agent::AppEvent next_event() {
