@@ -24,7 +24,7 @@ namespace pavise::agent {
 
 // What one app may have under way: messages without a result, or whose result it has not read, and
 // calls without an answer. With the largest messages the first is 1 MiB in the agent.
-inline constexpr std::size_t kAppTelemetryMax = 16;
+inline constexpr std::size_t kAppTelemetryMax = app_channel::kUnderWayMax;
 inline constexpr std::size_t kAppCallsMax = 16;
 // Packets that are read from one app before it is the next one's turn.
 inline constexpr std::size_t kAppPacketsPerTurn = 4;
@@ -58,12 +58,20 @@ struct AppHeldBack {
 };
 using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded, AppHeldBack>;
 
+// Ends the channel for everybody who has a copy of a descriptor of it.
+void end_for_all(const UniqueFd& socket);
+
 // Not thread-safe, never blocks.
 class AppChannels {
  public:
   // Takes a SOCK_SEQPACKET socket, and tells the app whether the hub is connected. An earlier
-  // channel of that name ends without an event.
+  // channel of that name ends without an event. Others may have the socket, too: where a channel
+  // ends here, it ends for all.
   AppChannelId add(std::string app, UniqueFd socket);
+  // A channel that an agent before this one had. The app is asked what it has under way; until it
+  // has said so it gets no results and no calls. What the other agent took and did not finish is
+  // refused then (kAppResultLost), and answers to that one's calls are nobody's.
+  AppChannelId take_over(std::string app, UniqueFd socket);
   void remove(std::string_view app);
   std::size_t size() const { return channels_.size(); }
   std::optional<AppChannelId> find_channel(std::string_view app) const;
@@ -91,22 +99,33 @@ class AppChannels {
   void set_online(bool online);
 
  private:
+  struct Result {
+    std::uint32_t id;
+    Bytes packet;
+  };
   struct Channel {
     std::string app;
     UniqueFd socket;
     std::vector<std::uint32_t> telemetry;  // under way
     std::vector<std::uint32_t> calls;      // under way
     std::uint32_t last_call = 0;
+    bool taken_over_waits = false;
     bool connection_waits = true;
-    std::deque<Bytes> results;  // that wait until the app reads
+    bool asked = false;          // what is under way
+    std::deque<Result> results;  // that wait until the app reads
+    bool waits_to_write() const {
+      return taken_over_waits || connection_waits || (!asked && !results.empty());
+    }
   };
   using Channels = std::map<AppChannelId, Channel>;
 
   Channels::const_iterator find(std::string_view app) const;
+  Channel& insert(std::string app, UniqueFd socket);
   void flush(Channel& channel) const;
   // False: the channel has ended; the event says why.
   bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);
   Status take(AppChannelId id, Channel& channel, ByteView packet, std::vector<AppEvent>& events);
+  static Status take(Channel& channel, const app_channel::UnderWay& under_way);
   void count(const Channel& channel, std::size_t bytes, std::vector<AppEvent>& events);
   const AppRate& rate(const Channel& channel) const { return rates_.at(channel.app); }
 

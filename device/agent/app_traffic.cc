@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kOwnFamily = "pavise.";
 constexpr std::size_t kIntroductionBytesMax = 64;  // names are shorter
+constexpr char kHadAnAgent = '+';                  // behind the name
 // Names by which clients ask a hub that is set to it to break their connection: it is the device's.
 constexpr std::string_view kFaultFamily = "aziothub_";
 
@@ -92,6 +93,8 @@ bool AppTraffic::take_introduction() {
 }
 
 void AppTraffic::introduce(std::string_view name, UniqueFd socket) {
+  const bool had_an_agent = name.ends_with(kHadAnAgent);
+  if (had_an_agent) name.remove_suffix(1);
   if (!manifest::is_app_name(name) || !is_seqpacket(socket.get()))
     return log_.line("the launcher of apps sent what is no app's channel");
   // Its last start is over, whatever it was asked.
@@ -99,9 +102,14 @@ void AppTraffic::introduce(std::string_view name, UniqueFd socket) {
     give_up_calls(*before);
     channels_.remove(name);
   }
-  if (channels_.size() >= kAppChannelsMax)
+  if (channels_.size() >= kAppChannelsMax) {
+    end_for_all(socket);
     return log_.line("app " + std::string(name) + " has no channel to the hub: there are too many");
-  channels_.add(std::string(name), std::move(socket));
+  }
+  if (had_an_agent)
+    channels_.take_over(std::string(name), std::move(socket));
+  else
+    channels_.add(std::string(name), std::move(socket));
 }
 
 void AppTraffic::turn(std::int64_t now_ms) {

@@ -36,6 +36,10 @@ House::MovedOut House::move_out(RunningApp& app) {
   return out;
 }
 
+void House::introduce_all() {
+  for (const auto& app : apps_) app->introduce_to_agent(around_.introduce);
+}
+
 void House::stop_all(std::int64_t timeout_ms) {
   const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
   for (const auto& app : apps_) stop(*app);

@@ -44,6 +44,8 @@ class House {
     AppLog log;
   };
   MovedOut move_out(RunningApp& app);
+  // There is a new agent: it gets the channels of those that run.
+  void introduce_all();
   // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
   void stop_all(std::int64_t timeout_ms);
 

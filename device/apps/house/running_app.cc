@@ -53,13 +53,6 @@ Result<EgressGuard> make_guard(const AppGroup& group, const AppPolicy& policy) {
   return guard;
 }
 
-Result<std::array<UniqueFd, 2>> channel_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return Error(kAppNotStarted, std::string("channel: ") + std::strerror(errno));
-  return std::array{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
 }  // namespace
 
 RunningApp::RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group,
@@ -82,7 +75,8 @@ RunningApp::RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGro
           },
           kLinesPerMinute),
       events_(group_.events()),
-      held_back_(events_.periods_held_back, clock.steady_ms()) {}
+      held_back_(events_.periods_held_back, clock.steady_ms()),
+      hub_(app_.manifest().name) {}
 
 Result<std::unique_ptr<RunningApp>> RunningApp::prepare(InstalledApp app, uid_t user,
                                                         std::uint8_t number, const Ground& ground,
@@ -145,11 +139,9 @@ CompartmentSpec RunningApp::spec(std::vector<int> descriptors) const {
           .descriptors = std::move(descriptors)};
 }
 
-Result<UniqueFd> RunningApp::make_hub_channel(const Introduce& introduce) {
-  PAVISE_TRY_ASSIGN(auto ends, channel_pair());
-  if (const Status given = introduce(name(), ends[0].get()); !given)
-    tell("has no channel to the hub: " + given.error().message());
-  return std::move(ends[1]);
+void RunningApp::introduce_to_agent(const Introduce& introduce) {
+  if (const Status given = hub_.introduce(introduce); !given)
+    tell("has no channel to the hub yet: " + given.error().message());
 }
 
 Status RunningApp::start(const Introduce& introduce) {
@@ -157,7 +149,8 @@ Status RunningApp::start(const Introduce& introduce) {
   std::vector<int> descriptors{ends[1].get()};
   UniqueFd hub;
   if (app_.manifest().capabilities.device_authentication) {
-    PAVISE_TRY_ASSIGN(hub, make_hub_channel(introduce));
+    PAVISE_TRY_ASSIGN(hub, hub_.open());
+    introduce_to_agent(introduce);
     static_assert(kHubChannel == kAppChannel + 1);
     descriptors.push_back(hub.get());
   }
@@ -166,6 +159,7 @@ Status RunningApp::start(const Introduce& introduce) {
   auto started = Compartment::start(spec(std::move(descriptors)), group_);
   if (!started) {
     channel_.reset();
+    hub_.close();
     return started.error();
   }
   compartment_.emplace(*std::move(started));
@@ -228,6 +222,7 @@ bool RunningApp::take_end() {
   const auto ending = compartment_->wait();
   compartment_.reset();
   channel_.reset();
+  hub_.close();
   if (ending)
     tell(words_for(*ending, before));
   else

@@ -13,6 +13,7 @@
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/house/app_log.h"
 #include "device/apps/house/held_back.h"
+#include "device/apps/house/hub_channel.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/name_service.h"
@@ -36,9 +37,6 @@ struct Ground {
   std::function<NameService*()> names;  // null: names cannot be resolved
 };
 
-// Gives the agent its end of an app's channel, which stays the caller's as well. Never waits.
-using Introduce = std::function<Status(const std::string& name, int hub_end)>;
-
 // What everybody may have to know of an app.
 using Tell = std::function<void(const std::string& line)>;
 
@@ -56,8 +54,10 @@ class RunningApp {
   ~RunningApp();
 
   // Blocks for some milliseconds. The errors of Compartment::start(). An app whose channel cannot
-  // be given to the agent runs without: it finds it closed.
+  // be given to the agent runs all the same: the next agent gets it.
   Status start(const Introduce& introduce);
+  // There is a new agent. Nothing if the app does not run, or has no channel to the hub.
+  void introduce_to_agent(const Introduce& introduce);
   void ask_to_end();
   void kill();
 
@@ -96,7 +96,6 @@ class RunningApp {
   RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
              ContentMount mount, const Clock& clock, const Tell& tell);
   CompartmentSpec spec(std::vector<int> descriptors) const;
-  Result<UniqueFd> make_hub_channel(const Introduce& introduce);
   Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
@@ -121,6 +120,7 @@ class RunningApp {
   std::optional<Compartment> compartment_;
   bool output_open_ = false;  // an app may close it and live on
   UniqueFd channel_;
+  HubChannel hub_;
 };
 
 }  // namespace pavise::device

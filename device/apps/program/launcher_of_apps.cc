@@ -49,8 +49,8 @@ class LauncherOfApps {
              .clock = clock,
              .tell = print,
              .measure = [this](const InstalledApp& app) { return measure(app); },
-             .introduce = [this](const std::string& name,
-                                 int end) { return introduce(name, end); }}) {}
+             .introduce = [this](const std::string& packet,
+                                 int end) { return introduce(packet, end); }}) {}
 
   void live() {
     bool started = false;
@@ -98,6 +98,7 @@ class LauncherOfApps {
     app_channels_ = std::move(packet->descriptors[2]);
     // A monitor that was started again has to know before it is asked for evidence.
     if (const Status told = connect_monitor(); !told) print(told.error().message());
+    house_.introduce_all();
     return true;
   }
 
@@ -184,8 +185,9 @@ class LauncherOfApps {
   }
 
   // To the agent of now. Never waits: an agent that does not read gets no apps.
-  Status introduce(const std::string& name, int hub_end) const {
-    return ipc::send_with_descriptors(app_channels_.get(), as_bytes(name), std::array{hub_end}, 0);
+  Status introduce(const std::string& packet, int hub_end) const {
+    return ipc::send_with_descriptors(app_channels_.get(), as_bytes(packet), std::array{hub_end},
+                                      0);
   }
 
   AppPaths paths_;

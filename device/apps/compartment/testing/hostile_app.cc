@@ -200,8 +200,14 @@ int resolve(const char* name, in_addr& out) {
 }
 
 int connect_by_name(const char* name, const char* port) {
+  constexpr int kLater = 1002;  // SERVFAIL: the resolver could not find out in time
   in_addr address{};
-  if (const int failed = resolve(name, address); failed != 0) return failed;
+  int failed = resolve(name, address);
+  for (int tries = 1; failed == kLater && tries < 30; ++tries) {
+    ::sleep(1);
+    failed = resolve(name, address);
+  }
+  if (failed != 0) return failed;
   char text[INET_ADDRSTRLEN] = {};
   return connect_to(::inet_ntop(AF_INET, &address, text, sizeof text), port);
 }
