@@ -55,10 +55,7 @@ Status set_budget(int folder, const AppBudget& budget) {
   PAVISE_TRY(write_file(folder, "memory.max", std::to_string(budget.memory_bytes_max)));
   // One process out of memory is the app out of memory: no half of it goes on.
   PAVISE_TRY(write_file(folder, "memory.oom.group", "1"));
-  PAVISE_TRY(write_file(folder, "pids.max", std::to_string(budget.processes_max)));
-  const std::uint64_t quota_us = std::uint64_t{budget.cpu_per_mille} * kBudgetPeriodUs / 1000;
-  return write_file(folder, "cpu.max",
-                    std::to_string(quota_us) + ' ' + std::to_string(kBudgetPeriodUs));
+  return write_file(folder, "pids.max", std::to_string(budget.processes_max));
 }
 
 }  // namespace
@@ -70,7 +67,21 @@ Result<AppGroup> AppGroup::create(const std::string& root, const std::string& na
                                   const AppBudget& budget) {
   PAVISE_TRY_ASSIGN(AppGroup group, without_controllers(root, name));
   PAVISE_TRY(set_budget(group.folder(), budget));
+  group.cpu_per_mille_ = budget.cpu_per_mille;
+  PAVISE_TRY(group.set_processor_limit());
   return group;
+}
+
+Status AppGroup::lift_processor_limit() {
+  if (cpu_per_mille_ == 0) return {};
+  return write_file(folder_.get(), "cpu.max", "max " + std::to_string(kBudgetPeriodUs));
+}
+
+Status AppGroup::set_processor_limit() {
+  if (cpu_per_mille_ == 0) return {};
+  const std::uint64_t quota_us = std::uint64_t{cpu_per_mille_} * kBudgetPeriodUs / 1000;
+  return write_file(folder_.get(), "cpu.max",
+                    std::to_string(quota_us) + ' ' + std::to_string(kBudgetPeriodUs));
 }
 
 Result<AppGroup> AppGroup::without_controllers(const std::string& root, const std::string& name) {

@@ -50,6 +50,11 @@ class AppGroup {
   // Without any budget, for machines whose controllers are elsewhere: tests.
   static Result<AppGroup> without_controllers(const std::string& root, const std::string& name);
 
+  // While walls are put up: that is not the app's work, and who waits for it has other apps as
+  // well. Nothing for a group without budgets. kGroupNotMade.
+  Status lift_processor_limit();
+  Status set_processor_limit();
+
   int folder() const { return folder_.get(); }
   BudgetEvents events() const;
   std::uint64_t memory_bytes() const;  // in use now, with its file cache; 0: not known
@@ -65,6 +70,7 @@ class AppGroup {
 
   std::string path_;
   UniqueFd folder_;
+  std::uint32_t cpu_per_mille_ = 0;  // 0: it has no budgets
 };
 
 }  // namespace pavise::device

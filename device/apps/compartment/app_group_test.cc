@@ -44,6 +44,21 @@ TEST_F(AppGroupTest, WritesTheBudget) {
   EXPECT_EQ(read("cpu.max"), "25000 100000");
 }
 
+TEST_F(AppGroupTest, TheLimitOfProcessorTimeIsLiftedAndSetAgain) {
+  auto group = AppGroup::create(root_, "blink", {.cpu_per_mille = 10});
+  ASSERT_TRUE(group) << group.error().message();
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+  write("cpu.max", "");
+  EXPECT_TRUE(group->lift_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "max 100000");
+  write("cpu.max", "");
+  EXPECT_TRUE(group->set_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+  auto without = AppGroup::without_controllers(root_, "blink");
+  ASSERT_TRUE(without && without->lift_processor_limit() && without->set_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+}
+
 TEST_F(AppGroupTest, ReadsWhatTheKernelCounted) {
   const auto group = AppGroup::create(root_, "blink", {});
   ASSERT_TRUE(group);

@@ -101,8 +101,10 @@ LifeAction House::begin(RunningApp& app) {
 
 std::int64_t House::next_wake_ms() const {
   std::int64_t out = any_running() ? refused_at_ms_ : INT64_MAX;
-  for (const auto& app : apps_)
+  for (const auto& app : apps_) {
     if (const auto wake = app->life().wakes_at_ms()) out = std::min(out, *wake);
+    if (rests(*app)) out = std::min(out, app->rests_until_ms());
+  }
   return out;
 }
 
@@ -116,7 +118,12 @@ void House::on_time() {
   for (const auto& app : apps_) app->tell_refused();
 }
 
+bool House::rests(const RunningApp& app) const {
+  return app.running() && now_ms(around_.clock) < app.rests_until_ms();
+}
+
 void House::look_after(RunningApp& app, short output, short end, short channel) {
+  if (output != 0 || channel != 0) app.rest_until(now_ms(around_.clock) + kRestMs);
   if (output != 0 && app.running()) app.read_output();
   if (channel != 0 && app.running() && app.read_channel())
     app.life().is_well(now_ms(around_.clock));
@@ -128,9 +135,10 @@ void House::look_after(RunningApp& app, short output, short end, short channel) 
 std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeout_ms) {
   std::vector<pollfd> polled;
   for (const auto& app : apps_) {
-    polled.push_back({app->output(), POLLIN, 0});
+    const bool rests_now = rests(*app);
+    polled.push_back({rests_now ? -1 : app->output(), POLLIN, 0});
     polled.push_back({app->end_descriptor(), POLLIN, 0});
-    polled.push_back({app->channel(), POLLIN, 0});
+    polled.push_back({rests_now ? -1 : app->channel(), POLLIN, 0});
   }
   for (const int other : others) polled.push_back({other, POLLIN, 0});
   const std::int64_t wait_ms =

@@ -154,14 +154,16 @@ Status RunningApp::start(const Introduce& introduce) {
     static_assert(kHubChannel == kAppChannel + 1);
     descriptors.push_back(hub.get());
   }
-  channel_ = std::move(ends[0]);
   events_ = group_.events();
+  PAVISE_TRY(group_.lift_processor_limit());
   auto started = Compartment::start(spec(std::move(descriptors)), group_);
-  if (!started) {
-    channel_.reset();
+  // An app that cannot be held to it does not stay.
+  const Status limited = group_.set_processor_limit();
+  if (!started || !limited) {
     hub_.close();
-    return started.error();
+    return started ? limited.error() : started.error();
   }
+  channel_ = std::move(ends[0]);
   compartment_.emplace(*std::move(started));
   output_open_ = true;
   told_full_ = false;

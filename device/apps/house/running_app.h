@@ -81,6 +81,9 @@ class RunningApp {
   int end_descriptor() const { return compartment_ ? compartment_->end_descriptor() : -1; }
   int channel() const { return channel_.get(); }
 
+  // Until then neither output() nor channel() is polled.
+  void rest_until(std::int64_t steady_ms) { rests_until_ms_ = steady_ms; }
+  std::int64_t rests_until_ms() const { return rests_until_ms_; }
   bool read_output();  // false: nothing more for now
   // True if it said that it is well. What else it says is ignored; a channel that is closed is not
   // polled again.
@@ -118,6 +121,7 @@ class RunningApp {
   BudgetEvents events_;
   HeldBack held_back_;
   std::optional<Compartment> compartment_;
+  std::int64_t rests_until_ms_ = 0;
   bool output_open_ = false;  // an app may close it and live on
   UniqueFd channel_;
   HubChannel hub_;
