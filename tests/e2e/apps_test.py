@@ -58,6 +58,9 @@ def hostile(shop):
         shop.build("makes-node", "forbid", "mknod"),
         shop.build("kills-all", "forbid", "kill_all"),
         shop.build("crashes", "abort"),
+        shop.build("races", "race", lifecycle={"restart": "always", "restart_delay_ms": 100, "restart_delay_max_ms": 1000},
+                   budgets={"processes": 6}, capabilities={"outgoing_tcp": ["10.0.2.2:80"],
+                                                           "mutable_storage": {"size_kib": QUOTA_KIB}}),
         shop.build("hurries", "exit", 0, lifecycle={"restart": "always", "restart_delay_ms": 100,
                                                     "restart_delay_max_ms": 2000}),
         shop.build("sulks", "ignore_the_end", lifecycle={
@@ -173,6 +176,10 @@ class AppsTest(WalkedTest):
                       r"zz-copy\.pvimage: refused: PV-MAN-020"):
             with self.subTest(event):
                 self.wait(f"event {event}")
+        # Each start, whatever ended the one before, finds all walls and room for all of its processes, and has no neighbours.
+        until(lambda: len(self.races()) >= 6, "six starts of the one that races", BOOT_TIMEOUT_S)
+        self.assertEqual(set(self.races()), {"5"})
+        self.assertEqual(re.findall(r"apps: .*LEAK.*", self.device.console_text()), [])
         self.assertNotIn("unlisted.example", self.names.asked)
         wrote = int(self.wait(r"fills: wrote (\d+)").group(1))
         self.assertLessEqual(wrote, QUOTA_KIB * 1024)
@@ -183,6 +190,9 @@ class AppsTest(WalkedTest):
         until(lambda: self.beats()[-1] >= beats[-1] + 2, "the neighbour's next lines", BOOT_TIMEOUT_S)
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertIn(component("neighbour"), self.apps_of_evidence())
+
+    def races(self):
+        return re.findall(r"races: raced with (\d+)", self.device.console_text())
 
     def beats(self):
         return [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
@@ -206,7 +216,8 @@ class AppsTest(WalkedTest):
         meter, meter_id = self.shop.build_template("meter", "telemetry")
         hardware = self.state / "hardware.conf"
         hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian(),
+        floods = self.shop.build("floods", "flood_hub", capabilities={"device_authentication": TENANT})
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, self.guardian(), floods,
                             self.shop.build_sample("refrigeration_monitor")], hardware)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
@@ -214,7 +225,7 @@ class AppsTest(WalkedTest):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
-        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0",
+        self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0", component("floods"): "1.0.0",
                                                    "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0",
                                                    "8a4f1c62-7d0e-4b39-9c1f-52e6d3a9b704": "1.0.0"})
 
@@ -228,7 +239,7 @@ class AppsTest(WalkedTest):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
-                         [("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
+                         [("floods", "1.0.0", "running"), ("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
                           ("neighbour", "1.1.0", "running"), ("refrigeration-monitor", "1.0.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",
               {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
@@ -261,6 +272,8 @@ class AppsTest(WalkedTest):
 
     def test_4_an_app_speaks_to_the_hub_as_the_device(self):
         self.wait(r"meter: info: online$")
+        # Beside one that sends all that it can.
+        self.device.wait_console("pavise-agent: app floods sends more than 4 messages in a second: it has to wait", BOOT_TIMEOUT_S)
         first = self.telemetry_of("meter", self.walk.telemetry_from)
         self.assertEqual(first["body"]["starts"], 1)
         self.assertEqual(first["properties"]["app"], "meter")  # the app's own word

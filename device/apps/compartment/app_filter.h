@@ -16,7 +16,7 @@ inline constexpr ErrorInfo kFilterNotMade{
 struct AppFilterNeeds {
   bool network = false;       // sockets of the Internet
   bool listens = false;       // and on some port it may be reached
-  bool device_nodes = false;  // any ioctl but those that type into a terminal
+  bool device_nodes = false;  // any ioctl
 };
 
 // The compiled filter, the same bytes for the same needs and release: its digest belongs to what is
