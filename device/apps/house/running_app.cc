@@ -42,7 +42,7 @@ std::string refusal_words(const RefusedPeer& peer) {
   const std::string protocol = peer.socket_type == SOCK_DGRAM ? "udp " : "tcp ";
   const std::string where =
       peer.listening ? "to listen on " + protocol : protocol + text_of(peer.address) + ' ';
-  return "refused: " + where + "port " + std::to_string(peer.port) + times(peer.attempts);
+  return where + "port " + std::to_string(peer.port) + times(peer.attempts);
 }
 
 // Also for an app without the network: it has a network namespace of its own, and this wall too.
@@ -184,6 +184,10 @@ void RunningApp::tell(const std::string& what) {
   tell_("event " + name() + ": " + what);
 }
 
+void RunningApp::tell_refusal(const std::string& what) {
+  if (refusals_.take(clock_.steady_ms())) tell("refused: " + what);
+}
+
 bool RunningApp::read_output() {
   if (!compartment_) return false;
   std::array<std::byte, kReadBytes> bytes;
@@ -236,9 +240,8 @@ bool RunningApp::take_end() {
 void RunningApp::tell_refused() {
   const BudgetEvents now = group_.events();
   if (now.processes_refused > events_.processes_refused)
-    tell("refused: more processes than its " +
-         std::to_string(app_.policy.budget.processes_max - 1) +
-         times(now.processes_refused - events_.processes_refused));
+    tell_refusal("more processes than its " + std::to_string(app_.policy.budget.processes_max - 1) +
+                 times(now.processes_refused - events_.processes_refused));
   events_.processes_refused = now.processes_refused;
   if (const auto periods = held_back_.take(now.periods_held_back, clock_.steady_ms()))
     tell("held back: it wanted more processor time than its " +
@@ -250,9 +253,11 @@ void RunningApp::tell_refused() {
   }
   const std::vector<RefusedPeer> refused = guard_.take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
-    tell(refusal_words(peer));
+    tell_refusal(refusal_words(peer));
   if (refused.size() > kRefusedTold)
-    tell("refused: " + std::to_string(refused.size() - kRefusedTold) + " more peers");
+    tell_refusal(std::to_string(refused.size() - kRefusedTold) + " more peers");
+  if (const std::uint64_t untold = refusals_.take_untold(clock_.steady_ms()); untold != 0)
+    tell("refused: more than could be told" + times(untold));
 }
 
 }  // namespace pavise::device

@@ -14,6 +14,7 @@
 #include "device/apps/house/app_log.h"
 #include "device/apps/house/held_back.h"
 #include "device/apps/house/hub_channel.h"
+#include "device/apps/house/word_budget.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/name_service.h"
@@ -94,6 +95,8 @@ class RunningApp {
   void tell_refused();
   // Becomes the last event, a line of the log, and one of the console.
   void tell(const std::string& what);
+  // What a wall refused: told as long as WordBudget lets it, since the app may try without end.
+  void tell_refusal(const std::string& what);
 
  private:
   RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
@@ -120,6 +123,7 @@ class RunningApp {
   std::string last_event_;
   BudgetEvents events_;
   HeldBack held_back_;
+  WordBudget refusals_;
   std::optional<Compartment> compartment_;
   std::int64_t rests_until_ms_ = 0;
   bool output_open_ = false;  // an app may close it and live on
