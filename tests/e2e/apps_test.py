@@ -54,6 +54,7 @@ def hostile(shop):
         shop.build("mounts", "forbid", "mount"),
         shop.build("reads-others", "read", f"/data/apps/{component('neighbour')}/secret",
                    capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
+        shop.build("sees-others", "read", "/proc/self/net/tcp", capabilities=network | {"listening_tcp": [82]}),
         shop.build("opens-disk", "read", "/dev/vda"),
         shop.build("makes-node", "forbid", "mknod"),
         shop.build("kills-all", "forbid", "kill_all"),
@@ -148,7 +149,7 @@ class AppsTest(WalkedTest):
         for name, pattern in {
                 "forks": rf"{EAGAIN}$", "eats": None, "fills": rf"{EDQUOT}$", "calls": rf"{EPERM}$",
                 "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
-                "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$",
+                "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$", "sees-others": r"13$",
                 "makes-node": rf"{EPERM}$", "name-listed": "0$", "name-unlisted": rf"{DNS_REFUSED}$",
                 "name-rebound": rf"{DNS_REFUSED}$", "name-skipped": rf"{EPERM}$", "name-past": rf"{EPERM}$"}.items():
             if pattern:
