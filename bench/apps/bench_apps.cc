@@ -130,31 +130,30 @@ void run_inside(const CompartmentSpec& spec, const AppGroup& group) {
   if (!ending || ending->by_signal) give_up("the app did not end well");
 }
 
+bool knows_file_system(const std::string& name) {
+  std::ifstream file("/proc/filesystems");
+  std::string word;
+  while (file >> word)
+    if (word == name) return true;
+  return false;
+}
+
+// With the namespaces and nodes that our own compartment has on this kernel.
 std::vector<std::string> peer_words(const Workshop& workshop) {
-  return {kPeer,
-          "--unshare-ipc",
-          "--unshare-pid",
-          "--unshare-uts",
-          "--unshare-net",
-          "--hostname",
-          "bench",
-          "--cap-drop",
-          "ALL",
-          "--new-session",
-          "--ro-bind",
-          workshop.image(),
-          "/",
-          "--dev",
-          "/dev",
-          "--proc",
-          "/proc",
-          "--tmpfs",
-          "/tmp",
-          "--bind",
-          workshop.storage(),
-          "/data",
-          "/app",
-          "nothing"};
+  std::vector<std::string> out{kPeer,           "--unshare-pid", "--unshare-uts",  "--unshare-net",
+                               "--hostname",    "bench",         "--cap-drop",     "ALL",
+                               "--new-session", "--ro-bind",     workshop.image(), "/"};
+  if (fs::exists("/proc/self/ns/ipc")) out.emplace_back("--unshare-ipc");
+  if (knows_file_system("devpts")) {
+    out.insert(out.end(), {"--dev", "/dev"});
+  } else {
+    out.insert(out.end(), {"--tmpfs", "/dev"});
+    for (const char* node : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
+      out.insert(out.end(), {"--dev-bind", node, node});
+  }
+  out.insert(out.end(), {"--proc", "/proc", "--tmpfs", "/tmp", "--bind", workshop.storage(),
+                         "/data", "/app", "nothing"});
+  return out;
 }
 
 void bench_start(const Workshop& workshop, int times) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "common/ipc/untrusted.h"
+#include "device/agent/errors.h"
 
 namespace pavise::agent {
 namespace {
@@ -18,18 +19,42 @@ bool send_packet(int socket, ByteView packet) {
   }
 }
 
+// Calls of an agent count on from those of the one before; far from where they would begin anew.
+constexpr std::uint32_t kLastCallMax = UINT32_MAX / 2;
+
 bool take_out(std::vector<std::uint32_t>& from, std::uint32_t id) {
   return std::erase(from, id) != 0;
 }
 
 }  // namespace
 
-AppChannelId AppChannels::add(std::string app, UniqueFd socket) {
+// The launcher has a copy for the next agent: closing ours would not tell the app.
+void end_for_all(const UniqueFd& socket) {
+  (void)::shutdown(socket.get(), SHUT_RDWR);
+}
+
+AppChannels::Channel& AppChannels::insert(std::string app, UniqueFd socket) {
   remove(app);
   packet_.resize(app_channel::kPacketBytesMax);
+  std::erase_if(rates_, [this](const auto& item) {
+    return item.second.is_full(now_ms_) && !find_channel(item.first);
+  });
+  rates_.try_emplace(app, now_ms_);
   Channel& channel = channels_[++last_];
   channel.app = std::move(app);
   channel.socket = std::move(socket);
+  return channel;
+}
+
+AppChannelId AppChannels::add(std::string app, UniqueFd socket) {
+  flush(insert(std::move(app), std::move(socket)));
+  return last_;
+}
+
+AppChannelId AppChannels::take_over(std::string app, UniqueFd socket) {
+  Channel& channel = insert(std::move(app), std::move(socket));
+  channel.taken_over_waits = true;
+  channel.asked = true;
   flush(channel);
   return last_;
 }
@@ -44,8 +69,10 @@ std::optional<AppChannelId> AppChannels::find_channel(std::string_view app) cons
   return found->first;
 }
 
-// What the app sent and nobody read goes with it.
+// What the app sent and nobody read goes with it. The launcher has a copy for the next agent: a
+// mere close would not tell the app.
 void AppChannels::end(AppChannelId id) {
+  (void)::shutdown(channels_.at(id).socket.get(), SHUT_RDWR);
   ipc::close_untrusted(std::move(channels_.at(id).socket));
   channels_.erase(id);
 }
@@ -58,30 +85,45 @@ std::vector<pollfd> AppChannels::polled() const {
   std::vector<pollfd> out;
   out.reserve(channels_.size());
   for (const auto& [id, channel] : channels_) {
-    const bool waits = channel.connection_waits || !channel.results.empty();
-    out.push_back({channel.socket.get(), static_cast<short>(waits ? POLLIN | POLLOUT : POLLIN), 0});
+    short events = rate(channel).may_read(now_ms_) ? POLLIN : 0;
+    if (channel.waits_to_write()) events |= POLLOUT;
+    // Who waits for nothing is left out: its end would wake us all the time.
+    if (events != 0) out.push_back({channel.socket.get(), events, 0});
   }
   return out;
 }
 
+std::int64_t AppChannels::next_wake_ms() const {
+  std::int64_t out = INT64_MAX;
+  for (const auto& [id, channel] : channels_)
+    if (!rate(channel).may_read(now_ms_)) out = std::min(out, rate(channel).ready_at_ms());
+  return out;
+}
+
 void AppChannels::flush(Channel& channel) const {
+  const int socket = channel.socket.get();
+  if (channel.taken_over_waits)
+    channel.taken_over_waits = !send_packet(socket, app_channel::encode_taken_over());
+  if (channel.taken_over_waits) return;
   if (channel.connection_waits)
-    channel.connection_waits =
-        !send_packet(channel.socket.get(), app_channel::encode_connection(online_));
-  while (!channel.connection_waits && !channel.results.empty() &&
-         send_packet(channel.socket.get(), channel.results.front()))
+    channel.connection_waits = !send_packet(socket, app_channel::encode_connection(online_));
+  if (channel.connection_waits || channel.asked) return;
+  while (!channel.results.empty() && send_packet(socket, channel.results.front().packet))
     channel.results.pop_front();
 }
 
-std::vector<AppEvent> AppChannels::turn() {
+std::vector<AppEvent> AppChannels::turn(std::int64_t now_ms) {
+  now_ms_ = now_ms;
   std::vector<AppEvent> events;
   for (auto it = channels_.begin(); it != channels_.end();) {
     const auto now = it++;
     flush(now->second);
     bool open = true;
     bool more = true;
-    for (std::size_t count = 0; open && more && count < kAppPacketsPerTurn; ++count)
+    for (std::size_t read = 0; open && more && read < kAppPacketsPerTurn; ++read) {
+      if (!rate(now->second).may_read(now_ms)) break;
       open = read_one(now->first, now->second, events, more);
+    }
     if (!open) end(now->first);
   }
   return events;
@@ -109,15 +151,28 @@ bool AppChannels::read_one(AppChannelId id, Channel& channel, std::vector<AppEve
   return taken.has_value();
 }
 
+void AppChannels::count(const Channel& channel, std::size_t bytes, std::vector<AppEvent>& events) {
+  AppRate& rate = rates_.at(channel.app);
+  rate.take(bytes, now_ms_);
+  if (!rate.may_read(now_ms_) && rate.is_news(now_ms_))
+    events.emplace_back(AppHeldBack{channel.app});
+}
+
 Status AppChannels::take(AppChannelId id, Channel& channel, ByteView packet,
                          std::vector<AppEvent>& events) {
   PAVISE_TRY_ASSIGN(const app_channel::FromApp parsed, app_channel::parse_from_app(packet));
+  if (const auto* under_way = std::get_if<app_channel::UnderWay>(&parsed))
+    return take(channel, *under_way);
   if (const auto* answer = std::get_if<app_channel::MethodAnswer>(&parsed)) {
-    if (take_out(channel.calls, answer->id))
+    if (take_out(channel.calls, answer->id)) {
       events.emplace_back(AppMethodAnswer{id, answer->id, answer->status, to_bytes(answer->body)});
-    else if (answer->id == 0 || answer->id > channel.last_call)
+      return {};
+    }
+    // Before it has said which was the last, it may be one of the agent before.
+    if (!channel.asked && (answer->id == 0 || answer->id > channel.last_call))
       return Error(app_channel::kBadAppPacket, "an answer to no call");
-    return {};  // else it comes late, or twice
+    count(channel, packet.size(), events);  // it comes late, or twice
+    return {};
   }
   const auto& message = std::get<app_channel::Telemetry>(parsed);
   if (std::ranges::find(channel.telemetry, message.id) != channel.telemetry.end())
@@ -127,6 +182,26 @@ Status AppChannels::take(AppChannelId id, Channel& channel, ByteView packet,
   channel.telemetry.push_back(message.id);
   events.emplace_back(AppTelemetry{id, channel.app, message.id, std::string(message.content_type),
                                    std::string(message.properties), to_bytes(message.body)});
+  count(channel, packet.size(), events);
+  return {};
+}
+
+Status AppChannels::take(Channel& channel, const app_channel::UnderWay& under_way) {
+  if (!channel.asked || channel.taken_over_waits || under_way.last_call > kLastCallMax)
+    return Error(app_channel::kBadAppPacket, "an answer to no question");
+  std::vector<std::uint32_t> lost = under_way.ids;
+  std::erase_if(lost, [&](std::uint32_t id) {
+    return std::ranges::count(channel.telemetry, id) != 0 ||
+           std::ranges::count(channel.results, id, &Result::id) != 0;
+  });
+  if (channel.telemetry.size() + channel.results.size() + lost.size() > kAppTelemetryMax)
+    return Error(app_channel::kBadAppPacket, "too many messages under way");
+  const std::string reason = Error(kAppResultLost).message();
+  for (const std::uint32_t id : lost)
+    channel.results.push_back(
+        {id, app_channel::encode(app_channel::TelemetryResult{id, false, reason})});
+  channel.last_call = under_way.last_call;
+  channel.asked = false;
   return {};
 }
 
@@ -134,8 +209,8 @@ void AppChannels::finish(AppChannelId channel, std::uint32_t id, bool accepted,
                          std::string_view reason) {
   const auto found = channels_.find(channel);
   if (found == channels_.end() || !take_out(found->second.telemetry, id)) return;
-  found->second.results.push_back(app_channel::encode(
-      app_channel::TelemetryResult{id, accepted, accepted ? std::string_view() : reason}));
+  found->second.results.push_back({id, app_channel::encode(app_channel::TelemetryResult{
+                                           id, accepted, accepted ? std::string_view() : reason})});
   flush(found->second);
 }
 
@@ -150,7 +225,7 @@ std::optional<std::pair<AppChannelId, std::uint32_t>> AppChannels::call(std::str
   Channel& channel = channels_.at(*id);
   if (channel.calls.size() >= kAppCallsMax) return std::nullopt;
   flush(channel);
-  if (channel.connection_waits || !channel.results.empty()) return std::nullopt;
+  if (channel.asked || channel.waits_to_write()) return std::nullopt;
   const std::uint32_t call = channel.last_call + 1;
   if (!send_packet(channel.socket.get(),
                    app_channel::encode(app_channel::MethodCall{call, name, payload})))

@@ -2,8 +2,8 @@
 // descriptor 4). Apps are hostile: who breaks the rules loses its channel, and nobody else notices.
 //
 //   channels.add("fridge", std::move(socket));
-//   ... poll channels.polled() ...
-//   for (AppEvent& event : channels.turn()) ...
+//   ... poll channels.polled() until channels.next_wake_ms() ...
+//   for (AppEvent& event : channels.turn(now_ms)) ...
 #pragma once
 
 #include <poll.h>
@@ -17,13 +17,14 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
+#include "device/agent/app_rate.h"
 #include "protocol/app_channel/app_channel.h"
 
 namespace pavise::agent {
 
 // What one app may have under way: messages without a result, or whose result it has not read, and
 // calls without an answer. With the largest messages the first is 1 MiB in the agent.
-inline constexpr std::size_t kAppTelemetryMax = 16;
+inline constexpr std::size_t kAppTelemetryMax = app_channel::kUnderWayMax;
 inline constexpr std::size_t kAppCallsMax = 16;
 // Packets that are read from one app before it is the next one's turn.
 inline constexpr std::size_t kAppPacketsPerTurn = 4;
@@ -51,22 +52,37 @@ struct AppChannelEnded {
   std::string app;
   std::optional<Error> broken;  // kBadAppPacket
 };
-using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded>;
+// It sends more than AppRate lets it: what it sends from now on waits in its own socket.
+struct AppHeldBack {
+  std::string app;
+};
+using AppEvent = std::variant<AppTelemetry, AppMethodAnswer, AppChannelEnded, AppHeldBack>;
+
+// Ends the channel for everybody who has a copy of a descriptor of it.
+void end_for_all(const UniqueFd& socket);
 
 // Not thread-safe, never blocks.
 class AppChannels {
  public:
   // Takes a SOCK_SEQPACKET socket, and tells the app whether the hub is connected. An earlier
-  // channel of that name ends without an event.
+  // channel of that name ends without an event. Others may have the socket, too: where a channel
+  // ends here, it ends for all.
   AppChannelId add(std::string app, UniqueFd socket);
+  // A channel that an agent before this one had. The app is asked what it has under way; until it
+  // has said so it gets no results and no calls. What the other agent took and did not finish is
+  // refused then (kAppResultLost), and answers to that one's calls are nobody's.
+  AppChannelId take_over(std::string app, UniqueFd socket);
   void remove(std::string_view app);
   std::size_t size() const { return channels_.size(); }
   std::optional<AppChannelId> find_channel(std::string_view app) const;
 
-  // What to wait for until the next turn().
+  // What to wait for until the next turn(), and when that is due at the latest.
   std::vector<pollfd> polled() const;
-  // Reads and writes what can be: at most kAppPacketsPerTurn packets of each app.
-  std::vector<AppEvent> turn();
+  std::int64_t next_wake_ms() const;
+  // Reads and writes what can be: at most kAppPacketsPerTurn packets of each app, and as much as
+  // its AppRate has left, which is the same one for all of its starts. Answers to calls count
+  // nothing. Times are of a steady clock.
+  std::vector<AppEvent> turn(std::int64_t now_ms);
 
   // Of a message that is under way; else, and of a channel that has ended, nothing happens. It
   // waits in memory if the app is behind.
@@ -83,25 +99,40 @@ class AppChannels {
   void set_online(bool online);
 
  private:
+  struct Result {
+    std::uint32_t id;
+    Bytes packet;
+  };
   struct Channel {
     std::string app;
     UniqueFd socket;
     std::vector<std::uint32_t> telemetry;  // under way
     std::vector<std::uint32_t> calls;      // under way
     std::uint32_t last_call = 0;
+    bool taken_over_waits = false;
     bool connection_waits = true;
-    std::deque<Bytes> results;  // that wait until the app reads
+    bool asked = false;          // what is under way
+    std::deque<Result> results;  // that wait until the app reads
+    bool waits_to_write() const {
+      return taken_over_waits || connection_waits || (!asked && !results.empty());
+    }
   };
   using Channels = std::map<AppChannelId, Channel>;
 
   Channels::const_iterator find(std::string_view app) const;
+  Channel& insert(std::string app, UniqueFd socket);
   void flush(Channel& channel) const;
   void end(AppChannelId id);
   // False: the channel has ended; the event says why.
   bool read_one(AppChannelId id, Channel& channel, std::vector<AppEvent>& events, bool& more);
   Status take(AppChannelId id, Channel& channel, ByteView packet, std::vector<AppEvent>& events);
+  static Status take(Channel& channel, const app_channel::UnderWay& under_way);
+  void count(const Channel& channel, std::size_t bytes, std::vector<AppEvent>& events);
+  const AppRate& rate(const Channel& channel) const { return rates_.at(channel.app); }
 
   Channels channels_;
+  std::map<std::string, AppRate> rates_;  // of each app with a channel, or that has not long ended
+  std::int64_t now_ms_ = 0;               // of the latest turn
   AppChannelId last_ = 0;
   bool online_ = false;
   Bytes packet_;  // made with the first channel

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kOwnFamily = "pavise.";
 constexpr std::size_t kIntroductionBytesMax = 64;  // names are shorter
+constexpr char kHadAnAgent = '+';                  // behind the name
 // Names by which clients ask a hub that is set to it to break their connection: it is the device's.
 constexpr std::string_view kFaultFamily = "aziothub_";
 
@@ -69,7 +70,7 @@ std::vector<pollfd> AppTraffic::polled() const {
 }
 
 std::int64_t AppTraffic::next_wake_ms() const {
-  std::int64_t out = INT64_MAX;
+  std::int64_t out = channels_.next_wake_ms();
   for (const Call& call : calls_) out = std::min(out, call.until_ms);
   return out;
 }
@@ -92,6 +93,8 @@ bool AppTraffic::take_introduction() {
 }
 
 void AppTraffic::introduce(std::string_view name, UniqueFd socket) {
+  const bool had_an_agent = name.ends_with(kHadAnAgent);
+  if (had_an_agent) name.remove_suffix(1);
   if (!manifest::is_app_name(name) || !is_seqpacket(socket.get()))
     return log_.line("the launcher of apps sent what is no app's channel");
   // Its last start is over, whatever it was asked.
@@ -99,15 +102,20 @@ void AppTraffic::introduce(std::string_view name, UniqueFd socket) {
     give_up_calls(*before);
     channels_.remove(name);
   }
-  if (channels_.size() >= kAppChannelsMax)
+  if (channels_.size() >= kAppChannelsMax) {
+    end_for_all(socket);
     return log_.line("app " + std::string(name) + " has no channel to the hub: there are too many");
-  channels_.add(std::string(name), std::move(socket));
+  }
+  if (had_an_agent)
+    channels_.take_over(std::string(name), std::move(socket));
+  else
+    channels_.add(std::string(name), std::move(socket));
 }
 
 void AppTraffic::turn(std::int64_t now_ms) {
   for (std::size_t i = 0; i < kIntroductionsPerTurn && take_introduction(); ++i) {
   }
-  for (AppEvent& event : channels_.turn()) std::visit([&](auto& each) { take(each); }, event);
+  for (AppEvent& event : channels_.turn(now_ms)) std::visit([&](auto& each) { take(each); }, event);
   std::erase_if(calls_, [&](const Call& call) {
     if (now_ms < call.until_ms) return false;
     channels_.forget(call.channel, call.id);
@@ -120,6 +128,11 @@ void AppTraffic::take(const AppChannelEnded& end) {
   give_up_calls(end.channel);
   if (end.broken)
     log_.line("app " + end.app + " loses its channel to the hub: " + end.broken->message());
+}
+
+void AppTraffic::take(const AppHeldBack& held) {
+  log_.line("app " + held.app + " sends more than " + std::to_string(kAppUnitsPerSecond) +
+            " messages in a second: it has to wait");
 }
 
 // ---- messages

@@ -1,6 +1,7 @@
 // What goes between apps and the hub: messages to the hub and their results, calls to apps and
-// their answers. New channels come from the launcher of apps, one packet with one descriptor for
-// each start of an app (docs/formats/app-channels.md, descriptor 5 of the agent).
+// their answers. Channels come from the launcher of apps, one packet with one descriptor for each
+// start of an app, and for each app that runs when the agent is started
+// (docs/formats/app-channels.md, descriptor 5 of the agent).
 #pragma once
 
 #include <poll.h>
@@ -72,6 +73,7 @@ class AppTraffic {
   void take(AppTelemetry& message);
   void take(const AppMethodAnswer& answer);
   void take(const AppChannelEnded& end);
+  void take(const AppHeldBack& held);
   void refuse(std::string_view request_id, int status, const Error& error);
   void give_up_calls(AppChannelId channel);
 

@@ -12,6 +12,7 @@ namespace {
 
 using testing::app_answer;
 using testing::app_telemetry;
+using testing::app_under_way;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Packets;
@@ -108,6 +109,32 @@ TEST_F(AppTrafficTest, AFullOutboxIsTold) {
   EXPECT_EQ(result_of(loud, app_telemetry(2, "", "", large)), "");
   EXPECT_THAT(result_of(loud, app_telemetry(3, "", "", large)), StartsWith("refused 3 PV-AGT-032"));
   EXPECT_EQ(result_of(start("quiet"), app_telemetry(1, "", "", large)), "");
+}
+
+TEST_F(AppTrafficTest, AFloodIsHeldBackAndSaidAndTheNeighbourIsHeard) {
+  const StartedApp loud = start("loud");
+  const StartedApp quiet = start("quiet");
+  std::uint32_t id = 0;
+  std::uint16_t packet_id = 0;
+  std::size_t heard = 0;
+  for (const std::int64_t end_ms = now_ms + 10'000; now_ms < end_ms; now_ms += 50) {
+    while (loud.send(app_telemetry(++id, "", "", "x"))) {
+    }
+    --id;
+    traffic.turn(now_ms);
+    for (; traffic.outbox().next_to_send() != nullptr; ++heard) {
+      traffic.outbox().mark_sent(++packet_id, now_ms);
+      traffic.acknowledged(*traffic.outbox().acknowledge(packet_id));
+    }
+    (void)loud.take();
+  }
+  EXPECT_EQ(heard, kAppUnitsMax + 10 * kAppUnitsPerSecond - 1);
+  EXPECT_THAT(log, ElementsAre("app loud sends more than 4 messages in a second: it has to wait"));
+  now_ms -= 50;  // the loud one still waits
+  EXPECT_EQ(result_of(quiet, app_telemetry(1, "", "", "x")), "");
+  ASSERT_NE(traffic.outbox().next_to_send(), nullptr);
+  EXPECT_EQ(traffic.outbox().next_to_send()->app, "quiet");
+  EXPECT_LE(traffic.next_wake_ms(), now_ms + 1000 / kAppUnitsPerSecond);
 }
 
 TEST_F(AppTrafficTest, WhatAnAppSentBeforeItEndedStillGoes) {
@@ -235,7 +262,7 @@ TEST_F(AppTrafficTest, AsManyChannelsAsADeviceHasApps) {
   apps.reserve(kAppChannelsMax);
   for (std::size_t i = 0; i < kAppChannelsMax; ++i) apps.push_back(start("a" + std::to_string(i)));
   EXPECT_THAT(log, ElementsAre());
-  const StartedApp more = start("more");
+  const StartedApp more = start("more");  // ended for the launcher's copy as well
   EXPECT_FALSE(more.send(app_telemetry(1, "", "", "x")));
   EXPECT_THAT(log, ElementsAre(HasSubstr("app more has no channel")));
   const StartedApp again = start("a0");  // another start of one of them
@@ -251,6 +278,148 @@ TEST_F(AppTrafficTest, ALauncherThatLeftIsNotWaitedFor) {
   AppTraffic none(UniqueFd(), *this);
   none.turn(now_ms);
   EXPECT_EQ(none.polled().size(), 0U);
+}
+
+// ---- an agent that was started again
+// ------------------------------------------------------------------------
+
+class AgentAgain : public AppTrafficTest {
+ protected:
+  // Another agent in the place of `traffic`, which takes part no more.
+  void start_again() {
+    next.emplace(starter.next_agents_end(), *this);
+    starter.introduce_all();
+    next->turn(now_ms);
+  }
+  std::string sent_by_next() {
+    std::string out;
+    for (; next->outbox().next_to_send() != nullptr; next->outbox().mark_sent(++packet_id, 0))
+      out += std::string(as_text(next->outbox().next_to_send()->body)) + ' ';
+    return out;
+  }
+
+  std::optional<AppTraffic> next;
+  std::uint16_t packet_id = 0;
+};
+
+TEST_F(AgentAgain, TheAppKeepsItsChannelAndLearnsWhatBecameOfItsMessages) {
+  auto first = std::make_optional<AppTraffic>(starter.next_agents_end(), *this);
+  const StartedApp fridge = starter.start("fridge");
+  first->turn(now_ms);
+  first->hub_came();
+  ASSERT_TRUE(fridge.send(app_telemetry(1, "", "", "finished")));
+  ASSERT_TRUE(fridge.send(app_telemetry(2, "", "", "taken")));
+  first->turn(now_ms);
+  first->outbox().mark_sent(1, 0);
+  first->acknowledged(*first->outbox().acknowledge(1));
+  EXPECT_EQ(fridge.take(), (Packets{"offline", "online", "accepted 1"}));
+  first.reset();
+  ASSERT_TRUE(fridge.send(app_telemetry(3, "", "", "while-nobody-was-there")));
+
+  start_again();
+  EXPECT_EQ(fridge.take(), (Packets{"taken over", "offline"}));
+  ASSERT_TRUE(fridge.send(app_telemetry(4, "", "", "before-it-read-that")));
+  next->turn(now_ms);
+  EXPECT_EQ(sent_by_next(), "while-nobody-was-there before-it-read-that ");
+  // No result before the app has said what it waits for: it could be told twice of one.
+  next->acknowledged(*next->outbox().acknowledge(1));
+  EXPECT_EQ(fridge.take(), Packets{});
+  ASSERT_TRUE(fridge.send(app_under_way(0, {2, 3, 4})));
+  next->turn(now_ms);
+  next->turn(now_ms);
+  Packets told = fridge.take();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0], "accepted 3");
+  EXPECT_THAT(told[1], StartsWith("refused 2 PV-AGT-040"));
+  next->acknowledged(*next->outbox().acknowledge(2));
+  EXPECT_EQ(fridge.take(), (Packets{"accepted 4"}));
+  ASSERT_TRUE(fridge.send(app_telemetry(2, "", "", "again")));  // the number is free
+  next->turn(now_ms);
+  EXPECT_EQ(sent_by_next(), "again ");
+  EXPECT_THAT(log, ElementsAre());
+}
+
+TEST_F(AgentAgain, CallsOfTheAgentBeforeAreNobodysAndNewOnesAreToldApart) {
+  const StartedApp fridge = start("fridge");
+  traffic.call("fridge.ping", "old", "", now_ms);
+  traffic.call("fridge.ping", "old", "", now_ms);
+  (void)fridge.take();
+  start_again();
+  (void)fridge.take();
+  ASSERT_TRUE(fridge.send(app_answer(1, 200, "1")));
+  next->call("fridge.ping", "early", "", now_ms);
+  ASSERT_TRUE(fridge.send(app_under_way(2, {})));
+  next->turn(now_ms);
+  next->call("fridge.ping", "new", "", now_ms);
+  EXPECT_EQ(fridge.take(), (Packets{"call 3 ping "}));
+  ASSERT_TRUE(fridge.send(app_answer(2, 200, "2")));
+  ASSERT_TRUE(fridge.send(app_answer(3, 200, "3")));
+  next->turn(now_ms);
+  std::vector<std::string> got;
+  for (const AnsweredCall& call : next->take_answers())
+    got.push_back(std::to_string(call.answer.status) + " " + call.request_id);
+  EXPECT_THAT(got, ElementsAre("429 early", "200 new"));
+  EXPECT_THAT(log, ElementsAre());
+}
+
+TEST_F(AgentAgain, WhoLostItsChannelDoesNotGetItBack) {
+  const StartedApp bad = start("bad");
+  StartedApp ended = start("ended");
+  const StartedApp good = start("good");
+  ASSERT_TRUE(bad.send("nonsense"));
+  ended.end();
+  traffic.turn(now_ms);
+  EXPECT_EQ(bad.take(), (Packets{"ended"})) << "though the launcher has a copy";
+  start_again();
+  next->turn(now_ms);
+  EXPECT_FALSE(bad.send(app_telemetry(1, "", "", "x")));
+  EXPECT_EQ(good.take(), (Packets{"taken over", "offline"}));
+  EXPECT_EQ(next->polled().size(), 2U) << "the launcher's and the good one's";
+}
+
+TEST_F(AgentAgain, WhoAnswersNonsenseLosesItsChannel) {
+  std::vector<std::uint32_t> ids;
+  for (std::uint32_t id = 1; id <= kAppTelemetryMax; ++id) ids.push_back(id);
+  for (const auto& [packets, why] :
+       {std::pair{std::vector{app_under_way(0x80000000U, {})}, "an answer to no question"},
+        {std::vector{app_under_way(0, {}), app_under_way(0, {})}, "an answer to no question"},
+        {std::vector{app_under_way(0, {1, 1})}, "under way: ids"},
+        // 16 that are lost, and one that the new agent has.
+        {std::vector{app_telemetry(99, "", "", "x"), app_under_way(0, ids)}, "too many"}}) {
+    log.clear();
+    const StartedApp bad = starter.start("bad");
+    start_again();
+    (void)bad.take();
+    for (const std::string& packet : packets) ASSERT_TRUE(bad.send(packet));
+    next->turn(now_ms);
+    next->turn(now_ms);
+    EXPECT_THAT(log, ElementsAre(HasSubstr(why)));
+    EXPECT_FALSE(bad.send(app_telemetry(1, "", "", "x"))) << why;
+  }
+  // Nobody asked in the first place.
+  log.clear();
+  next.emplace(starter.next_agents_end(), *this);
+  const StartedApp fresh = starter.start("fresh");
+  next->turn(now_ms);
+  ASSERT_TRUE(fresh.send(app_under_way(0, {})));
+  next->turn(now_ms);
+  EXPECT_THAT(log, ElementsAre(HasSubstr("an answer to no question")));
+}
+
+TEST_F(AgentAgain, WhoNeverAnswersIsBounded) {
+  const StartedApp silent = start("silent");
+  start_again();
+  std::uint32_t id = 0;
+  while (silent.send(app_telemetry(++id, "", "", "x"))) {
+    ASSERT_LE(id, kAppTelemetryMax + 1);
+    next->turn(now_ms);
+    while (next->outbox().next_to_send() != nullptr) {
+      next->outbox().mark_sent(++packet_id, 0);
+      next->acknowledged(*next->outbox().acknowledge(packet_id));
+    }
+    EXPECT_EQ(next->polled().back().events & POLLOUT, 0) << "nothing to be written: no waking";
+  }
+  EXPECT_THAT(log, ElementsAre(HasSubstr("too many messages under way")));
 }
 
 TEST(AppIntroductions, OnlyASocketOfPacketsIsInherited) {

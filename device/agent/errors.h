@@ -54,8 +54,9 @@ inline constexpr ErrorInfo kMethodsBusy{"PV-AGT-026", Retry::later,
                                         "Call it again in a moment."};
 inline constexpr ErrorInfo kNoAppChannel{
     "PV-AGT-027", Retry::later, "no app of this name speaks with the hub",
-    "Look at pavise app list. The app's manifest needs device_authentication; start the app again "
-    "if it ran when the agent was started."};
+    "Look at pavise app list. The app's manifest needs device_authentication; an app that broke "
+    "the "
+    "rules of its channel has none until it is started again."};
 inline constexpr ErrorInfo kAppSilent{"PV-AGT-028", Retry::later,
                                       "the app did not answer the method in time",
                                       "Call it again; see pavise app logs for what it does."};
@@ -70,5 +71,9 @@ inline constexpr ErrorInfo kAppProperties{
 inline constexpr ErrorInfo kAppOutboxFull{
     "PV-AGT-032", Retry::later, "more messages of an app wait for the hub than the device keeps",
     "Send it again when others have their results."};
+inline constexpr ErrorInfo kAppResultLost{
+    "PV-AGT-040", Retry::later,
+    "the agent was started again, and nobody knows whether the hub has the message",
+    "Send it again if twice is better than never."};
 
 }  // namespace pavise::agent

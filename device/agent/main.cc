@@ -36,11 +36,13 @@ void sleep_ms(std::int64_t span_ms) {
   nanosleep(&span, nullptr);
 }
 
-// Until an app has something to say, or the span is over.
-void wait_for_apps(const AppTraffic& traffic, std::int64_t span_ms) {
+// Until an app has something to say, or may be heard again, or the span is over.
+void wait_for_apps(const AppTraffic& traffic, const Clock& clock, std::int64_t span_ms) {
   std::vector<pollfd> polled = traffic.polled();
-  (void)poll(polled.data(), polled.size(),
-             static_cast<int>(std::min<std::int64_t>(span_ms, INT32_MAX)));
+  const std::int64_t until_wake_ms = traffic.next_wake_ms() - clock.steady_ms();
+  const std::int64_t wait_ms =
+      std::clamp<std::int64_t>(std::min(span_ms, until_wake_ms), 0, INT32_MAX);
+  (void)poll(polled.data(), polled.size(), static_cast<int>(wait_ms));
 }
 
 std::uint32_t random_u32() {
@@ -118,7 +120,7 @@ Status run(const Options& options, Console& console) {
                .app_traffic = app_traffic,
                .log = console,
                .random = random_u32});
-  while (!monitor.gone()) wait_for_apps(app_traffic, agent.step());
+  while (!monitor.gone()) wait_for_apps(app_traffic, clock, agent.step());
   return Error(kMonitorAnswer, "the monitor is gone");
 }
 

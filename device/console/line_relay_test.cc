@@ -36,6 +36,33 @@ TEST(LineRelay, ControlCharactersAreReplaced) {
   EXPECT_EQ(out.lines, (std::vector<std::string>{"agent: a?[2Jb?pavise-init: up?\n"}));
 }
 
+// 0x9b is CSI, which ESC [ is written for where bytes are seven bits; 0x9d begins a title.
+TEST(LineRelay, ControlCharactersBeyondAsciiAreReplaced) {
+  for (const auto& [text, shown] : {std::pair<std::string, std::string>{"a\x9b"
+                                                                        "2Jb",
+                                                                        "a?2Jb"},
+                                    {"\x9d", "?"},
+                                    {"a\xc2\x9b"
+                                     "2J",
+                                     "a\xc2?2J"},
+                                    {"\xe2\x82\xac\x9b", "\xe2\x82\xac?"},
+                                    {"\xf0\x9f\x8c\xa1\x9b", "\xf0\x9f\x8c\xa1?"},
+                                    {"\x80\x80", "??"},
+                                    // Text passes.
+                                    {"21 \xc2\xb0"
+                                     "C \xc3\x84 \xe2\x9b\x84 \xf0\x9f\x9b\x9b",
+                                     "21 \xc2\xb0"
+                                     "C \xc3\x84 \xe2\x9b\x84 \xf0\x9f\x9b\x9b"}}) {
+    Relayed out;
+    out.feed(text + '\n');
+    EXPECT_EQ(out.lines, (std::vector<std::string>{"agent: " + shown + '\n'}));
+    Relayed slow;
+    for (const char c : text) slow.feed({&c, 1});
+    slow.feed("\n");
+    EXPECT_EQ(slow.lines, out.lines);
+  }
+}
+
 TEST(LineRelay, LongLineIsCutAtItsLimit) {
   Relayed out;
   out.feed(std::string(kRelayLineBytesMax, 'x') + "\n");

@@ -10,9 +10,11 @@ namespace {
 enum class Type : std::uint8_t {
   telemetry = 1,
   method_answer = 2,
+  under_way = 3,
   telemetry_result = 129,
   method_call = 130,
   connection = 131,
+  taken_over = 132,
 };
 
 bool is_printable(std::string_view text) {
@@ -73,6 +75,21 @@ Result<FromApp> parse_answer(ByteReader& reader) {
   return FromApp(MethodAnswer{*id, *status, *body});
 }
 
+Result<FromApp> parse_under_way(ByteReader& reader) {
+  const auto last_call = reader.le<std::uint32_t>();
+  const auto count = reader.le<std::uint8_t>();
+  if (!last_call || !count || *count > kUnderWayMax)
+    return Error(kBadAppPacket, "under way: count");
+  UnderWay out{*last_call, {}};
+  for (std::size_t i = 0; i < *count; ++i) {
+    const auto id = reader.le<std::uint32_t>();
+    if (!id || std::ranges::count(out.ids, *id) != 0) return Error(kBadAppPacket, "under way: ids");
+    out.ids.push_back(*id);
+  }
+  if (!reader.at_end()) return Error(kBadAppPacket, "under way: ids");
+  return FromApp(std::move(out));
+}
+
 }  // namespace
 
 Result<FromApp> parse_from_app(ByteView packet) {
@@ -85,6 +102,8 @@ Result<FromApp> parse_from_app(ByteView packet) {
       return parse_telemetry(reader);
     case Type::method_answer:
       return parse_answer(reader);
+    case Type::under_way:
+      return parse_under_way(reader);
     default:
       return Error(kBadAppPacket, "type " + std::to_string(*type));
   }
@@ -111,6 +130,10 @@ Bytes encode_connection(bool online) {
   ByteWriter out = begin(Type::connection);
   out.le(static_cast<std::uint8_t>(online ? 1 : 0));
   return out.take();
+}
+
+Bytes encode_taken_over() {
+  return begin(Type::taken_over).take();
 }
 
 }  // namespace pavise::app_channel

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
@@ -16,6 +17,7 @@ inline constexpr std::size_t kContentTypeBytesMax = 128;
 inline constexpr std::size_t kPropertiesBytesMax = 8192;
 inline constexpr std::size_t kReasonBytesMax = 255;
 inline constexpr std::size_t kMethodNameBytesMax = 255;
+inline constexpr std::size_t kUnderWayMax = 16;  // messages without a result
 // What fits beside the longest name.
 inline constexpr std::size_t kPayloadBytesMax = kPacketBytesMax - 9 - kMethodNameBytesMax;
 
@@ -35,7 +37,12 @@ struct MethodAnswer {
   std::uint16_t status = 0;
   ByteView body;
 };
-using FromApp = std::variant<Telemetry, MethodAnswer>;
+// What an app answers when an agent takes over its channel from one before.
+struct UnderWay {
+  std::uint32_t last_call = 0;     // the latest that it was called with; 0: none
+  std::vector<std::uint32_t> ids;  // of its messages without a result; each once
+};
+using FromApp = std::variant<Telemetry, MethodAnswer, UnderWay>;
 
 // One whole packet. The content type is printable ASCII; the properties can be put into a topic as
 // they are: each is name=value, percent-encoded, iothub::kPropertiesMax at most, and no name begins
@@ -57,5 +64,6 @@ struct MethodCall {
 Bytes encode(const TelemetryResult& result);
 Bytes encode(const MethodCall& call);
 Bytes encode_connection(bool online);
+Bytes encode_taken_over();
 
 }  // namespace pavise::app_channel

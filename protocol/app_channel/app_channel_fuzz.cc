@@ -13,8 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     PAVISE_CHECK(11 + telemetry->content_type.size() + telemetry->properties.size() +
                      telemetry->body.size() ==
                  size);
+  } else if (const auto* answer = std::get_if<app_channel::MethodAnswer>(&*parsed)) {
+    PAVISE_CHECK(9 + answer->body.size() == size);
   } else {
-    PAVISE_CHECK(9 + std::get<app_channel::MethodAnswer>(*parsed).body.size() == size);
+    const auto& under_way = std::get<app_channel::UnderWay>(*parsed);
+    PAVISE_CHECK(under_way.ids.size() <= app_channel::kUnderWayMax);
+    PAVISE_CHECK(6 + 4 * under_way.ids.size() == size);
   }
   return 0;
 }

@@ -44,9 +44,25 @@ TEST(AppChannel, ReadsAnswers) {
   EXPECT_EQ(as_text(answer.body), "null");
 }
 
+TEST(AppChannel, ReadsWhatIsUnderWay) {
+  const auto parsed = parse_from_app(as_bytes("\x03\x01\x02\x03\x04\x02\x07\0\0\0\x08\0\0\0"s));
+  ASSERT_TRUE(parsed);
+  const auto& under_way = std::get<UnderWay>(*parsed);
+  EXPECT_EQ(under_way.last_call, 0x04030201U);
+  EXPECT_EQ(under_way.ids, (std::vector<std::uint32_t>{7, 8}));
+  EXPECT_EQ(refusal("\x03\0\0\0\0\0"s), "accepted");
+  EXPECT_EQ(refusal("\x03\0\0\0\0\x02\x07\0\0\0\x07\0\0\0"s), "under way: ids");
+  for (const std::size_t count : {kUnderWayMax, kUnderWayMax + 1}) {
+    std::string packet = "\x03\0\0\0\0"s + static_cast<char>(count);
+    for (std::size_t id = 0; id < count; ++id) packet += static_cast<char>(id) + "\0\0\0"s;
+    EXPECT_EQ(refusal(packet), count == kUnderWayMax ? "accepted" : "under way: count");
+  }
+}
+
 TEST(AppChannel, EveryCutAndEveryByteMoreIsRefused) {
   for (const std::string& whole :
-       {telemetry("t", "a=b", "body"), "\x02\x01\x02\x03\x04\x94\x01\x04\0null"s}) {
+       {telemetry("t", "a=b", "body"), "\x02\x01\x02\x03\x04\x94\x01\x04\0null"s,
+        "\x03\0\0\0\0\x02\x01\0\0\0\x02\0\0\0"s}) {
     EXPECT_EQ(refusal(whole), "accepted");
     for (std::size_t size = 0; size < whole.size(); ++size)
       EXPECT_NE(refusal(whole.substr(0, size)), "accepted") << size;
@@ -56,7 +72,7 @@ TEST(AppChannel, EveryCutAndEveryByteMoreIsRefused) {
 
 TEST(AppChannel, OnlyWhatAnAppSendsIsRead) {
   for (int type = 0; type < 256; ++type) {
-    if (type == 1 || type == 2) continue;
+    if (type >= 1 && type <= 3) continue;
     EXPECT_EQ(refusal(std::string(1, static_cast<char>(type)) + std::string(10, '\0')),
               "type " + std::to_string(type));
   }

@@ -11,9 +11,11 @@ enum {
   kAgent = 4,
   kTelemetry = 1,
   kMethodAnswer = 2,
+  kUnderWay = 3,
   kTelemetryResult = 129,
   kMethodCall = 130,
   kConnection = 131,
+  kTakenOver = 132,
   kTextBytesMax = 255, /* of a reason and of a method's name */
 };
 
@@ -24,7 +26,10 @@ struct pavise_hub {
   void* context;
   bool online;
   uint32_t last_id;
-  unsigned underway;
+  uint32_t last_call;
+  uint32_t underway[PAVISE_HUB_UNDERWAY_MAX]; /* their ids */
+  unsigned underway_count;
+  bool asked; /* by a new agent what is under way, and the answer had no room yet */
   char text[kTextBytesMax + 1];
   unsigned char packet[PAVISE_HUB_PACKET_BYTES_MAX];
   char properties[PAVISE_HUB_PROPERTIES_BYTES_MAX];
@@ -65,12 +70,20 @@ static void take_text(struct reader* reader, char* out) {
   out[at ? size : 0] = '\0';
 }
 
+static bool take_underway(pavise_hub* hub, uint32_t id) {
+  for (unsigned i = 0; i < hub->underway_count; ++i) {
+    if (hub->underway[i] != id) continue;
+    hub->underway[i] = hub->underway[--hub->underway_count];
+    return true;
+  }
+  return false;
+}
+
 static void on_telemetry_result(pavise_hub* hub, struct reader* reader) {
   const uint32_t id = take_integer(reader, 4);
   const bool accepted = take_integer(reader, 1) == 0;
   take_text(reader, hub->text);
-  if (reader->bad || reader->left != 0 || hub->underway == 0) return;
-  --hub->underway;
+  if (reader->bad || reader->left != 0 || !take_underway(hub, id)) return;
   if (hub->handlers.telemetry_result)
     hub->handlers.telemetry_result(hub->context, id, accepted, hub->text);
 }
@@ -81,6 +94,7 @@ static void on_method_call(pavise_hub* hub, struct reader* reader) {
   const size_t size = take_integer(reader, 2);
   const unsigned char* const payload = take(reader, size);
   if (reader->bad || reader->left != 0) return;
+  hub->last_call = id;
   if (hub->handlers.method_called)
     hub->handlers.method_called(hub->context, id, hub->text, payload, size);
 }
@@ -88,6 +102,42 @@ static void on_method_call(pavise_hub* hub, struct reader* reader) {
 static void set_online(pavise_hub* hub, bool online) {
   hub->online = online;
   if (hub->handlers.connection_changed) hub->handlers.connection_changed(hub->context, online);
+}
+
+static unsigned char* put_integer(unsigned char* at, uint32_t value, unsigned bytes) {
+  for (unsigned i = 0; i < bytes; ++i) *at++ = (unsigned char)(value >> (8 * i));
+  return at;
+}
+
+static int send_parts(pavise_hub* hub, struct iovec* parts, size_t count) {
+  if (!hub->event) return -ENOTCONN;
+  size_t size = 0;
+  for (size_t i = 0; i < count; ++i) size += parts[i].iov_len;
+  if (size > PAVISE_HUB_PACKET_BYTES_MAX) return -EMSGSIZE;
+  const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+  ssize_t sent;
+  do {
+    sent = sendmsg(kAgent, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return 0;
+  return errno == EAGAIN || errno == ENOBUFS ? -EAGAIN : -ENOTCONN;
+}
+
+/* The agent was started again: it says of each of these what became of it. Handlers are told as
+ * always. */
+static void tell_underway(pavise_hub* hub) {
+  unsigned char packet[1 + 4 + 1 + 4 * PAVISE_HUB_UNDERWAY_MAX];
+  unsigned char* at = put_integer(packet, kUnderWay, 1);
+  at = put_integer(at, hub->last_call, 4);
+  at = put_integer(at, hub->underway_count, 1);
+  for (unsigned i = 0; i < hub->underway_count; ++i) at = put_integer(at, hub->underway[i], 4);
+  struct iovec part = {packet, (size_t)(at - packet)};
+  const bool later = send_parts(hub, &part, 1) == -EAGAIN;
+  if (later != hub->asked)
+    pavise_event_loop_modify_io(
+        hub->loop, hub->event,
+        later ? PAVISE_IO_READABLE | PAVISE_IO_WRITABLE : PAVISE_IO_READABLE);
+  hub->asked = later;
 }
 
 /* What it does not understand it ignores: the agent may be newer. */
@@ -105,14 +155,17 @@ static void on_packet(pavise_hub* hub, size_t size) {
       if (!reader.bad && reader.left == 0) set_online(hub, online != 0);
       break;
     }
+    case kTakenOver:
+      if (!reader.bad && reader.left == 0) tell_underway(hub);
+      break;
     default:
       break;
   }
 }
 
 static void on_readable(void* context, int descriptor, uint32_t events) {
-  (void)events;
   pavise_hub* const hub = context;
+  if ((events & PAVISE_IO_WRITABLE) && hub->asked) tell_underway(hub);
   const ssize_t size = recv(descriptor, hub->packet, sizeof hub->packet, MSG_DONTWAIT | MSG_TRUNC);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) {
@@ -164,25 +217,6 @@ bool pavise_hub_online(const pavise_hub* hub) {
   return hub->online;
 }
 
-static unsigned char* put_integer(unsigned char* at, uint32_t value, unsigned bytes) {
-  for (unsigned i = 0; i < bytes; ++i) *at++ = (unsigned char)(value >> (8 * i));
-  return at;
-}
-
-static int send_parts(pavise_hub* hub, struct iovec* parts, size_t count) {
-  if (!hub->event) return -ENOTCONN;
-  size_t size = 0;
-  for (size_t i = 0; i < count; ++i) size += parts[i].iov_len;
-  if (size > PAVISE_HUB_PACKET_BYTES_MAX) return -EMSGSIZE;
-  const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-  ssize_t sent;
-  do {
-    sent = sendmsg(kAgent, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return 0;
-  return errno == EAGAIN || errno == ENOBUFS ? -EAGAIN : -ENOTCONN;
-}
-
 /* Percent-encoded; nothing is written behind `end`, and NULL says that there was no room. */
 static char* put_encoded(char* at, const char* end, const char* text) {
   static const char hex[] = "0123456789ABCDEF";
@@ -224,7 +258,7 @@ int pavise_hub_send_telemetry(pavise_hub* hub, const struct pavise_telemetry* me
                               uint32_t* id) {
   if (!hub || !message || (!message->body && message->body_size > 0)) return -EINVAL;
   if (!hub->event) return -ENOTCONN;
-  if (hub->underway >= PAVISE_HUB_UNDERWAY_MAX) return -EAGAIN;
+  if (hub->underway_count >= PAVISE_HUB_UNDERWAY_MAX) return -EAGAIN;
   const char* const type = message->content_type ? message->content_type : "";
   const size_t type_size = strlen(type);
   if (type_size > PAVISE_HUB_CONTENT_TYPE_BYTES_MAX || message->body_size > UINT16_MAX)
@@ -247,7 +281,7 @@ int pavise_hub_send_telemetry(pavise_hub* hub, const struct pavise_telemetry* me
   const int outcome = send_parts(hub, parts, sizeof parts / sizeof *parts);
   if (outcome != 0) return outcome;
   hub->last_id = next;
-  ++hub->underway;
+  hub->underway[hub->underway_count++] = next;
   if (id) *id = next;
   return 0;
 }

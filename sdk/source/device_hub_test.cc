@@ -125,12 +125,51 @@ TEST_F(DeviceHub, WhatItDoesNotUnderstandIsIgnored) {
   for (const std::string& packet :
        {"\x81"s, "\x81\x01\0\0\0"s, "\x81\x01\0\0\0\0\0\0"s, "\x82\x01\0\0\0\x04\0pin"s,
         "\x82\x01\0\0\0\x04\0ping\x05\0{}"s, "\x82\x01\0\0\0\x04\0ping\x02\0{}x"s, "\x83"s,
-        "\x83\x01\0"s, "\x84\x01"s, "\x01\x01"s,
+        "\x83\x01\0"s, "\x84\x01"s, "\x85"s, "\x01\x01"s,
         "\x82\x01\0\0\0\0\x01"s + std::string(256, 'n') + "\0\0"s, std::string(65'537, '\x82')})
     send(packet);
   EXPECT_EQ(seen(), Seen{});
   send("\x82\x01\0\0\0\xff\0"s + std::string(255, 'n') + "\0\0"s);
   EXPECT_EQ(seen(), (Seen{"call 1 " + std::string(255, 'n') + ' '}));
+}
+
+TEST_F(DeviceHub, ANewAgentIsToldWhatIsUnderWay) {
+  open();
+  send("\x84"s);
+  EXPECT_EQ(seen(), Seen{});
+  EXPECT_EQ(received(), "\x03\0\0\0\0\0"s);
+  const pavise_telemetry message{};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(pavise_hub_send_telemetry(hub_, &message, nullptr), 0);
+    received();
+  }
+  send("\x82\x09\0\0\0\x04\0ping\0\0"s);
+  send("\x81\x01\0\0\0\0\0\0"s);
+  send("\x84"s);
+  seen();
+  EXPECT_EQ(received(), "\x03\x09\0\0\0\x02\x03\0\0\0\x02\0\0\0"s);
+  // What became of them comes as always; a second word about one is none.
+  send("\x81\x02\0\0\0\x01\x04\0lost"s);
+  send("\x81\x02\0\0\0\0\0\0"s);
+  EXPECT_EQ(seen(), (Seen{"result 2 no lost"}));
+}
+
+TEST_F(DeviceHub, ANewAgentIsToldAsSoonAsThereIsRoom) {
+  open();
+  const std::string body(60'000, 'b');
+  while (pavise_hub_answer(hub_, 1, 200, body.data(), body.size()) == 0) {
+  }
+  send("\x84"s);
+  seen();
+  while (loop_.run(0) != -ETIMEDOUT) {
+  }  // it does not spin
+  std::string last;
+  for (std::string packet = received(); !packet.empty(); packet = received()) {
+    last = packet;
+    loop_.run(0);
+  }
+  EXPECT_EQ(last, "\x03\0\0\0\0\0"s);
+  EXPECT_EQ(loop_.run(0), -ETIMEDOUT);
 }
 
 TEST_F(DeviceHub, LimitsHoldAtTheApp) {

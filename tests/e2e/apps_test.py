@@ -46,6 +46,7 @@ def hostile(shop):
     return [
         shop.build("forks", "fork_without_end"),
         shop.build("eats", "eat_memory"),
+        shop.build("burns", "burn", budgets={"cpu_percent": 10}),
         shop.build("fills", "fill", "/data/file", capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
         shop.build("calls", "connect", "10.0.2.2", 81, capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
         shop.build("calls-six", "connect_by_ipv6", capabilities={"outgoing_tcp": ["10.0.2.2:80"]}),
@@ -56,10 +57,14 @@ def hostile(shop):
         shop.build("mounts", "forbid", "mount"),
         shop.build("reads-others", "read", f"/data/apps/{component('neighbour')}/secret",
                    capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}}),
+        shop.build("sees-others", "read", "/proc/self/net/tcp", capabilities=network | {"listening_tcp": [82]}),
         shop.build("opens-disk", "read", "/dev/vda"),
         shop.build("makes-node", "forbid", "mknod"),
         shop.build("kills-all", "forbid", "kill_all"),
         shop.build("crashes", "abort"),
+        shop.build("races", "race", lifecycle={"restart": "always", "restart_delay_ms": 100, "restart_delay_max_ms": 1000},
+                   budgets={"processes": 6}, capabilities={"outgoing_tcp": ["10.0.2.2:80"],
+                                                           "mutable_storage": {"size_kib": QUOTA_KIB}}),
         shop.build("hurries", "exit", 0, lifecycle={"restart": "always", "restart_delay_ms": 100,
                                                     "restart_delay_max_ms": 2000}),
         shop.build("sulks", "ignore_the_end", lifecycle={
@@ -169,7 +174,7 @@ class AppsTest(WalkedTest):
         for name, pattern in {
                 "forks": rf"{EAGAIN}$", "eats": None, "fills": rf"{EDQUOT}$", "calls": rf"{EPERM}$",
                 "calls-six": rf"{EAFNOSUPPORT}$", "calls-agent": rf"{EPERM}$", "calls-none": r"13$",
-                "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$",
+                "listens": rf"{EPERM}$", "reads-others": rf"{ENOENT}$", "opens-disk": rf"{ENOENT}$", "sees-others": r"13$",
                 "makes-node": rf"{EPERM}$", "name-listed": "0$", "name-unlisted": rf"{DNS_REFUSED}$",
                 "name-rebound": rf"{DNS_REFUSED}$", "name-skipped": rf"{EPERM}$", "name-past": rf"{EPERM}$",
                 "talks": "0$", "answers": "0$", "lingers": "0$"}.items():
@@ -187,6 +192,7 @@ class AppsTest(WalkedTest):
                       r"wants-neighbour\.pvimage: refused: PV-MAN-023",
                       r"forks: refused: more processes than its 4",
                       r"eats: ended: it wanted more memory than its 2048 KiB",
+                      r"burns: held back: it wanted more processor time than its 10 % in \d+ tenths of a second",
                       r"calls: refused: tcp 10\.0\.2\.2 port 81",
                       r"fills: its storage is full: 64 KiB",
                       r"listens: refused: to listen on tcp port 81",
@@ -206,6 +212,10 @@ class AppsTest(WalkedTest):
                       r"zz-copy\.pvimage: refused: PV-MAN-020"):
             with self.subTest(event):
                 self.wait(f"event {event}")
+        # Each start, whatever ended the one before, finds all walls and room for all of its processes, and has no neighbours.
+        until(lambda: len(self.races()) >= 6, "six starts of the one that races", BOOT_TIMEOUT_S)
+        self.assertEqual(set(self.races()), {"5"})
+        self.assertEqual(re.findall(r"apps: .*LEAK.*", self.device.console_text()), [])
         self.assertNotIn("unlisted.example", self.names.asked)
         wrote = int(self.wait(r"fills: wrote (\d+)").group(1))
         self.assertLessEqual(wrote, QUOTA_KIB * 1024)
@@ -236,6 +246,9 @@ class AppsTest(WalkedTest):
               "the second start of line", BOOT_TIMEOUT_S)
         self.assertNotIn("PV-GPI-001", self.device.console_text())
 
+    def races(self):
+        return re.findall(r"races: raced with (\d+)", self.device.console_text())
+
     def beats(self):
         return [int(beat) for beat in re.findall(r"neighbour: beat (\d+)", self.device.console_text())]
 
@@ -259,7 +272,8 @@ class AppsTest(WalkedTest):
         door, door_id = self.shop.build_template("door", "tls-server")
         hardware = self.state / "hardware.conf"
         hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
-        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, door, self.guardian(),
+        floods = self.shop.build("floods", "flood_hub", capabilities={"device_authentication": TENANT})
+        self.boot("0.2.1", [neighbour(self.shop, "1.1.0"), meter, door, self.guardian(), floods,
                             self.shop.build_sample("refrigeration_monitor")], hardware, sensor=True)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
@@ -268,6 +282,7 @@ class AppsTest(WalkedTest):
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0", door_id: "1.0.0",
+                                                   component("floods"): "1.0.0",
                                                    "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0",
                                                    "8a4f1c62-7d0e-4b39-9c1f-52e6d3a9b704": "1.0.0"})
 
@@ -281,7 +296,8 @@ class AppsTest(WalkedTest):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
-                         [("door", "1.0.0", "running"), ("meter", "1.0.0", "running"), ("modbus-guardian", "1.0.0", "running"),
+                         [("door", "1.0.0", "running"), ("floods", "1.0.0", "running"), ("meter", "1.0.0", "running"),
+                          ("modbus-guardian", "1.0.0", "running"),
                           ("neighbour", "1.1.0", "running"), ("refrigeration-monitor", "1.0.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",
               {app["name"]: f"{app['memory_bytes'] // 1024} KiB" for app in shown}, flush=True)
@@ -314,6 +330,8 @@ class AppsTest(WalkedTest):
 
     def test_4_an_app_speaks_to_the_hub_as_the_device(self):
         self.wait(r"meter: info: online$")
+        # Beside one that sends all that it can.
+        self.device.wait_console("pavise-agent: app floods sends more than 4 messages in a second: it has to wait", BOOT_TIMEOUT_S)
         first = self.telemetry_of("meter", self.walk.telemetry_from)
         self.assertEqual(first["body"]["starts"], 1)
         self.assertEqual(first["properties"]["app"], "meter")  # the app's own word

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/clock.h"
 #include "device/agent/app_channels.h"
 #include "samples/refrigeration_monitor/reading.h"
 
@@ -139,7 +140,8 @@ class MonitorTest : public testing::Test {
         ADD_FAILURE() << "nothing came";
         return {};
       }
-      for (agent::AppEvent& event : channels_.turn()) events_.push_back(std::move(event));
+      for (agent::AppEvent& event : channels_.turn(SystemClock().steady_ms()))
+        events_.push_back(std::move(event));
     }
   }
   // The next one of that reason, and says that the hub has it, or not.

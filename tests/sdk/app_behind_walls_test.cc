@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/base/clock.h"
 #include "common/ipc/descriptors.h"
 #include "common/sandbox/sandbox.h"
 #include "device/agent/app_channels.h"
@@ -25,6 +26,7 @@
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/egress/testing/network_text.h"
+#include "device/apps/house/hub_channel.h"
 #include "device/apps/words/requests.h"
 
 namespace pavise::device {
@@ -104,12 +106,14 @@ class AppBehindWalls : public testing::Test {
     return out;
   }
 
-  // Reads the log until `text` is in it, or the log ends.
+  // Reads the log until `text` is in it, or the log ends; the agent lives meanwhile.
   void wait_for(Compartment& app, const std::string& text) {
     while (!log_.contains(text)) {
-      std::array<pollfd, 2> polled{
-          {{app.output(), POLLIN, 0}, {name_server_.get(), POLLIN, 0}}};  // -1: not waited for
+      std::vector<pollfd> polled{{app.output(), POLLIN, 0},
+                                 {name_server_.get(), POLLIN, 0}};  // -1: not waited for
+      for (const pollfd& channel : channels_.polled()) polled.push_back(channel);
       ASSERT_GE(::poll(polled.data(), polled.size(), kPatienceMs), 1) << text << '\n' << log_;
+      (void)take_turn();
       if (polled[1].revents != 0) answer_name();
       if (polled[0].revents == 0) continue;
       std::array<char, 512> piece{};
@@ -150,7 +154,8 @@ class AppBehindWalls : public testing::Test {
     return ntohs(at.sin_port);
   }
   bool take_turn() {
-    for (agent::AppEvent& event : channels_.turn()) events_.push_back(std::move(event));
+    for (agent::AppEvent& event : channels_.turn(SystemClock().steady_ms()))
+      events_.push_back(std::move(event));
     return !events_.empty();
   }
   agent::AppEvent next_event() {
@@ -294,6 +299,41 @@ TEST_F(AppBehindWalls, AnAppTalksToTheLauncherAndToAnother) {
   const auto ending = app->wait();
   ASSERT_TRUE(ending);
   EXPECT_EQ(ending->code, 0);
+}
+
+TEST_F(AppBehindWalls, AnAppOutlivesItsAgent) {
+  HubChannel hub("probe");
+  auto apps_end = hub.open();
+  ASSERT_TRUE(apps_end);
+  const Introduce introduce = [this](const std::string& packet, int end) -> Status {
+    if (packet == "probe")
+      channels_.add(packet, UniqueFd(::dup(end)));
+    else
+      channels_.take_over("probe", UniqueFd(::dup(end)));
+    return {};
+  };
+  CompartmentSpec with = spec();
+  with.descriptors = {launcher_.theirs.get(), apps_end->get()};
+  auto app = Compartment::start(with, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  apps_end->reset();
+  ASSERT_TRUE(hub.introduce(introduce));
+  wait_for(*app, "offline\n");
+  channels_.set_online(true);
+  EXPECT_EQ(std::get<agent::AppTelemetry>(next_event()).id, 1U);
+  wait_for(*app, "telemetry: done\n");
+
+  channels_ = {};  // it ends with what it knew
+  log_.clear();
+  ASSERT_TRUE(hub.introduce(introduce));
+  wait_for(*app, "result 1 0 PV-AGT-040");
+  channels_.set_online(true);
+  const auto telemetry = std::get<agent::AppTelemetry>(next_event());
+  EXPECT_EQ(telemetry.id, 2U);
+  channels_.finish(telemetry.channel, telemetry.id, true, "");
+  wait_for(*app, "result 2 1 \n");
+  ASSERT_TRUE(channels_.call("probe", "ping", as_bytes("[2]")));
+  EXPECT_EQ(as_text(std::get<agent::AppMethodAnswer>(next_event()).body), "[2]");
 }
 
 TEST_F(AppBehindWalls, WhatIsNotGrantedIsSaidSo) {

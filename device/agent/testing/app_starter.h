@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +39,14 @@ inline std::array<UniqueFd, 2> socket_ends(int type = SOCK_SEQPACKET) {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// "online", "offline", "accepted ID", "refused ID WHY", "call ID NAME PAYLOAD", "ended".
+inline std::string app_under_way(std::uint32_t last_call, const std::vector<std::uint32_t>& ids) {
+  std::string out = "\x03" + le(last_call, 4) + le(ids.size(), 1);
+  for (const std::uint32_t id : ids) out += le(id, 4);
+  return out;
+}
+
+// "online", "offline", "accepted ID", "refused ID WHY", "call ID NAME PAYLOAD", "taken over",
+// "ended".
 using Packets = std::vector<std::string>;
 
 class StartedApp {
@@ -71,6 +79,7 @@ class StartedApp {
   }
   static std::string words_of(const std::string& packet) {
     const auto type = static_cast<unsigned char>(packet[0]);
+    if (type == 132) return "taken over";
     if (type == 131) return packet.at(1) == 1 ? "online" : "offline";
     const std::string id = std::to_string(number(packet, 1, 4));
     if (type == 129)
@@ -82,20 +91,34 @@ class StartedApp {
   UniqueFd socket_;
 };
 
+// Keeps the agent's ends of channels, as the launcher does.
 class AppStarter {
  public:
   UniqueFd agents_end() { return std::move(ends_[1]); }
+  // For the next agent: to be introduced to with introduce_all().
+  UniqueFd next_agents_end() {
+    ends_ = socket_ends();
+    return agents_end();
+  }
   int socket() const { return ends_[0].get(); }
 
-  StartedApp start(const std::string& name) const {
+  StartedApp start(const std::string& name) {
     auto ends = socket_ends();
     const std::array given{ends[0].get()};
     EXPECT_TRUE(ipc::send_with_descriptors(ends_[0].get(), as_bytes(name), given, 0));
+    kept_[name] = std::move(ends[0]);
     return StartedApp(std::move(ends[1]));
+  }
+  void introduce_all() const {
+    for (const auto& [name, end] : kept_) {
+      const std::array given{end.get()};
+      EXPECT_TRUE(ipc::send_with_descriptors(ends_[0].get(), as_bytes(name + '+'), given, 0));
+    }
   }
 
  private:
   std::array<UniqueFd, 2> ends_ = socket_ends();
+  std::map<std::string, UniqueFd> kept_;
 };
 
 }  // namespace pavise::agent::testing

@@ -2,6 +2,8 @@
 
 #include <linux/gpio.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -213,9 +215,66 @@ constexpr Names kWaiting = {"poll",
                             "sigaltstack",
                             "getrandom"};
 // On sockets that it has: pairs of its own, those that it was given, those of the network.
-constexpr Names kSockets = {"sendto",     "recvfrom",    "sendmsg",    "recvmsg",
-                            "sendmmsg",   "recvmmsg",    "shutdown",   "getsockopt",
-                            "setsockopt", "getsockname", "getpeername"};
+constexpr Names kSockets = {"sendto",   "recvfrom", "sendmsg",    "recvmsg",     "sendmmsg",
+                            "recvmmsg", "shutdown", "getsockopt", "getsockname", "getpeername"};
+struct SocketOption {
+  int level;
+  int name;
+};
+// Not listed are those that make closing wait (SO_LINGER: also for the launcher or the agent, whom
+// an app may send the socket as a descriptor), send elsewhere than to the peer (IP_OPTIONS,
+// IPV6_RTHDR), speak for themselves (groups of multicast) or bring programs into the kernel
+// (SO_ATTACH_FILTER, TCP_ULP).
+constexpr auto kSocketOptions = std::to_array<SocketOption>({
+    {SOL_SOCKET, SO_REUSEADDR},
+    {SOL_SOCKET, SO_REUSEPORT},
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_BROADCAST},
+    {SOL_SOCKET, SO_OOBINLINE},
+    {SOL_SOCKET, SO_SNDBUF},
+    {SOL_SOCKET, SO_RCVBUF},
+    {SOL_SOCKET, SO_RCVLOWAT},
+    {SOL_SOCKET, SO_RCVTIMEO},
+    {SOL_SOCKET, SO_SNDTIMEO},
+    {SOL_SOCKET, SO_PRIORITY},
+    {SOL_SOCKET, SO_PASSCRED},
+    {SOL_SOCKET, SO_TIMESTAMP},
+    {SOL_SOCKET, SO_TIMESTAMPNS},
+    {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_CORK},
+    {IPPROTO_TCP, TCP_MAXSEG},
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_TCP, TCP_SYNCNT},
+    {IPPROTO_TCP, TCP_LINGER2},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT},
+    {IPPROTO_TCP, TCP_QUICKACK},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_FASTOPEN},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    {IPPROTO_IP, IP_TOS},
+    {IPPROTO_IP, IP_TTL},
+    {IPPROTO_IP, IP_RECVTTL},
+    {IPPROTO_IP, IP_RECVTOS},
+    {IPPROTO_IP, IP_RECVERR},
+    {IPPROTO_IP, IP_PKTINFO},
+    {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+    {IPPROTO_IP, IP_MULTICAST_TTL},
+    {IPPROTO_IP, IP_MULTICAST_LOOP},
+    {IPPROTO_IPV6, IPV6_V6ONLY},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+    {IPPROTO_IPV6, IPV6_TCLASS},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS},
+    {IPPROTO_IPV6, IPV6_RECVERR},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+});
 constexpr Names kNetwork = {"connect", "bind"};
 constexpr Names kListening = {"listen", "accept", "accept4"};
 // Only an attack, or a program that is no app, comes here. It ends at the first one, so that it is
@@ -293,6 +352,11 @@ scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) 
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
 }
 
+// Of what the kernel reads 32 bits of, so that no more may be compared.
+scmp_arg_cmp low_word(unsigned argument, int value) {
+  return masked(argument, 0xffffffffU, static_cast<std::uint32_t>(value));
+}
+
 struct ContextDeleter {
   void operator()(void* context) const { seccomp_release(context); }
 };
@@ -366,6 +430,8 @@ void allow_clone(Rules& rules) {
 
 void allow_sockets(Rules& rules, const AppFilterNeeds& needs) {
   rules.add(SCMP_ACT_ALLOW, kSockets);
+  for (const SocketOption& option : kSocketOptions)
+    rules.allow("setsockopt", {low_word(1, option.level), low_word(2, option.name)});
   rules.allow("socketpair", {equals(0, AF_UNIX)});
   if (!needs.network) {
     rules.refuse("socket", EACCES);
@@ -388,9 +454,8 @@ void allow_ioctl(Rules& rules, const AppFilterNeeds& needs) {
     rules.allow("ioctl");
     return;
   }
-  // The kernel reads 32 bits of the request, so no more may be compared.
   for (const int request : {FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ})
-    rules.allow("ioctl", {masked(1, 0xffffffffU, static_cast<std::uint64_t>(request))});
+    rules.allow("ioctl", {low_word(1, request)});
   if (!needs.gpio_lines) return;
   for (const std::uint64_t request : {GPIO_V2_LINE_SET_CONFIG_IOCTL, GPIO_V2_LINE_GET_VALUES_IOCTL,
                                       GPIO_V2_LINE_SET_VALUES_IOCTL})
@@ -425,7 +490,7 @@ Result<std::vector<sock_filter>> make_warden_filter() {
   Rules rules(SCMP_ACT_KILL_PROCESS);
   rules.add(SCMP_ACT_ALLOW, {"wait4", "rt_sigtimedwait", "kill", "write", "close", "exit_group",
                              "rt_sigreturn", "poll"});
-  rules.allow("prctl", {masked(0, 0xffffffffU, PR_SET_PDEATHSIG)});
+  rules.allow("prctl", {low_word(0, PR_SET_PDEATHSIG)});
 #if __has_feature(address_sanitizer)
   // Its run-time probes memory and has stacks of its own.
   rules.add(SCMP_ACT_ALLOW,

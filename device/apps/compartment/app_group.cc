@@ -14,7 +14,6 @@
 namespace pavise::device {
 namespace {
 
-constexpr std::uint32_t kPeriodUs = 100'000;
 constexpr int kClearMs = 1000;  // for the processes of an earlier group to go
 
 Error failed(const std::string& what) {
@@ -56,9 +55,7 @@ Status set_budget(int folder, const AppBudget& budget) {
   PAVISE_TRY(write_file(folder, "memory.max", std::to_string(budget.memory_bytes_max)));
   // One process out of memory is the app out of memory: no half of it goes on.
   PAVISE_TRY(write_file(folder, "memory.oom.group", "1"));
-  PAVISE_TRY(write_file(folder, "pids.max", std::to_string(budget.processes_max)));
-  const std::uint64_t quota_us = std::uint64_t{budget.cpu_per_mille} * kPeriodUs / 1000;
-  return write_file(folder, "cpu.max", std::to_string(quota_us) + ' ' + std::to_string(kPeriodUs));
+  return write_file(folder, "pids.max", std::to_string(budget.processes_max));
 }
 
 }  // namespace
@@ -70,7 +67,21 @@ Result<AppGroup> AppGroup::create(const std::string& root, const std::string& na
                                   const AppBudget& budget) {
   PAVISE_TRY_ASSIGN(AppGroup group, without_controllers(root, name));
   PAVISE_TRY(set_budget(group.folder(), budget));
+  group.cpu_per_mille_ = budget.cpu_per_mille;
+  PAVISE_TRY(group.set_processor_limit());
   return group;
+}
+
+Status AppGroup::lift_processor_limit() {
+  if (cpu_per_mille_ == 0) return {};
+  return write_file(folder_.get(), "cpu.max", "max " + std::to_string(kBudgetPeriodUs));
+}
+
+Status AppGroup::set_processor_limit() {
+  if (cpu_per_mille_ == 0) return {};
+  const std::uint64_t quota_us = std::uint64_t{cpu_per_mille_} * kBudgetPeriodUs / 1000;
+  return write_file(folder_.get(), "cpu.max",
+                    std::to_string(quota_us) + ' ' + std::to_string(kBudgetPeriodUs));
 }
 
 Result<AppGroup> AppGroup::without_controllers(const std::string& root, const std::string& name) {
@@ -111,7 +122,8 @@ BudgetEvents AppGroup::events() const {
   const std::string memory = read_file(folder_.get(), "memory.events");
   return {.memory_reached = value_of(memory, "max"),
           .killed_for_memory = value_of(memory, "oom_kill"),
-          .processes_refused = value_of(read_file(folder_.get(), "pids.events"), "max")};
+          .processes_refused = value_of(read_file(folder_.get(), "pids.events"), "max"),
+          .periods_held_back = value_of(read_file(folder_.get(), "cpu.stat"), "nr_throttled")};
 }
 
 std::uint64_t AppGroup::memory_bytes() const {

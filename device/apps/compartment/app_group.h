@@ -13,10 +13,13 @@ inline constexpr ErrorInfo kGroupNotMade{
     "PV-CMP-002", Retry::later, "an app's control group cannot be made",
     "Build the image with its own kernel configuration; see the detail."};
 
+// In each of these an app has its share of a processor; who used it up waits for the next.
+inline constexpr std::uint32_t kBudgetPeriodUs = 100'000;
+
 struct AppBudget {
   std::uint64_t memory_bytes_max = 16U << 20U;
   std::uint32_t processes_max = 16;               // threads count
-  std::uint32_t cpu_per_mille = 1000;             // of one processor, in each tenth of a second
+  std::uint32_t cpu_per_mille = 1000;             // of one processor, in each kBudgetPeriodUs
   std::uint32_t open_files_max = 64;              // each process
   std::uint64_t temporary_bytes_max = 1U << 20U;  // of /tmp; counts as memory, too
 };
@@ -26,6 +29,8 @@ struct BudgetEvents {
   std::uint64_t memory_reached = 0;     // times that memory had to be taken back at the limit
   std::uint64_t killed_for_memory = 0;  // processes
   std::uint64_t processes_refused = 0;  // forks
+  std::uint64_t periods_held_back =
+      0;  // of kBudgetPeriodUs, in which it wanted more than its share
 
   bool operator==(const BudgetEvents&) const = default;
 };
@@ -45,6 +50,11 @@ class AppGroup {
   // Without any budget, for machines whose controllers are elsewhere: tests.
   static Result<AppGroup> without_controllers(const std::string& root, const std::string& name);
 
+  // While walls are put up: that is not the app's work, and who waits for it has other apps as
+  // well. Nothing for a group without budgets. kGroupNotMade.
+  Status lift_processor_limit();
+  Status set_processor_limit();
+
   int folder() const { return folder_.get(); }
   BudgetEvents events() const;
   std::uint64_t memory_bytes() const;  // in use now, with its file cache; 0: not known
@@ -60,6 +70,7 @@ class AppGroup {
 
   std::string path_;
   UniqueFd folder_;
+  std::uint32_t cpu_per_mille_ = 0;  // 0: it has no budgets
 };
 
 }  // namespace pavise::device

@@ -17,7 +17,7 @@ class AppGroupTest : public testing::Test {
     root_ = ::mkdtemp(path);
     std::filesystem::create_directory(root_ / "blink");
     for (const char* name : {"memory.max", "memory.oom.group", "pids.max", "cpu.max", "cgroup.kill",
-                             "memory.events", "pids.events", "memory.current"})
+                             "memory.events", "pids.events", "cpu.stat", "memory.current"})
       write(name, "");
   }
   ~AppGroupTest() override { std::filesystem::remove_all(root_); }
@@ -44,6 +44,21 @@ TEST_F(AppGroupTest, WritesTheBudget) {
   EXPECT_EQ(read("cpu.max"), "25000 100000");
 }
 
+TEST_F(AppGroupTest, TheLimitOfProcessorTimeIsLiftedAndSetAgain) {
+  auto group = AppGroup::create(root_, "blink", {.cpu_per_mille = 10});
+  ASSERT_TRUE(group) << group.error().message();
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+  write("cpu.max", "");
+  EXPECT_TRUE(group->lift_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "max 100000");
+  write("cpu.max", "");
+  EXPECT_TRUE(group->set_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+  auto without = AppGroup::without_controllers(root_, "blink");
+  ASSERT_TRUE(without && without->lift_processor_limit() && without->set_processor_limit());
+  EXPECT_EQ(read("cpu.max"), "1000 100000");
+}
+
 TEST_F(AppGroupTest, ReadsWhatTheKernelCounted) {
   const auto group = AppGroup::create(root_, "blink", {});
   ASSERT_TRUE(group);
@@ -51,9 +66,12 @@ TEST_F(AppGroupTest, ReadsWhatTheKernelCounted) {
   EXPECT_EQ(group->memory_bytes(), 0U);
   write("memory.events", "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n");
   write("pids.events", "max 7\n");
+  write("cpu.stat", "usage_usec 9\nnr_periods 40\nnr_throttled 31\nthrottled_usec 99\n");
   write("memory.current", "4096\n");
-  EXPECT_EQ(group->events(),
-            (BudgetEvents{.memory_reached = 12, .killed_for_memory = 2, .processes_refused = 7}));
+  EXPECT_EQ(group->events(), (BudgetEvents{.memory_reached = 12,
+                                           .killed_for_memory = 2,
+                                           .processes_refused = 7,
+                                           .periods_held_back = 31}));
   EXPECT_EQ(group->memory_bytes(), 4096U);
 }
 

@@ -1,6 +1,8 @@
 #include "device/apps/compartment/app_root.h"
 
 #include <fcntl.h>
+#include <linux/serial.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -55,6 +57,17 @@ Status make_node(const std::string& path, mode_t mode, dev_t device, uid_t user)
   return {};
 }
 
+// Closing a serial port waits half a minute for what was written to go. Who closes it may be the
+// launcher, whom an app may send its descriptor: so it does not wait. Only who is privileged can
+// change that again. Other nodes have no such thing.
+void close_without_waiting(const std::string& port) {
+  const UniqueFd node(::open(port.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  serial_struct how{};
+  if (!node || ::ioctl(node.get(), TIOCGSERIAL, &how) != 0) return;
+  how.closing_wait = ASYNC_CLOSING_WAIT_NONE;
+  (void)::ioctl(node.get(), TIOCSSERIAL, &how);
+}
+
 // A node of its own with the same numbers: the app owns it, and the one outside stays as it is.
 Status give_device(const DeviceNode& device, uid_t user) {
   struct stat info{};
@@ -62,6 +75,7 @@ Status give_device(const DeviceNode& device, uid_t user) {
     return failed(device.source);
   if (!S_ISCHR(info.st_mode))
     return Error(kRootNotBuilt, device.source + ": not a character device");
+  if (device.source.starts_with("/dev/tty")) close_without_waiting(device.source);
   return make_node("dev/" + device.name, S_IFCHR | (device.writable ? 0600U : 0400U), info.st_rdev,
                    user);
 }

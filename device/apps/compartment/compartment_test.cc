@@ -31,6 +31,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr uid_t kUser = 54321;
@@ -96,7 +97,7 @@ class CompartmentTest : public testing::Test {
     out.root = {.image = folder_ / "image",
                 .storage = folder_ / "storage",
                 .devices = {},
-                .temporary_bytes_max = 1U << 20U};
+                .temporary_bytes_max = 2U << 20U};
     out.arguments = {"/app"};
     for (std::string& word : words) out.arguments.push_back(std::move(word));
     out.filter = make_app_filter({}).value();
@@ -211,7 +212,7 @@ TEST_F(CompartmentTest, StorageStays) {
 TEST_F(CompartmentTest, TemporaryFilesAreItsOwnAndBounded) {
   EXPECT_EQ(run({"write", "/tmp/new"}), "0\n");
   EXPECT_EQ(run({"read", "/tmp/new"}), error(ENOENT));  // of the start before
-  EXPECT_EQ(run({"fill", "/tmp/full"}), "wrote 1048576\n" + error(ENOSPC));
+  EXPECT_EQ(run({"fill", "/tmp/full"}), "wrote 2097152\n" + error(ENOSPC));
 }
 
 TEST_F(CompartmentTest, OnlyCodeOfTheImageRuns) {
@@ -331,6 +332,27 @@ TEST_F(CompartmentTest, HasItsDescriptorsAndNoOther) {
   EXPECT_EQ(run_spec(with), "0 1 2 3 6 \n0\n");
 }
 
+// What a packet carries is closed by who receives it or drops the socket. That must not take long.
+TEST_F(CompartmentTest, NoDescriptorThatIsSlowToCloseLeavesIt) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd here(ends[0]);
+  const UniqueFd there(ends[1]);
+  CompartmentSpec app = spec({"pass_descriptor"});
+  app.descriptors = {there.get()};
+  EXPECT_EQ(run_spec(app), "0\n");  // one of a pipe may
+  // One of a connection whose end waits for its peer is not made.
+  const auto sets = [&](int level, int name) {
+    return run_spec(with_network({"set_option", std::to_string(level), std::to_string(name)}));
+  };
+  EXPECT_EQ(sets(SOL_SOCKET, SO_LINGER), error(ENOSYS));
+  EXPECT_EQ(sets(SOL_SOCKET, SO_ATTACH_FILTER), error(ENOSYS));
+  EXPECT_EQ(sets(IPPROTO_IP, IP_OPTIONS), error(ENOSYS));
+  EXPECT_EQ(sets(IPPROTO_IP, IP_ADD_MEMBERSHIP), error(ENOSYS));
+  EXPECT_EQ(sets(SOL_SOCKET, SO_KEEPALIVE), "0\n");
+  EXPECT_EQ(sets(IPPROTO_TCP, 1), "0\n");  // TCP_NODELAY
+}
+
 TEST_F(CompartmentTest, EndsWhenAsked) {
   auto app = Compartment::start(spec({"wait"}), *group_);
   ASSERT_TRUE(app) << app.error().message();
@@ -363,6 +385,37 @@ TEST_F(CompartmentTest, NothingOfItStays) {
   std::ifstream processes(group_path_ / "cgroup.procs");
   std::string left;
   EXPECT_FALSE(std::getline(processes, left)) << left;
+}
+
+// It tries each wall from its first instruction on, with processes that stay behind and symbolic
+// links that it has left, and is ended at any moment.
+TEST_F(CompartmentTest, EachStartHasAllWallsWhateverEndedTheOneBefore) {
+  const auto guard = EgressGuard::attach(group_->folder());
+  ASSERT_TRUE(guard) << guard.error().message();
+  const auto descriptors = [] {
+    const fs::directory_iterator all("/proc/self/fd");
+    return std::distance(fs::begin(all), fs::end(all));
+  };
+  const auto before = descriptors();
+  for (int start = 0; start < 12; ++start) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    const UniqueFd here(ends[0]);
+    const UniqueFd there(ends[1]);
+    CompartmentSpec racing = with_network({"race", "3"});
+    racing.descriptors = {there.get()};
+    auto app = Compartment::start(racing, *group_);
+    ASSERT_TRUE(app) << app.error().message();
+    if (start % 3 == 0) app->kill();
+    const std::string said = all_output(*app);
+    if (start % 3 == 0)
+      EXPECT_THAT(said, Not(HasSubstr("LEAK")));
+    else
+      EXPECT_EQ(said, "raced with 3\n");
+    ASSERT_TRUE(app->wait());
+    EXPECT_TRUE(group_->wait_empty(0));
+  }
+  EXPECT_EQ(descriptors(), before);
 }
 
 TEST_F(CompartmentTest, AnAppThatIsLetGoEnds) {

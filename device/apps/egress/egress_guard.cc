@@ -57,7 +57,7 @@ Result<EgressGuard> EgressGuard::attach(int cgroup) {
     BpfProgram program;
   };
   const GuardTables tables = guard.tables();
-  const std::array<Hook, 8> hooks{{
+  const std::array<Hook, 9> hooks{{
       {BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, socket_program()},
       {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, peer_program_ipv4(tables)},
       {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT, peer_program_ipv6(tables)},
@@ -66,6 +66,7 @@ Result<EgressGuard> EgressGuard::attach(int cgroup) {
       {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, bind_program(tables)},
       {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, bind_program(tables)},
       {BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, arrival_program(tables)},
+      {BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, departure_program()},
   }};
   for (const Hook& hook : hooks) {
     PAVISE_TRY_ASSIGN(const UniqueFd program,

@@ -168,6 +168,63 @@ TEST_F(EgressGuardTest, SendingWithTheFirstPacketIsAConnect) {
   EXPECT_EQ(inside([&] { return send_to(kNear, port_, SOCK_STREAM, MSG_FASTOPEN); }), EPERM);
 }
 
+// "Go to kFar first": the address that was judged would be the last stop only.
+std::array<std::uint8_t, 8> source_route() {
+  std::array<std::uint8_t, 8> out{131, 7, 4, 0, 0, 0, 0, 0};  // RFC 791: loose source and record
+  ::inet_pton(AF_INET, kFar, out.data() + 3);
+  return out;
+}
+
+int send_by_route_of_socket() {
+  const UniqueFd fd = socket_of(AF_INET, SOCK_DGRAM);
+  const auto route = source_route();
+  if (::setsockopt(fd.get(), IPPROTO_IP, IP_OPTIONS, route.data(), route.size()) != 0) return -1;
+  const Place place(kNear, 5353);
+  return error_of(::sendto(fd.get(), "x", 1, 0, place.get(), place.size));
+}
+
+int send_with_control(const Place& place, int level, int kind, std::span<const std::uint8_t> data) {
+  const UniqueFd fd = socket_of(place.family(), SOCK_DGRAM);
+  alignas(cmsghdr) std::array<char, 64> control{};
+  iovec part{const_cast<char*>("x"), 1};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(place.get());
+  message.msg_namelen = place.size;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_SPACE(data.size());
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = level;
+  header->cmsg_type = kind;
+  header->cmsg_len = CMSG_LEN(data.size());
+  std::memcpy(CMSG_DATA(header), data.data(), data.size());
+  return error_of(::sendmsg(fd.get(), &message, 0));
+}
+
+TEST_F(EgressGuardTest, NoSourceRouteLeadsPastAListedPeer) {
+  ASSERT_TRUE(guard_->allow(Peers{network_of(kNear), SOCK_DGRAM}));
+  ASSERT_TRUE(guard_->allow(Peers{network_of(kSix), SOCK_DGRAM}));
+  EXPECT_EQ(inside([] { return send_to(kNear, 5353, SOCK_DGRAM, 0); }), 0);
+  EXPECT_EQ(inside([] { return send_to(kSix, 5353, SOCK_DGRAM, 0); }), 0);
+  const auto route = source_route();
+  const std::array<std::uint8_t, 8> padding{0, 0, 1, 4, 0, 0, 0, 0};  // a header of options
+  const auto by_socket = [] { return send_by_route_of_socket(); };
+  const auto by_message = [&] {
+    return send_with_control({kNear, 5353}, IPPROTO_IP, IP_RETOPTS, route);
+  };
+  const auto by_six = [&] {
+    return send_with_control({kSix, 5353}, IPPROTO_IPV6, IPV6_DSTOPTS, padding);
+  };
+  // Others may.
+  EXPECT_EQ(by_socket(), 0);
+  EXPECT_EQ(by_message(), 0);
+  EXPECT_EQ(by_six(), 0);
+  EXPECT_EQ(inside(by_socket), EPERM);
+  EXPECT_EQ(inside(by_message), EPERM);
+  EXPECT_EQ(inside(by_six), EPERM);
+}
+
 TEST_F(EgressGuardTest, ANetworkIsReachedAndItsNeighbourIsNot) {
   allow("192.0.2.0/24");
   EXPECT_EQ(inside_connect(kNear, port_), 0);

@@ -281,4 +281,27 @@ BpfProgram arrival_program(const GuardTables& tables) {
   return p;
 }
 
+// Where a packet goes is what was judged at connect or send, if its header says no more than that:
+// a source route sends it to whom nobody judged first. No app's packet needs IP options.
+BpfProgram departure_program() {
+  constexpr std::int32_t kIpv4WithoutOptions = 0x45;
+  BpfProgram p;
+  p.move(r6, r1);
+  p.set(r9, 0);
+  read_packet(p, 0, 1);
+  p.load(byte, r7, frame, kBytes);
+  p.jump_if_equal(r7, kIpv4WithoutOptions, "pass");
+  p.shift_right(r7, 4);
+  p.jump_if_not_equal(r7, 6, "refuse");
+  read_packet(p, 6, 1);
+  p.load(byte, r7, frame, kBytes);
+  p.jump_if_equal(r7, IPPROTO_TCP, "pass");
+  p.jump_if_equal(r7, IPPROTO_UDP, "pass");
+  p.label("refuse");
+  answer(p, 0);
+  p.label("pass");
+  answer(p, 1);
+  return p;
+}
+
 }  // namespace pavise::device

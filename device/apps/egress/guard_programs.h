@@ -51,5 +51,6 @@ BpfProgram peer_program_ipv6(const GuardTables& tables);  // connect6, sendmsg6
 BpfProgram bind_program(const GuardTables& tables);       // bind4, bind6
 BpfProgram socket_program();                              // sock_create
 BpfProgram arrival_program(const GuardTables& tables);    // ingress
+BpfProgram departure_program();                           // egress
 
 }  // namespace pavise::device

@@ -37,6 +37,10 @@ House::MovedOut House::move_out(RunningApp& app) {
   return out;
 }
 
+void House::introduce_all() {
+  for (const auto& app : apps_) app->introduce_to_agent(around_.introduce);
+}
+
 void House::stop_all(std::int64_t timeout_ms) {
   const std::int64_t end_ms = now_ms(around_.clock) + timeout_ms;
   end_cause_ = requests_.cause_of_end();
@@ -109,6 +113,7 @@ std::int64_t House::next_wake_ms() const {
   for (const auto& app : apps_) {
     if (const auto wake = app->life().wakes_at_ms()) out = std::min(out, *wake);
     out = std::min(out, app->words().heard_again_ms(now_ms(around_.clock)));
+    if (rests(*app)) out = std::min(out, app->rests_until_ms());
   }
   return out;
 }
@@ -123,7 +128,12 @@ void House::on_time() {
   for (const auto& app : apps_) app->tell_refused();
 }
 
+bool House::rests(const RunningApp& app) const {
+  return app.running() && now_ms(around_.clock) < app.rests_until_ms();
+}
+
 void House::look_after(RunningApp& app, short output, short end, short channel) {
+  if (output != 0 || channel != 0) app.rest_until(now_ms(around_.clock) + kRestMs);
   if (output != 0 && app.running()) app.read_output();
   if (channel != 0 && app.running()) hear(app);
   if (end == 0 || !app.running()) return;
@@ -145,9 +155,10 @@ void House::hear(RunningApp& app) {
 std::vector<int> House::turn(const std::vector<int>& others, std::int64_t timeout_ms) {
   std::vector<pollfd> polled;
   for (const auto& app : apps_) {
-    polled.push_back({app->output(), POLLIN, 0});
+    const bool rests_now = rests(*app);
+    polled.push_back({rests_now ? -1 : app->output(), POLLIN, 0});
     polled.push_back({app->end_descriptor(), POLLIN, 0});
-    polled.push_back({app->words().polled(now_ms(around_.clock)), POLLIN, 0});
+    polled.push_back({rests_now ? -1 : app->words().polled(now_ms(around_.clock)), POLLIN, 0});
   }
   for (const int other : others) polled.push_back({other, POLLIN, 0});
   const std::int64_t wait_ms =

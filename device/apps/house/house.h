@@ -16,6 +16,10 @@ namespace pavise::device {
 // How often what walls refused is looked for.
 inline constexpr std::int64_t kRefusedEveryMs = 2000;
 
+// What an app says is read this often at most, so that one that never stops costs us no more than
+// others: meanwhile it waits in pipe and socket.
+inline constexpr std::int64_t kRestMs = 10;
+
 // What is to be told to the monitor before an app is started: it must be in the measured state
 // first. The app is not started if this fails.
 using Measure = std::function<Status(const InstalledApp& app)>;
@@ -52,6 +56,8 @@ class House {
     AppLog log;
   };
   MovedOut move_out(RunningApp& app);
+  // There is a new agent: it gets the channels of those that run.
+  void introduce_all();
   // Asks all to end, waits as long as their manifests say, at most `timeout_ms`, then ends them.
   void stop_all(std::int64_t timeout_ms);
 
@@ -70,6 +76,7 @@ class House {
  private:
   void act(RunningApp& app, LifeAction action);
   LifeAction begin(RunningApp& app);
+  bool rests(const RunningApp& app) const;
   void look_after(RunningApp& app, short output, short end, short channel);
   void on_time();
   std::int64_t next_wake_ms() const;

@@ -42,8 +42,9 @@ void HouseNames::serve(House& house) {
   }
   for (const RefusedName& refused : events.refused)
     if (RunningApp* const app = app_of(house, refused.app))
-      app->tell("refused: to resolve " + refused.name +
-                (refused.attempts == 1 ? "" : " (" + std::to_string(refused.attempts) + " times)"));
+      app->tell_refusal(
+          "to resolve " + refused.name +
+          (refused.attempts == 1 ? "" : " (" + std::to_string(refused.attempts) + " times)"));
 }
 
 void HouseNames::look_after() {

@@ -21,6 +21,7 @@ constexpr std::size_t kReadBytes = 4096;
 constexpr int kLastReads = 16;           // 64 KiB, as much as a pipe holds
 constexpr std::size_t kRefusedTold = 8;  // at a time
 constexpr std::size_t kIpv4At = 12;
+static_assert(kBudgetPeriodUs == 100'000);  // as the event says
 
 std::string text_of(const AddressBytes& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -41,7 +42,7 @@ std::string refusal_words(const RefusedPeer& peer) {
   const std::string protocol = peer.socket_type == SOCK_DGRAM ? "udp " : "tcp ";
   const std::string where =
       peer.listening ? "to listen on " + protocol : protocol + text_of(peer.address) + ' ';
-  return "refused: " + where + "port " + std::to_string(peer.port) + times(peer.attempts);
+  return where + "port " + std::to_string(peer.port) + times(peer.attempts);
 }
 
 // Also for an app without the network: it has a network namespace of its own, and this wall too.
@@ -50,13 +51,6 @@ Result<EgressGuard> make_guard(const AppGroup& group, const AppPolicy& policy) {
   for (const Peers& peers : policy.peers) PAVISE_TRY(guard.allow(peers));
   for (const ListeningPort& port : policy.ports) PAVISE_TRY(guard.allow(port));
   return guard;
-}
-
-Result<std::array<UniqueFd, 2>> channel_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return Error(kAppNotStarted, std::string("channel: ") + std::strerror(errno));
-  return std::array{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 }  // namespace
@@ -80,7 +74,9 @@ RunningApp::RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGro
             log_.add(line.substr(std::min(line.size(), name().size() + 2)), clock_.steady_ms());
           },
           kLinesPerMinute),
-      events_(group_.events()) {}
+      events_(group_.events()),
+      held_back_(events_.periods_held_back, clock.steady_ms()),
+      hub_(app_.manifest().name) {}
 
 Result<std::unique_ptr<RunningApp>> RunningApp::prepare(InstalledApp app, uid_t user,
                                                         std::uint8_t number, const Ground& ground,
@@ -143,11 +139,9 @@ CompartmentSpec RunningApp::spec(std::vector<int> descriptors) const {
           .descriptors = std::move(descriptors)};
 }
 
-Result<UniqueFd> RunningApp::make_hub_channel(const Introduce& introduce) {
-  PAVISE_TRY_ASSIGN(auto ends, channel_pair());
-  if (const Status given = introduce(name(), ends[0].get()); !given)
-    tell("has no channel to the hub: " + given.error().message());
-  return std::move(ends[1]);
+void RunningApp::introduce_to_agent(const Introduce& introduce) {
+  if (const Status given = hub_.introduce(introduce); !given)
+    tell("has no channel to the hub yet: " + given.error().message());
 }
 
 Status RunningApp::start(const Introduce& introduce) {
@@ -156,19 +150,23 @@ Status RunningApp::start(const Introduce& introduce) {
   std::vector<int> descriptors{channel.theirs.get()};
   UniqueFd hub;
   if (app_.manifest().capabilities.device_authentication) {
-    PAVISE_TRY_ASSIGN(hub, make_hub_channel(introduce));
+    PAVISE_TRY_ASSIGN(hub, hub_.open());
+    introduce_to_agent(introduce);
     static_assert(kHubChannel == kAppChannel + 1);
     descriptors.push_back(hub.get());
   }
-  words_ = std::move(channel.ours);
   events_ = group_.events();
+  PAVISE_TRY(group_.lift_processor_limit());
   CompartmentSpec to_start = spec(std::move(descriptors));
   lines.give(to_start);
   auto started = Compartment::start(to_start, group_);
-  if (!started) {
-    words_.close();
-    return started.error();
+  // An app that cannot be held to it does not stay.
+  const Status limited = group_.set_processor_limit();
+  if (!started || !limited) {
+    hub_.close();
+    return started ? limited.error() : started.error();
   }
+  words_ = std::move(channel.ours);
   compartment_.emplace(*std::move(started));
   output_open_ = true;
   told_full_ = false;
@@ -187,6 +185,10 @@ void RunningApp::tell(const std::string& what) {
   last_event_ = what;
   log_.add(what, clock_.steady_ms());
   tell_("event " + name() + ": " + what);
+}
+
+void RunningApp::tell_refusal(const std::string& what) {
+  if (refusals_.take(clock_.steady_ms())) tell("refused: " + what);
 }
 
 bool RunningApp::read_output() {
@@ -222,6 +224,7 @@ bool RunningApp::take_end() {
   const auto ending = compartment_->wait();
   compartment_.reset();
   words_.close();
+  hub_.close();
   if (ending)
     tell(words_for(*ending, before));
   else
@@ -234,19 +237,24 @@ void RunningApp::tell_refused() {
   while (const auto conduct = words_.take_complaint()) tell(*conduct);
   const BudgetEvents now = group_.events();
   if (now.processes_refused > events_.processes_refused)
-    tell("refused: more processes than its " +
-         std::to_string(app_.policy.budget.processes_max - 1) +
-         times(now.processes_refused - events_.processes_refused));
+    tell_refusal("more processes than its " + std::to_string(app_.policy.budget.processes_max - 1) +
+                 times(now.processes_refused - events_.processes_refused));
   events_.processes_refused = now.processes_refused;
+  if (const auto periods = held_back_.take(now.periods_held_back, clock_.steady_ms()))
+    tell("held back: it wanted more processor time than its " +
+         std::to_string(app_.policy.budget.cpu_per_mille / 10) + " % in " +
+         std::to_string(*periods) + " tenths of a second");
   if (quota_ != nullptr && !told_full_ && quota_->is_full(user_)) {
     told_full_ = true;
     tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");
   }
   const std::vector<RefusedPeer> refused = guard_.take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))
-    tell(refusal_words(peer));
+    tell_refusal(refusal_words(peer));
   if (refused.size() > kRefusedTold)
-    tell("refused: " + std::to_string(refused.size() - kRefusedTold) + " more peers");
+    tell_refusal(std::to_string(refused.size() - kRefusedTold) + " more peers");
+  if (const std::uint64_t untold = refusals_.take_untold(clock_.steady_ms()); untold != 0)
+    tell("refused: more than could be told" + times(untold));
 }
 
 }  // namespace pavise::device

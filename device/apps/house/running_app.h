@@ -13,6 +13,9 @@
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/gpio/gpio_lines.h"
 #include "device/apps/house/app_log.h"
+#include "device/apps/house/held_back.h"
+#include "device/apps/house/hub_channel.h"
+#include "device/apps/house/word_budget.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
 #include "device/apps/names/name_service.h"
@@ -35,9 +38,6 @@ struct Ground {
   std::function<NameService*()> names;  // null: names cannot be resolved
 };
 
-// Gives the agent its end of an app's channel, which stays the caller's as well. Never waits.
-using Introduce = std::function<Status(const std::string& name, int hub_end)>;
-
 // What everybody may have to know of an app.
 using Tell = std::function<void(const std::string& line)>;
 
@@ -55,8 +55,10 @@ class RunningApp final : public Asker {
   ~RunningApp() override;
 
   // Blocks for some milliseconds. The errors of Compartment::start(), kNoGpioLine. An app whose
-  // channel cannot be given to the agent runs without: it finds it closed.
+  // channel cannot be given to the agent runs all the same: the next agent gets it.
   Status start(const Introduce& introduce);
+  // There is a new agent. Nothing if the app does not run, or has no channel to the hub.
+  void introduce_to_agent(const Introduce& introduce);
   void ask_to_end();
   void kill();
 
@@ -83,6 +85,9 @@ class RunningApp final : public Asker {
   int output() const { return compartment_ && output_open_ ? compartment_->output() : -1; }
   int end_descriptor() const { return compartment_ ? compartment_->end_descriptor() : -1; }
 
+  // Until then neither output() nor channel() is polled.
+  void rest_until(std::int64_t steady_ms) { rests_until_ms_ = steady_ms; }
+  std::int64_t rests_until_ms() const { return rests_until_ms_; }
   bool read_output();  // false: nothing more for now
   // After end_descriptor() became readable: whether it failed. Tells how it ended.
   bool take_end();
@@ -90,12 +95,13 @@ class RunningApp final : public Asker {
   void tell_refused();
   // Becomes the last event, a line of the log, and one of the console.
   void tell(const std::string& what) override;
+  // What a wall refused: told as long as WordBudget lets it, since the app may try without end.
+  void tell_refusal(const std::string& what);
 
  private:
   RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
              ContentMount mount, const Clock& clock, const Tell& tell);
   CompartmentSpec spec(std::vector<int> descriptors) const;
-  Result<UniqueFd> make_hub_channel(const Introduce& introduce);
   Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
@@ -116,10 +122,14 @@ class RunningApp final : public Asker {
   LineRelay relay_;
   std::string last_event_;
   BudgetEvents events_;
+  HeldBack held_back_;
+  WordBudget refusals_;
   std::optional<Compartment> compartment_;
+  std::int64_t rests_until_ms_ = 0;
   bool output_open_ = false;  // an app may close it and live on
   WordChannel words_;
   RequestState requests_;
+  HubChannel hub_;
 };
 
 }  // namespace pavise::device

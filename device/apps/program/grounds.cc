@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace pavise::device {
 namespace {
@@ -33,6 +34,20 @@ Status make_folder(const std::string& path) {
   return {};
 }
 
+// Apps with network rights share the device's network, and see of /proc what is their own: with it
+// they would see everybody's connections. The name server that the network gave is no secret.
+Status close_network_tables() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry("/proc/self/net", error), end; entry != end;
+       entry.increment(error)) {
+    if (error || entry->path().filename() == "pnp" || entry->is_directory(error)) continue;
+    if (::chmod(entry->path().c_str(), 0400) != 0) return failed(entry->path());
+  }
+  if (error) return Error(kNoGround, "/proc/self/net: " + error.message());
+  return {};
+}
+
 }  // namespace
 
 Result<Owner> read_owner(const AppPaths& paths) {
@@ -49,6 +64,7 @@ std::string read_name_server(const AppPaths& paths) {
 }
 
 Status make_grounds(const AppPaths& paths) {
+  PAVISE_TRY(close_network_tables());
   PAVISE_TRY(make_folder(paths.mounts));
   PAVISE_TRY(make_folder(paths.groups));
   const std::string control = paths.groups + "/cgroup.subtree_control";

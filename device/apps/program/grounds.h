@@ -34,7 +34,8 @@ Result<Owner> read_owner(const AppPaths& paths);
 // The name server that this image is to ask, A.B.C.D[:PORT]; empty: what the network says. The
 // resolver judges it.
 std::string read_name_server(const AppPaths& paths);
-// Control groups and mounts. kNoGround.
+// Control groups and mounts; and what the kernel tells anybody about the network is the system's
+// own from now on. kNoGround.
 Status make_grounds(const AppPaths& paths);
 // Erases what belongs to no app any more, unless some package was refused: it may be its app's.
 void erase_orphans(AppStorage& storage, const Installation& installation, const Tell& tell);

@@ -61,7 +61,8 @@ class LauncherOfApps {
              .clock = clock,
              .tell = print,
              .measure = [this](const InstalledApp& app) { return measure(app); },
-             .introduce = [this](const std::string& name, int end) { return introduce(name, end); },
+             .introduce = [this](const std::string& packet,
+                                 int end) { return introduce(packet, end); },
              .power = ask_init}) {}
 
   void live() {
@@ -112,6 +113,7 @@ class LauncherOfApps {
     app_channels_ = std::move(packet->descriptors[2]);
     // A monitor that was started again has to know before it is asked for evidence.
     if (const Status told = connect_monitor(); !told) print(told.error().message());
+    house_.introduce_all();
     return true;
   }
 
@@ -198,8 +200,9 @@ class LauncherOfApps {
   }
 
   // To the agent of now. Never waits: an agent that does not read gets no apps.
-  Status introduce(const std::string& name, int hub_end) const {
-    return ipc::send_with_descriptors(app_channels_.get(), as_bytes(name), std::array{hub_end}, 0);
+  Status introduce(const std::string& packet, int hub_end) const {
+    return ipc::send_with_descriptors(app_channels_.get(), as_bytes(packet), std::array{hub_end},
+                                      0);
   }
 
   AppPaths paths_;

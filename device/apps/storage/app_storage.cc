@@ -1,6 +1,8 @@
 #include "device/apps/storage/app_storage.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/quota.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <set>
 
 namespace pavise::device {
@@ -24,6 +28,44 @@ Error failed(const std::string& what) {
 bool in_range(uid_t user) {
   return user >= kAppUserMin && user <= kAppUserMax;
 }
+
+// A folder while what is in it goes. No link is followed.
+struct Emptied {
+  std::unique_ptr<DIR, int (*)(DIR*)> folder{nullptr, ::closedir};
+
+  Emptied(int above, const std::string& name) {
+    UniqueFd opened(::openat(above, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (opened && (folder.reset(::fdopendir(opened.get())), folder != nullptr))
+      (void)opened.release();
+  }
+  int descriptor() const { return ::dirfd(folder.get()); }
+  // Any that is still there; nullopt: it is empty.
+  std::optional<std::string> next() {
+    for (int pass = 0; pass < 2; ++pass) {
+      while (const dirent* const entry = ::readdir(folder.get())) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..") return name;
+      }
+      ::rewinddir(folder.get());  // what came while it was read
+    }
+    return std::nullopt;
+  }
+  // False: a folder with something in it. What is gone already is none.
+  bool remove(const std::string& name) const {
+    return ::unlinkat(descriptor(), name.c_str(), 0) == 0 || errno == ENOENT ||
+           ::unlinkat(descriptor(), name.c_str(), AT_REMOVEDIR) == 0;
+  }
+  // Under a number that is free there.
+  bool move_to(const Emptied& to, const std::string& name, std::uint64_t& number) const {
+    while (true) {
+      const std::string free = std::to_string(number++);
+      if (::renameat2(descriptor(), name.c_str(), to.descriptor(), free.c_str(),
+                      RENAME_NOREPLACE) == 0)
+        return true;
+      if (errno != EEXIST) return false;
+    }
+  }
+};
 
 }  // namespace
 
@@ -81,7 +123,8 @@ Result<std::string> AppStorage::provide(const manifest::ComponentId& app, uid_t 
 Status AppStorage::limit(uid_t user, std::uint64_t bytes) {
   dqblk quota{};
   quota.dqb_bhardlimit = quota.dqb_bsoftlimit = bytes / kQuotaUnitBytes;
-  quota.dqb_ihardlimit = quota.dqb_isoftlimit = bytes / kBytesPerFile + kStorageFilesFree;
+  quota.dqb_ihardlimit = quota.dqb_isoftlimit =
+      bytes == 0 ? 0 : bytes / kBytesPerFile + kStorageFilesFree;
   quota.dqb_valid = QIF_LIMITS;
   if (::syscall(SYS_quotactl_fd, folder_.get(), QCMD(Q_SETQUOTA, USRQUOTA), user, &quota) != 0)
     return failed("quota");
@@ -96,10 +139,26 @@ bool AppStorage::is_full(uid_t user) const {
          quota.dqb_curinodes >= quota.dqb_ihardlimit;
 }
 
+// An app that is gone may have left folders in folders, deeper than there are descriptors or room
+// on a stack. So each is emptied into the uppermost one, and there is never more than one open.
 Status AppStorage::erase(const manifest::ComponentId& app) {
-  std::error_code error;
-  std::filesystem::remove_all(root_ + '/' + app.text(), error);
-  if (error) return Error(kStorageFailed, app.text() + ": " + error.message());
+  const std::string name = app.text();
+  if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  Emptied top(folder_.get(), name);
+  struct stat info{};
+  if (!top.folder || ::fstat(top.descriptor(), &info) != 0) return failed(name);
+  // What is moved up may make that folder larger than its owner's quota lets it be.
+  if (in_range(info.st_uid)) (void)limit(info.st_uid, 0).has_value();
+  std::uint64_t moved = 0;
+  for (std::optional<std::string> entry; (entry = top.next());) {
+    if (top.remove(*entry)) continue;
+    Emptied inner(top.descriptor(), *entry);
+    if (!inner.folder) return failed(name + '/' + *entry);
+    for (std::optional<std::string> below; (below = inner.next());)
+      if (!inner.remove(*below) && !inner.move_to(top, *below, moved)) return failed(name);
+    if (!top.remove(*entry)) return failed(name + '/' + *entry);
+  }
+  if (::unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR) != 0) return failed(name);
   return {};
 }
 

@@ -42,13 +42,14 @@ class AppStorage {
   Result<std::string> provide(const manifest::ComponentId& app, uid_t user, std::uint64_t bytes);
   // Whether the user has what provide() allowed, or all but what the next block or file takes.
   bool is_full(uid_t user) const;
-  // With all that is in it. Missing is no error. kStorageFailed.
+  // With all that is in it, however deep. Of an app that does not run. Missing is no error; after
+  // one, or the end of power, calling it again goes on. kStorageFailed.
   Status erase(const manifest::ComponentId& app);
 
  private:
   AppStorage(std::string root, UniqueFd folder)
       : root_(std::move(root)), folder_(std::move(folder)) {}
-  Status limit(uid_t user, std::uint64_t bytes);
+  Status limit(uid_t user, std::uint64_t bytes);  // 0: none
 
   std::string root_;
   UniqueFd folder_;

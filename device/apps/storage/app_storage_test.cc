@@ -2,7 +2,9 @@
 // device.
 #include "device/apps/storage/app_storage.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,59 @@ TEST_F(Storage, ErasingTakesAllOfItAndFollowsNoLink) {
   EXPECT_FALSE(std::filesystem::exists(app));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "elsewhere/kept"));
   EXPECT_TRUE(storage->erase(id(1)));  // missing
+}
+
+// What an app may leave to whoever has to clear it away. Paths end at 4096 bytes and descriptors
+// at a thousand; folders in folders end nowhere.
+TEST_F(Storage, ErasingTakesFoldersThatAreDeeperThanPathsAndDescriptors) {
+  auto storage = AppStorage::open(folder_ / "apps");
+  ASSERT_TRUE(storage);
+  const auto app = folder_ / "apps" / id(1).text();
+  std::filesystem::create_directory(app);
+  UniqueFd at(::open(app.c_str(), O_RDONLY | O_DIRECTORY));
+  const std::string name(100, 'd');
+  for (int depth = 0; depth < 100; ++depth) {
+    ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0700), 0);
+    ASSERT_EQ(::symlinkat("/", at.get(), "0"), 0);
+    at = UniqueFd(::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY));
+    ASSERT_TRUE(at);
+  }
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few{.rlim_cur = static_cast<rlim_t>(at.get()) + 8, .rlim_max = before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const Status erased = storage->erase(id(1));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(erased) << erased.error().message();
+  EXPECT_FALSE(std::filesystem::exists(app));
+}
+
+TEST_F(Storage, ErasingTakesManyFoldersWithTheSameNames) {
+  auto storage = AppStorage::open(folder_ / "apps");
+  ASSERT_TRUE(storage);
+  const auto app = folder_ / "apps" / id(1).text();
+  for (const char* above : {"0", "1", "2"})
+    for (int i = 0; i < 20; ++i) {
+      std::filesystem::create_directories(app / above / std::to_string(i) / "0");
+      std::ofstream(app / above / std::to_string(i) / "1") << "x";
+    }
+  std::ofstream sparse(app / "sparse");
+  sparse.seekp(std::int64_t{1} << 40) << "x";
+  sparse.close();
+  std::filesystem::permissions(app / "0", std::filesystem::perms::none);
+  const Status erased = storage->erase(id(1));
+  EXPECT_TRUE(erased) << erased.error().message();
+  EXPECT_FALSE(std::filesystem::exists(app));
+}
+
+TEST_F(Storage, ErasingTakesWhatIsNoFolderAndFollowsNoLinkThere) {
+  auto storage = AppStorage::open(folder_ / "apps");
+  ASSERT_TRUE(storage);
+  std::filesystem::create_directory(folder_ / "elsewhere");
+  std::filesystem::create_directory_symlink(folder_ / "elsewhere", folder_ / "apps" / id(1).text());
+  EXPECT_TRUE(storage->erase(id(1)));
+  EXPECT_FALSE(std::filesystem::is_symlink(folder_ / "apps" / id(1).text()));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "elsewhere"));
 }
 
 }  // namespace

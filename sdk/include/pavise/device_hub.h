@@ -38,7 +38,8 @@ struct pavise_telemetry {
 /* Any of them may be NULL. Pointers hold until the handler returns. A handler may send and answer;
  * it must not close the hub or the loop. */
 struct pavise_hub_handlers {
-  /* accepted: the hub has it on its disk. Else `reason` says why not; it may be sent again. */
+  /* accepted: the hub has it on its disk. Else `reason` says why not; it may be sent again. With
+   * PV-AGT-040 the agent was started again, and nobody knows whether the hub has it. */
   void (*telemetry_result)(void* context, uint32_t id, bool accepted, const char* reason);
   /* Answer with pavise_hub_answer(), now or later. `payload` is JSON as a rule. */
   void (*method_called)(void* context, uint32_t id, const char* name, const void* payload,

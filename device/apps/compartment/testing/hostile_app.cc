@@ -23,11 +23,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -43,7 +45,9 @@ int number(const char* text) {
 
 int open_it(const char* path, int flags) {
   const int fd = ::open(path, flags, 0600);
-  return outcome(fd);
+  if (fd < 0) return errno;
+  ::close(fd);
+  return 0;
 }
 
 int copy(const char* from, const char* to) {
@@ -77,7 +81,9 @@ int connect_to(const char* host, const char* port) {
   ::inet_pton(AF_INET, host, &to.sin_addr);
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0) return errno;
-  return outcome(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  const int connected = outcome(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  ::close(fd);
+  return connected;
 }
 
 int listen_on(const char* port) {
@@ -93,7 +99,9 @@ int listen_on(const char* port) {
 int executable_memory() {
   void* const memory =
       ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return outcome(::mprotect(memory, 4096, PROT_READ | PROT_EXEC));
+  const int made = outcome(::mprotect(memory, 4096, PROT_READ | PROT_EXEC));
+  ::munmap(memory, 4096);
+  return made;
 }
 
 int fork_without_end() {
@@ -116,6 +124,14 @@ int eat_memory() {
     if (memory == MAP_FAILED) return errno;
     std::memset(memory, 1, kPiece);
   }
+}
+
+// More than any budget of a processor, with all processes that it may have.
+int burn() {
+  while (::fork() > 0) {
+  }
+  volatile unsigned count = 0;
+  while (true) count = count + 1;
 }
 
 int fill(const char* path) {
@@ -212,8 +228,14 @@ int resolve(const char* name, in_addr& out) {
 }
 
 int connect_by_name(const char* name, const char* port) {
+  constexpr int kLater = 1002;  // SERVFAIL: the resolver could not find out in time
   in_addr address{};
-  if (const int failed = resolve(name, address); failed != 0) return failed;
+  int failed = resolve(name, address);
+  for (int tries = 1; failed == kLater && tries < 30; ++tries) {
+    ::sleep(1);
+    failed = resolve(name, address);
+  }
+  if (failed != 0) return failed;
   char text[INET_ADDRSTRLEN] = {};
   return connect_to(::inet_ntop(AF_INET, &address, text, sizeof text), port);
 }
@@ -255,11 +277,126 @@ int facts() {
   return 0;
 }
 
+// A word to the launcher with a descriptor of ours beside it: who closes it?
+int pass_descriptor() {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) return errno;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  char word = 1;
+  iovec part{&word, 1};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), ends.data(), sizeof(int));
+  return outcome(::sendmsg(3, &message, 0));
+}
+
+int set_option(const char* level, const char* name) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  const linger value{};
+  return outcome(::setsockopt(fd, number(level), number(name), &value, sizeof value));
+}
+
 int open_descriptors() {
   for (int fd = 0; fd < 64; ++fd)
     if (::fcntl(fd, F_GETFD) >= 0) std::printf("%d ", fd);
   std::printf("\n");
   return 0;
+}
+
+// ---- at its first instruction and from then on, without a pause
+
+void leak(const char* what) {
+  std::printf("LEAK %s (%s)\n", what, std::strerror(errno));
+  std::fflush(stdout);
+}
+
+std::string first_of(const char* path) {
+  char text[2048] = {};
+  const int fd = ::open(path, O_RDONLY);
+  const ssize_t size = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
+}
+
+// Which of the walls is not there yet.
+void look_for_gaps() {
+  const std::string status = first_of("/proc/self/status");
+  for (const char* wall :
+       {"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"})
+    if (status.find(wall) == std::string::npos) leak(wall);
+  if (::getuid() < 1000 || ::getpid() != 2) leak("who it is");
+  for (int fd = 5; fd < 64; ++fd)
+    if (::fcntl(fd, F_GETFD) >= 0) leak("a descriptor");
+  for (int pid = 1; pid < 64; ++pid)
+    if (pid != 2 && ::access(("/proc/" + std::to_string(pid)).c_str(), F_OK) == 0)
+      leak("a process");
+}
+
+// One attempt at each wall.
+void try_walls() {
+  if (connect_to("10.0.2.2", "81") != EPERM) leak("connect");
+  for (const char* path : {"/proc/1/root", "/proc/1/status", "/proc/sys/kernel/core_pattern",
+                           "/sys/fs/cgroup", "/data/../../data/apps", "/dev/vda", "/dev/tpmrm0",
+                           "/data/way/1/root/etc", "/data/root/sys"})
+    if (::access(path, F_OK) == 0) leak(path);
+  (void)!::symlink("/proc", "/data/way");
+  (void)!::symlink("/..", "/data/root");
+  if (::setuid(0) == 0) leak("setuid");
+  if (::mknod("/data/node", S_IFCHR | 0600, makedev(1, 1)) == 0) leak("mknod");
+  if (executable_memory() != EPERM) leak("executable memory");
+  if (open_it("/proc/self/oom_score_adj", O_WRONLY) == 0) leak("oom_score_adj");
+  const char words[] = "\1\2\3";
+  for (const int channel : {3, 4})
+    for (size_t size = 0; size <= 3; ++size)
+      (void)::send(channel, words, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// All that it may have of processes, or so many, try without end, until this one ends them or it is
+// ended.
+int race(int processes) {
+  look_for_gaps();
+  int made = 0;
+  for (pid_t child = 0; made != processes && (child = ::fork()) >= 0; ++made) {
+    if (child != 0) continue;
+    ::setsid();
+    (void)::signal(SIGTERM, SIG_IGN);
+    while (true) try_walls();
+  }
+  for (int i = 0; i < 20; ++i) try_walls();
+  std::printf("raced with %d\n", made);
+  std::fflush(stdout);
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  if (now.tv_nsec % 2 == 0) ::kill(::getpid(), SIGKILL);
+  ::_exit(3);  // its children are left behind
+}
+
+// Messages that the agent refuses, as many as it takes.
+int flood_hub() {
+  const std::string properties = "pavise-app=other";
+  int underway = 0;
+  for (uint32_t id = 1;; ++id) {
+    std::string packet = "\1";
+    for (unsigned shift = 0; shift < 32; shift += 8) packet += static_cast<char>(id >> shift);
+    packet += std::string("\0\0", 2) + static_cast<char>(properties.size()) + '\0' + properties +
+              std::string("\0\0", 2);
+    if (::send(4, packet.data(), packet.size(), 0) < 0) return errno;
+    char result[512];
+    for (++underway; underway > 0;) {
+      const ssize_t size = ::recv(4, result, sizeof result, underway < 16 ? MSG_DONTWAIT : 0);
+      if (size == 0) return EPIPE;
+      if (size < 0) break;
+      if (static_cast<unsigned char>(result[0]) == 129) --underway;
+    }
+  }
 }
 
 int forbidden(std::string_view call) {
@@ -514,6 +651,7 @@ int act(int count, char** words) {
   if (verb == "executable_memory") return executable_memory();
   if (verb == "fork_without_end") return fork_without_end();
   if (verb == "eat_memory") return eat_memory();
+  if (verb == "burn") return burn();
   if (verb == "fill") return fill(first);
   if (verb == "wait") return wait_for_end(true);
   if (verb == "ignore_the_end") return wait_for_end(false);
@@ -524,6 +662,10 @@ int act(int count, char** words) {
   if (verb == "answer_talk") return answer_talk();
   if (verb == "linger") return linger(first, second);
   if (verb == "leave_orphans") return leave_orphans();
+  if (verb == "race") return race(*first == 0 ? -1 : number(first));
+  if (verb == "flood_hub") return flood_hub();
+  if (verb == "pass_descriptor") return pass_descriptor();
+  if (verb == "set_option") return set_option(first, second);
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
   if (verb == "try_lines") return try_lines(first, second);
   if (verb == "read_bus") return read_bus(first);
