@@ -84,7 +84,6 @@ class Refusals : public ::testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root for the device's inspection";
     ASSERT_TRUE(cli::app::create_owner_key(shop_ / "owner.pem"));
-    std::filesystem::create_directory(device_ / "apps");
   }
 
   // A folder that is built, with one thing changed.
@@ -113,26 +112,22 @@ class Refusals : public ::testing::Test {
         image::inspect_content(ByteView(bytes).subspan(package->header().content_offset()),
                                package->manifest().entry_point));
   }
-  // On a device that has `others` already.
-  std::string device(
-      const Bytes& bytes, const std::vector<Bytes>& others = {},
-      const std::vector<crypto::P256PublicKey>& keys = image::testing::owner_keys()) const {
-    for (const auto& before : std::filesystem::directory_iterator(device_ / "apps"))
-      std::filesystem::remove(before);
-    for (std::size_t i = 0; i < others.size(); ++i) put("a" + std::to_string(i), others[i]);
-    put("z", bytes);
-    const Installation got = read_installation(device_ / "apps", {*TenantId::parse("acme"), keys},
-                                               HardwareDefinition{}, kNobody);
-    EXPECT_EQ(got.apps.size() + got.refused.size(), others.size() + 1);
-    EXPECT_LE(got.refused.size(), 1U);
-    return got.refused.empty() ? kNone : code_of(got.refused[0].why);
+  // When it is sent to a device that has apps with these manifests.
+  std::string device(const Bytes& bytes, const std::vector<std::string>& others = {},
+                     const std::vector<crypto::P256PublicKey>& keys = image::testing::owner_keys(),
+                     const EpochFloors& floors = {}) const {
+    std::vector<manifest::Manifest> there;
+    for (const std::string& text : others)
+      there.push_back(*manifest::Manifest::parse(as_bytes(text)));
+    device_.write("sent.pvimage", std::string(as_text(bytes)));
+    const InstallRules rules{.owner = {*TenantId::parse("acme"), keys},
+                             .hardware = {},
+                             .inspector = kNobody,
+                             .floors = floors};
+    return code_of(judge_deployed(device_ / "sent.pvimage", rules, std::move(there)));
   }
 
  private:
-  void put(const std::string& name, const Bytes& bytes) const {
-    device_.write("apps/" + name + ".pvimage", std::string(as_text(bytes)));
-  }
-
   Folder shop_, device_;
 };
 
@@ -293,12 +288,12 @@ TEST_F(Refusals, WhatOnlyTheDeviceKnows) {
     return signed_blindly(text, image::testing::content());
   };
   const std::string port = R"({"listening_tcp":[80]})";
-  const Bytes first = made(manifest("one", '1', port));
+  const std::string first = manifest("one", '1', port);
   const std::string after = R"("lifecycle":{"start_after":["6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e0)";
   const struct {
     const char* what;
     Bytes bytes;
-    std::vector<Bytes> others;
+    std::vector<std::string> others;
     const char* code;
   } rows[] = {
       {"another tenant's",
@@ -314,7 +309,6 @@ TEST_F(Refusals, WhatOnlyTheDeviceKnows) {
        {},
        "PV-IMG-010"},
       {"a pin that it lacks", made(manifest("two", '2', R"({"gpio":["LED1"]})")), {}, "PV-APL-001"},
-      {"the same component", made(manifest("two", '1', "{}")), {first}, "PV-MAN-020"},
       {"the same name", made(manifest("one", '2', "{}")), {first}, "PV-MAN-020"},
       {"the same port", made(manifest("two", '2', port)), {first}, "PV-MAN-022"},
       {"a connection that the other does not list",
@@ -324,16 +318,21 @@ TEST_F(Refusals, WhatOnlyTheDeviceKnows) {
        "PV-MAN-023"},
       {"a circle of starts",
        made(manifest("two", '2', "{}", after + "1\"]},")),
-       {made(manifest("one", '1', "{}", after + "2\"]},"))},
+       {manifest("one", '1', "{}", after + "2\"]},")},
        "PV-MAN-024"},
   };
   for (const auto& row : rows)
     EXPECT_EQ((Said{kNone, file(row.bytes), device(row.bytes, row.others)}),
               (Said{kNone, kNone, row.code}))
         << row.what;
+  // An app whose security epoch the device has passed.
+  const Bytes whole = made(first);
+  const auto id = *manifest::ComponentId::parse("6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01");
+  EXPECT_EQ(device(whole, {}, image::testing::owner_keys(), {{id, 4}}), kNone);
+  EXPECT_EQ(device(whole, {}, image::testing::owner_keys(), {{id, 5}}), "PV-INS-004");
   // Only who has the owner's public key can say whose a package is.
-  EXPECT_EQ(device(first, {}, {crypto::P256PrivateKey::generate()->public_key()}), "PV-IMG-005");
-  Bytes changed = first;
+  EXPECT_EQ(device(whole, {}, {crypto::P256PrivateKey::generate()->public_key()}), "PV-IMG-005");
+  Bytes changed = whole;
   changed[kSigned] ^= std::byte{1};
   EXPECT_EQ(file(changed), kNone);
   EXPECT_EQ(device(changed), "PV-IMG-005");
