@@ -84,7 +84,11 @@ void NameServer::serve_source(Source source, std::uint32_t key) {
     case Source::launcher:
       return;
     case Source::datagrams:
-      if (app != apps_.end()) read_datagram(key, app->second);
+      if (app == apps_.end()) return;
+      for (std::size_t read = 0; read < kQuestionsPerTurn && app->second.lookups < kLookupsPerApp &&
+                                 read_datagram(key, app->second);
+           ++read) {
+      }
       return;
     case Source::listener:
       if (app != apps_.end()) accept_connection(key, app->second);
@@ -132,16 +136,18 @@ void NameServer::remove(std::uint32_t app) {
   apps_.erase(app);
 }
 
-void NameServer::read_datagram(std::uint32_t number, App& app) {
+bool NameServer::read_datagram(std::uint32_t number, App& app) {
   std::array<std::byte, dns::kDatagramBytesMax> buffer{};
   Asker asker{.app = number, .connection = {}};
   socklen_t from_size = sizeof asker.from;
   const ssize_t size =
       ::recvfrom(app.datagrams.get(), buffer.data(), buffer.size(), MSG_TRUNC | MSG_DONTWAIT,
                  reinterpret_cast<sockaddr*>(&asker.from), &from_size);
-  if (size < 0 || static_cast<std::size_t>(size) > buffer.size()) return;
+  if (size < 0) return false;
+  if (static_cast<std::size_t>(size) > buffer.size()) return true;
   auto query = dns::Query::parse(ByteView(buffer).first(static_cast<std::size_t>(size)));
   if (query) ask(asker, *std::move(query));
+  return true;
 }
 
 void NameServer::accept_connection(std::uint32_t number, App& app) {

@@ -25,6 +25,9 @@ inline constexpr ErrorInfo kNamesChannelBroken{
 inline constexpr std::size_t kNamedAppsMax = 32;
 inline constexpr std::size_t kLookupsPerApp = 8;  // under way; more wait in the app's socket
 inline constexpr std::size_t kNameConnectionsPerApp = 4;
+// Of an app before the next one's turn: one that floods costs a wait for each so many, not for
+// each.
+inline constexpr std::size_t kQuestionsPerTurn = 16;
 inline constexpr int kNameConnectionMs = 5000;          // for the question to come
 inline constexpr int kPinWaitMs = 2000;                 // for the launcher to answer
 inline constexpr std::size_t kRefusedNamesPerApp = 16;  // told apart between two reports
@@ -86,7 +89,7 @@ class NameServer {
   Status obey(NameOrder order, std::vector<UniqueFd> descriptors);
   void remove(std::uint32_t app);
   void serve_source(Source source, std::uint32_t key);
-  void read_datagram(std::uint32_t number, App& app);
+  bool read_datagram(std::uint32_t number, App& app);  // false: there is none
   void accept_connection(std::uint32_t number, App& app);
   void read_connection(std::uint32_t number);
   void end_connection(std::uint32_t number);
