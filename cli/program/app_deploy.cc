@@ -17,7 +17,9 @@ constexpr int kPartAnswerS = 15;
 constexpr int kInstallAnswerS = 30;  // it has up to 20
 constexpr int kInstallLooksMax = 40;
 constexpr std::chrono::milliseconds kInstallLook{500};
+// Of the device.
 constexpr std::string_view kPartOutOfOrder = "PV-DEP-001";
+constexpr std::string_view kNotReceived = "PV-DEP-002";
 
 std::chrono::milliseconds since(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
@@ -46,21 +48,6 @@ AppAnswer send_parts(Session& session, const AppDevice& device, ByteView file, W
   return answer;
 }
 
-bool upload(Session& session, const AppDevice& device, const app::PackageFile& file, Work& work) {
-  const std::string& name = file.package.manifest().name;
-  for (int tries = 1;; ++tries) {
-    const AppAnswer answer = send_parts(session, device, file.bytes, work, name);
-    if (answer.good()) return true;
-    const bool again =
-        answer.kind == AppAnswer::Kind::interrupted || answer.refusal() == kPartOutOfOrder;
-    if (!again || tries == kUploadsMax) {
-      tell(session, device, answer);
-      return false;
-    }
-    session.note("a part was lost on its way: sending " + name + " again\n");
-  }
-}
-
 // For an answer that was lost: what the device has now, if it is this package.
 std::optional<json::value> look_for(Session& session, const AppDevice& device,
                                     const app::PackageFile& file) {
@@ -75,7 +62,6 @@ std::optional<json::value> look_for(Session& session, const AppDevice& device,
         text_of(*found, "content_digest") == digest &&
         text_of(*found, "version") == file.package.header().version.text())
       return json::object{{"name", name},
-                          {"component_id", text_of(*found, "component_id")},
                           {"version", text_of(*found, "version")},
                           {"state", text_of(*found, "state")}};
     session.pause(kInstallLook);
@@ -84,25 +70,18 @@ std::optional<json::value> look_for(Session& session, const AppDevice& device,
   return std::nullopt;
 }
 
-std::optional<json::value> install(Session& session, const AppDevice& device,
-                                   const app::PackageFile& file) {
-  AppAnswer answer =
-      call_app_device(session, device,
-                      {.method = "install",
-                       .payload = json::object{{"size", file.bytes.size()},
-                                               {"sha256", to_hex(crypto::sha256(file.bytes))}},
-                       .answer_s = kInstallAnswerS,
-                       .connect_s = kDeployConnectS});
-  if (answer.kind == AppAnswer::Kind::interrupted) return look_for(session, device, file);
-  if (!answer.good()) {
-    tell(session, device, answer);
-    return std::nullopt;
-  }
-  if (text_of(answer.payload, "name") != file.package.manifest().name) {
-    session.fail(Error(kBadDeviceAnswer, "it installed another app"));
-    return std::nullopt;
-  }
-  return std::move(answer.payload);
+AppAnswer install(Session& session, const AppDevice& device, const app::PackageFile& file) {
+  return call_app_device(session, device,
+                         {.method = "install",
+                          .payload = json::object{{"size", file.bytes.size()},
+                                                  {"sha256", to_hex(crypto::sha256(file.bytes))}},
+                          .answer_s = kInstallAnswerS,
+                          .connect_s = kDeployConnectS});
+}
+
+// Parts are sent anew if one was lost, or somebody else sends to the same device.
+bool begins_anew(const AppAnswer& sent) {
+  return sent.kind == AppAnswer::Kind::interrupted || sent.refusal() == kPartOutOfOrder;
 }
 
 }  // namespace
@@ -126,15 +105,27 @@ std::optional<json::value> deploy(Session& session, const AppDevice& device,
                                   const app::PackageFile& file, DeployTimes* times) {
   const std::string& name = file.package.manifest().name;
   Work work(session, "sending " + name);
-  const auto begin = Clock::now();
-  if (!upload(session, device, file, work)) return std::nullopt;
-  const auto sent = Clock::now();
-  work.say("installing " + name);
-  auto answer = install(session, device, file);
-  if (times != nullptr)
-    *times = {.upload = std::chrono::duration_cast<std::chrono::milliseconds>(sent - begin),
-              .install = since(sent)};
-  return answer;
+  for (int tries = 1;; ++tries) {
+    const auto begin = Clock::now();
+    AppAnswer answer = send_parts(session, device, file.bytes, work, name);
+    bool again = begins_anew(answer);
+    if (answer.good()) {
+      const auto sent = Clock::now();
+      work.say("installing " + name);
+      answer = install(session, device, file);
+      if (times != nullptr)
+        *times = {.upload = std::chrono::duration_cast<std::chrono::milliseconds>(sent - begin),
+                  .install = since(sent)};
+      if (answer.good()) return std::move(answer.payload);
+      if (answer.kind == AppAnswer::Kind::interrupted) return look_for(session, device, file);
+      again = answer.refusal() == kNotReceived;
+    }
+    if (!again || tries == kUploadsMax) {
+      tell(session, device, answer);
+      return std::nullopt;
+    }
+    session.note("a part was lost on its way: sending " + name + " again\n");
+  }
 }
 
 }  // namespace pavise::cli
