@@ -8,6 +8,7 @@
 
 #include "cli/app/files.h"
 #include "cli/app/owner_key.h"
+#include "cli/app/package_file.h"
 #include "cli/app/program_file.h"
 #include "cli/app/sdk.h"
 #include "cli/app/stage.h"
@@ -21,7 +22,6 @@ namespace json = boost::json;
 
 constexpr std::string_view kLauncherNeed = "pavise-app";
 constexpr std::uint32_t kLauncherVersion = 1;
-constexpr std::size_t kPackageBytesMax = (300UL << 20U);
 
 Bytes whole_file(const erofs::Entry& entry) {
   Bytes out = to_bytes(entry.head);
@@ -182,7 +182,9 @@ Result<Built> build_package(const BuildRequest& request) {
                     read_whole(manifest_path, manifest::kManifestBytesMax + 1));
   PAVISE_TRY_ASSIGN(manifest::Manifest manifest, manifest::Manifest::parse(manifest_bytes));
   PAVISE_TRY_ASSIGN(OwnerKey key, OwnerKey::open(request.key));
+  const auto before_program = std::chrono::steady_clock::now();
   PAVISE_TRY_ASSIGN(const ImageSource source, source_of(request, manifest));
+  const auto program_time = std::chrono::steady_clock::now() - before_program;
   PAVISE_TRY_ASSIGN(const Bytes content, make_image(source, manifest.component_id));
   PAVISE_TRY(image::inspect_content(content, manifest.entry_point));
   const fs::path package =
@@ -208,8 +210,12 @@ Result<Built> build_package(const BuildRequest& request) {
   append(file, content);
   if (!sbom.text.empty()) PAVISE_TRY(write_whole(sbom.path, as_bytes(sbom.text)));
   PAVISE_TRY(write_whole(package, file));
-  return Built{std::move(draft.header), std::move(manifest), package, sbom.path,
-               before.has_value()};
+  return Built{.header = std::move(draft.header),
+               .manifest = std::move(manifest),
+               .package = package,
+               .sbom = sbom.path,
+               .same_signature = before.has_value(),
+               .program_time = std::chrono::duration_cast<std::chrono::milliseconds>(program_time)};
 }
 
 }  // namespace pavise::cli::app

@@ -1,6 +1,7 @@
 // From an app's folder to a signed package.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -32,8 +33,9 @@ struct Built {
   image::Header header;
   manifest::Manifest manifest;
   std::filesystem::path package, sbom;
-  bool same_signature =
-      false;  // the signature of the file that was there is good for this one, too
+  // The signature of the file that was there is good for this one, too.
+  bool same_signature = false;
+  std::chrono::milliseconds program_time{};  // that CMake took
 };
 
 // Everything that a device would refuse is refused here, with the same code. Writes the package

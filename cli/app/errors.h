@@ -42,6 +42,9 @@ inline constexpr ErrorInfo kNotBuilt{
     "See what CMake printed above. If the SDK has moved, remove build/ in the app's folder."};
 inline constexpr ErrorInfo kNoTenant{
     "PV-APP-013", Retry::never, "the template needs the owner's tenant", "Name it with --tenant."};
+inline constexpr ErrorInfo kWatchFailed{
+    "PV-APP-014", Retry::never, "the app's sources cannot be watched",
+    "See the detail; for a large tree raise fs.inotify.max_user_watches, or leave out --watch."};
 inline constexpr ErrorInfo kNoLibrary{
     "PV-APP-030", Retry::never, "the program needs a library that the image does not have",
     "Link it statically (-static), or put the library under root/, where the loader looks for it."};

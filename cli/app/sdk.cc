@@ -62,11 +62,14 @@ Result<fs::path> build_program(const fs::path& folder, const fs::path& sdk) {
   std::error_code ignored;
   const fs::path source = fs::absolute(folder, ignored).lexically_normal();
   const fs::path build = source / "build";
-  std::vector<std::string> configure{"cmake", "-S", source.string(), "-B", build.string()};
-  // A second time it warns that this is not used, since it is known already.
-  if (!fs::exists(build / "CMakeCache.txt", ignored))
-    configure.push_back("-DCMAKE_TOOLCHAIN_FILE=" + (sdk / kToolchain).string());
-  PAVISE_TRY(run_cmake(std::move(configure)));
+  // A folder that was configured to the end notices by itself what it has to do again.
+  if (!fs::exists(build / "Makefile", ignored) && !fs::exists(build / "build.ninja", ignored)) {
+    std::vector<std::string> configure{"cmake", "-S", source.string(), "-B", build.string()};
+    // A second time it warns that this is not used, since it is known already.
+    if (!fs::exists(build / "CMakeCache.txt", ignored))
+      configure.push_back("-DCMAKE_TOOLCHAIN_FILE=" + (sdk / kToolchain).string());
+    PAVISE_TRY(run_cmake(std::move(configure)));
+  }
   PAVISE_TRY(run_cmake({"cmake", "--build", build.string()}));
   fs::path program = build / kProgram;
   if (!fs::is_regular_file(program, ignored))

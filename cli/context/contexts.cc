@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdlib>
@@ -14,6 +15,13 @@ namespace pavise::cli {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kDeviceIdSize = 64;
+
+bool is_hex(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
 
 class File {
  public:
@@ -53,6 +61,53 @@ Result<std::string> text_member(const json::object& object, std::string_view nam
   return std::string(value->as_string());
 }
 
+// The object of this name; nullptr if there is none.
+Result<const json::object*> object_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr) return nullptr;
+  if (!value->is_object()) return Error(kBadContextFile, std::string(name) + " is no object");
+  return &value->as_object();
+}
+
+Status read_devices(const json::object& object, Context& out) {
+  PAVISE_TRY_ASSIGN(const json::object* devices, object_member(object, "devices"));
+  if (devices == nullptr) return {};
+  for (const auto& [name, value] : *devices) {
+    PAVISE_TRY_ASSIGN(std::string id, text_member(*devices, name));
+    if (!is_device_name(name))
+      return Error(kBadContextFile, "devices: " + std::string(name) + " can be no device's name");
+    if (id.size() != kDeviceIdSize || !is_hex(id))
+      return Error(kBadContextFile, "devices: " + std::string(name) + " names no device id");
+    out.devices.emplace(name, std::move(id));
+  }
+  return {};
+}
+
+Result<Context> read_context(const json::object& object) {
+  Context out;
+  PAVISE_TRY_ASSIGN(out.url, text_member(object, "url"));
+  PAVISE_TRY_ASSIGN(out.ca, text_member(object, "ca"));
+  PAVISE_TRY_ASSIGN(out.token, text_member(object, "token"));
+  PAVISE_TRY(read_devices(object, out));
+  PAVISE_TRY_ASSIGN(const json::object* app, object_member(object, "app"));
+  if (app == nullptr) return out;
+  PAVISE_TRY_ASSIGN(out.app_key, text_member(*app, "key"));
+  PAVISE_TRY_ASSIGN(out.app_tenant, text_member(*app, "tenant"));
+  return out;
+}
+
+json::object write_context(const Context& context) {
+  json::object out{{"url", context.url}, {"ca", context.ca}, {"token", context.token}};
+  json::object devices;
+  for (const auto& [name, id] : context.devices) devices[name] = id;
+  if (!devices.empty()) out["devices"] = std::move(devices);
+  json::object app;
+  if (!context.app_key.empty()) app["key"] = context.app_key;
+  if (!context.app_tenant.empty()) app["tenant"] = context.app_tenant;
+  if (!app.empty()) out["app"] = std::move(app);
+  return out;
+}
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -68,6 +123,19 @@ Status write_all(int fd, std::string_view text, const std::string& path) {
 }
 
 }  // namespace
+
+bool is_device_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !name.empty() && name.size() <= kDeviceNameSizeMax && name[0] >= 'a' && name[0] <= 'z' &&
+         std::ranges::all_of(name, fits) && !is_hex(name);
+}
+
+const std::string* Context::device(std::string_view name) const {
+  const auto found = devices.find(name);
+  return found == devices.end() ? nullptr : &found->second;
+}
 
 Result<std::string> Context::ca_pem() const {
   if (ca.find("-----BEGIN") != std::string::npos) return ca;
@@ -85,10 +153,7 @@ Result<Contexts> Contexts::parse(std::string_view text) {
   if (!contexts->is_object()) return Error(kBadContextFile, "contexts is no object");
   for (const auto& [name, value] : contexts->as_object()) {
     if (!value.is_object()) return Error(kBadContextFile, "a context is no object");
-    Context context;
-    PAVISE_TRY_ASSIGN(context.url, text_member(value.as_object(), "url"));
-    PAVISE_TRY_ASSIGN(context.ca, text_member(value.as_object(), "ca"));
-    PAVISE_TRY_ASSIGN(context.token, text_member(value.as_object(), "token"));
+    PAVISE_TRY_ASSIGN(Context context, read_context(value.as_object()));
     out.all.emplace(std::string(name), std::move(context));
   }
   return out;
@@ -96,8 +161,7 @@ Result<Contexts> Contexts::parse(std::string_view text) {
 
 std::string Contexts::to_json() const {
   json::object contexts;
-  for (const auto& [name, context] : all)
-    contexts[name] = {{"url", context.url}, {"ca", context.ca}, {"token", context.token}};
+  for (const auto& [name, context] : all) contexts[name] = write_context(context);
   return json::serialize(json::object{{"current", current}, {"contexts", contexts}}) + "\n";
 }
 

@@ -1,7 +1,10 @@
 // Which servers this person talks to: the context file.
 //
 // {"current": "run", "contexts": {"run": {"url": "https://127.0.0.1:8443", "ca": "/path/to/ca.pem",
-//  "token": "pavise_..."}}}; `ca` is a path, or the certificates themselves in PEM.
+//  "token": "pavise_...", "devices": {"sim0": "3fa8...(64 hexadecimal characters)"},
+//  "app": {"key": "/path/to/owner.pem", "tenant": "home"}}}}; `ca` is a path, or the certificates
+// themselves in PEM. "devices" are names for devices; "app" is what signs apps when nothing is
+// said.
 #pragma once
 
 #include <map>
@@ -26,12 +29,17 @@ inline constexpr ErrorInfo kFileUnreadable{"PV-CLI-005", Retry::never,
                                            "Check its path and its permissions."};
 
 inline constexpr std::size_t kContextFileSizeMax = 256UL * 1024;
+inline constexpr std::size_t kDeviceNameSizeMax = 63;
 
 struct Context {
   std::string url;
   std::string ca;     // path or PEM
   std::string token;  // may be empty: then every call is refused
+  std::map<std::string, std::string, std::less<>> devices = {};  // from name to id
+  std::string app_key = {}, app_tenant = {};                     // may be empty
 
+  // The id that has this name; nullptr if none has.
+  const std::string* device(std::string_view name) const;
   // The trust anchors as PEM. kFileUnreadable.
   Result<std::string> ca_pem() const;
 };
@@ -46,6 +54,10 @@ struct Contexts {
   // The named one, or the current one for an empty name. kUnknownContext, kNoContext.
   Result<Context> find(const std::string& name) const;
 };
+
+// 1 to kDeviceNameSizeMax characters of a-z, 0-9 and '-', the first a letter, and one beyond 'f'
+// among them: what could be the beginning of an id is no name.
+bool is_device_name(std::string_view name);
 
 // $PAVISE_CONTEXT, or contexts.json in $XDG_CONFIG_HOME/pavise or ~/.config/pavise.
 std::string context_path();

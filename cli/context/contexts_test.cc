@@ -39,6 +39,31 @@ TEST_F(ContextsTest, SavesForTheOwnerOnlyAndLoadsAgain) {
   EXPECT_TRUE(loaded->find("c").error().is(kUnknownContext));
 }
 
+TEST_F(ContextsTest, KeepsNamesOfDevicesAndWhatSignsApps) {
+  const std::string id(64, 'a');
+  Contexts contexts;
+  contexts.all["a"] = {"https://h", "/ca.pem", "t", {{"sim0", id}}, "/owner.pem", "home"};
+  auto again = Contexts::parse(contexts.to_json());
+  ASSERT_TRUE(again) << again.error().message();
+  const Context context = *again->find("a");
+  ASSERT_NE(context.device("sim0"), nullptr);
+  EXPECT_EQ(*context.device("sim0"), id);
+  EXPECT_EQ(context.device("sim"), nullptr);
+  EXPECT_EQ(context.app_key, "/owner.pem");
+  EXPECT_EQ(context.app_tenant, "home");
+}
+
+TEST(DeviceNames, AreNoBeginningOfAnId) {
+  EXPECT_TRUE(is_device_name("sim0"));
+  EXPECT_TRUE(is_device_name("g"));
+  EXPECT_TRUE(is_device_name("a-1"));
+  EXPECT_TRUE(is_device_name("s" + std::string(kDeviceNameSizeMax - 1, 'a')));
+  for (const std::string& name : {std::string(), std::string("beef"), std::string("a1"),
+                                  std::string("0sim"), std::string("Sim"), std::string("sim 0"),
+                                  std::string("-sim"), "s" + std::string(kDeviceNameSizeMax, 'a')})
+    EXPECT_FALSE(is_device_name(name)) << name;
+}
+
 TEST_F(ContextsTest, AFileThatOthersMayReadIsRefused) {
   const std::string path = folder / "contexts.json";
   ASSERT_TRUE(save_contexts(path, {}));
@@ -56,8 +81,12 @@ TEST_F(ContextsTest, AMissingFileHasNoContexts) {
 }
 
 TEST_F(ContextsTest, RefusesOtherShapes) {
-  for (const char* text : {"", "[]", "{", R"({"current":1})", R"({"contexts":[]})",
-                           R"({"contexts":{"a":1}})", R"({"contexts":{"a":{"url":5}}})"})
+  for (const char* text :
+       {"", "[]", "{", R"({"current":1})", R"({"contexts":[]})", R"({"contexts":{"a":1}})",
+        R"({"contexts":{"a":{"url":5}}})", R"({"contexts":{"a":{"devices":[]}}})",
+        R"({"contexts":{"a":{"devices":{"sim0":5}}}})",
+        R"({"contexts":{"a":{"devices":{"sim0":"3fa8"}}}})", R"({"contexts":{"a":{"app":"key"}}})",
+        R"({"contexts":{"a":{"app":{"key":1}}}})"})
     EXPECT_FALSE(Contexts::parse(text)) << text;
   EXPECT_TRUE(Contexts::parse("{}"));
 }

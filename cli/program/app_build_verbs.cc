@@ -3,6 +3,7 @@
 
 #include "cli/app/build.h"
 #include "cli/app/owner_key.h"
+#include "cli/program/app_signing.h"
 #include "cli/program/app_verb.h"
 #include "cli/view/text.h"
 
@@ -25,11 +26,11 @@ std::optional<std::filesystem::path> path_of(const std::string& given) {
 }
 
 Exit build(Session& session, const BuildArguments& a) {
-  const auto tenant = TenantId::parse(a.tenant);
-  if (!tenant) return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
+  const auto signing = find_app_signing(session, a.key, a.tenant);
+  if (!signing) return session.exit();
   const auto built = app::build_package({.folder = a.folder,
-                                         .key = a.key,
-                                         .tenant = *tenant,
+                                         .key = signing->key,
+                                         .tenant = signing->tenant,
                                          .binary = path_of(a.binary),
                                          .sbom = path_of(a.sbom),
                                          .out = path_of(a.out),
@@ -108,6 +109,7 @@ void add_app_build_verb(CLI::App& app, Action& run) {
   auto a = std::make_shared<BuildArguments>();
   CLI::App* verb = add_verb(
       app, "build", "pack an app and sign it",
+      "  pavise app build blink\n"
       "  pavise app build blink --key owner.pem --tenant home\n"
       "  pavise app build . --binary build/blink --key owner.pem --tenant home --out "
       "blink.pvimage\n"
@@ -125,9 +127,7 @@ void add_app_build_verb(CLI::App& app, Action& run) {
       "?pin-source=file:PATH, else of PAVISE_PIN, else it is asked for; never on the command "
       "line.");
   verb->add_option("DIR", a->folder, "the app's folder; the current one if absent");
-  verb->add_option("--key", a->key, "the owner's key: a file (pavise app key create) or pkcs11:...")
-      ->required();
-  verb->add_option("--tenant", a->tenant, "the owner's tenant on the service")->required();
+  add_app_signing_options(verb, a->key, a->tenant);
   verb->add_option("--binary", a->binary, "the program, put at the entry point");
   verb->add_option("--sbom", a->sbom, "bill of materials to refer to, instead of a new one");
   verb->add_option("--out", a->out, "file to write; DIR/NAME.pvimage if absent");

@@ -32,7 +32,7 @@ class AppDeviceVerbs : public HubVerbs {
   }
   static std::string call(const std::string& method, const std::string& payload) {
     return R"({"methodName":"pavise.apps.)" + method + R"(","payload":)" + payload +
-           R"(,"responseTimeoutInSeconds":10,"connectTimeoutInSeconds":0})";
+           R"(,"responseTimeoutInSeconds":10,"connectTimeoutInSeconds":5})";
   }
   static std::string page(int oldest, int newest, const std::string& lines) {
     return R"({"status":200,"payload":{"name":"blink","oldest":)" + std::to_string(oldest) +

@@ -3,6 +3,7 @@
 
 #include "cli/app/new_app.h"
 #include "cli/app/sdk.h"
+#include "cli/program/app_signing.h"
 #include "cli/program/app_verb.h"
 #include "cli/view/text.h"
 
@@ -17,7 +18,14 @@ struct NewArguments {
 
 Exit make_new(Session& session, const NewArguments& a) {
   std::optional<TenantId> tenant;
-  if (!a.tenant.empty()) {
+  bool context_signs = false;
+  if (a.tenant.empty()) {
+    // A template may need no tenant; if it does, it says so.
+    if (const auto context = session.context()) {
+      tenant = TenantId::parse(context->app_tenant);
+      context_signs = tenant && !context->app_key.empty();
+    }
+  } else {
     tenant = TenantId::parse(a.tenant);
     if (!tenant) return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
   }
@@ -47,9 +55,10 @@ Exit make_new(Session& session, const NewArguments& a) {
   facts.add("app", made->manifest.name + " " + made->manifest.version.text());
   facts.add("component", id);
   session.print(facts.text(session.colour()));
-  session.note("Next: pavise app build " + folder + " --key owner.pem --tenant " +
-               (tenant ? tenant->text() : "TENANT") +
-               "   (a key: pavise app key create owner.pem)\n");
+  session.note(context_signs ? "Next: pavise app build " + folder + "\n"
+                             : "Next: pavise app build " + folder + " --key owner.pem --tenant " +
+                                   (tenant ? tenant->text() : "TENANT") +
+                                   "   (a key: pavise app key create owner.pem)\n");
   return Exit::ok;
 }
 
@@ -68,7 +77,9 @@ void add_app_new_verb(CLI::App& app, Action& run) {
   verb->add_option("NAME", a->name, "the app's name: a-z, 0-9 and -")->required();
   verb->add_option("--template", a->template_name, "telemetry, gpio, tls-server or cpp-minimal")
       ->required();
-  verb->add_option("--tenant", a->tenant, "the owner's tenant, if the template speaks to the hub");
+  verb->add_option(
+      "--tenant", a->tenant,
+      "the owner's tenant, if the template speaks to the hub; else that of the context");
   verb->add_option("--out", a->out, "folder to make; NAME if absent");
   verb->add_option("--sdk", a->sdk, "the SDK's folder; PAVISE_SDK, or the one of this program");
   on_verb(verb, run, a, &make_new);

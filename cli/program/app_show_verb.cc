@@ -2,8 +2,8 @@
 #include <boost/json.hpp>
 
 #include "cli/app/explain.h"
-#include "cli/app/files.h"
 #include "cli/app/owner_key.h"
+#include "cli/app/package_file.h"
 #include "cli/program/app_verb.h"
 #include "cli/view/text.h"
 #include "protocol/erofs/erofs.h"
@@ -13,8 +13,6 @@ namespace pavise::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t kPackageBytesMax = 300UL << 20U;
 
 struct ShowArguments {
   std::string file, owner_key;
@@ -26,13 +24,7 @@ struct FileRow {
   std::uint64_t size_bytes;
 };
 
-// Content that is what was signed, and keeps the rules; its names.
-Result<std::vector<FileRow>> check_content(const image::Package& package, ByteView file) {
-  image::ContentVerifier verifier(package.header());
-  PAVISE_TRY(verifier.feed(file.subspan(package.header().tree_offset())));
-  PAVISE_TRY(verifier.finish());
-  const ByteView content = file.subspan(package.header().content_offset());
-  PAVISE_TRY(image::inspect_content(content, package.manifest().entry_point));
+Result<std::vector<FileRow>> files_of(ByteView content) {
   std::vector<FileRow> out;
   PAVISE_TRY(erofs::walk(content, [&out](const erofs::Entry& entry) -> Status {
     const bool is_link = entry.kind == erofs::Kind::symlink;
@@ -124,22 +116,20 @@ std::string package_text(const image::Package& package, const std::vector<FileRo
 }
 
 Exit show(Session& session, const ShowArguments& a) {
-  const auto file = app::read_whole(a.file, kPackageBytesMax);
-  if (!file) return session.fail(file.error());
   std::vector<crypto::P256PublicKey> keys;
   if (!a.owner_key.empty()) {
     auto key = app::read_public_key(a.owner_key);
     if (!key) return session.fail(key.error());
     keys.push_back(*std::move(key));
   }
-  const auto package = keys.empty() ? image::Package::read_unverified(*file, file->size())
-                                    : image::Package::open(*file, file->size(), keys);
-  if (!package) return session.fail(package.error());
-  const auto files = check_content(*package, *file);
+  const auto file = app::read_package(a.file, keys);
+  if (!file) return session.fail(file.error());
+  const image::Package& package = file->package;
+  const auto files = files_of(file->content());
   if (!files) return session.fail(files.error());
   session.print(session.json()
-                    ? json::serialize(package_json(*package, *files, !keys.empty())) + "\n"
-                    : package_text(*package, *files, !keys.empty(), session.colour()));
+                    ? json::serialize(package_json(package, *files, !keys.empty())) + "\n"
+                    : package_text(package, *files, !keys.empty(), session.colour()));
   return Exit::ok;
 }
 

@@ -29,8 +29,12 @@ class AppVerbs : public ::testing::Test {
     std::string pattern = ::testing::TempDir() + "pavise-cli-app-XXXXXX";
     EXPECT_NE(mkdtemp(pattern.data()), nullptr);
     folder = pattern;
+    setenv("PAVISE_CONTEXT", (folder / "contexts.json").c_str(), 1);
   }
-  ~AppVerbs() override { std::filesystem::remove_all(folder); }
+  ~AppVerbs() override {
+    unsetenv("PAVISE_CONTEXT");
+    std::filesystem::remove_all(folder);
+  }
 
   static Outcome run(const std::vector<std::string>& arguments) {
     Outcome outcome{};
@@ -169,8 +173,31 @@ TEST_F(AppPackages, AreRefusedWhenTheyAreNotWhatTheOwnerSigned) {
   EXPECT_EQ(run({"app", "show", path("absent")}).code, 1);
 }
 
+TEST_F(AppPackages, AreSignedByWhatTheContextNames) {
+  ASSERT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 0);
+  Contexts contexts;
+  contexts.current = "run";
+  contexts.all["run"] = {.url = "https://h", .ca = "", .token = "", .app_key = path("owner.pem")};
+  ASSERT_TRUE(save_contexts(context_path(), contexts));
+  const Outcome no_tenant = run({"app", "build", path("blink")});
+  EXPECT_EQ(no_tenant.code, 2);
+  EXPECT_NE(no_tenant.err.find("PV-CLI-019"), std::string::npos) << no_tenant.err;
+  EXPECT_NE(no_tenant.err.find("(no tenant)"), std::string::npos) << no_tenant.err;
+  contexts.all["run"].app_tenant = "home";
+  ASSERT_TRUE(save_contexts(context_path(), contexts));
+  const Outcome built = run({"app", "build", path("blink"), "-o", "json"});
+  ASSERT_EQ(built.code, 0) << built.err;
+  EXPECT_EQ(built.err, "As the context says: key " + path("owner.pem") + ", tenant home\n");
+  EXPECT_EQ(json::parse(built.out).at("tenant").as_string(), "home");
+  EXPECT_EQ(run({"app", "build", path("blink"), "--tenant", "other"}).err,
+            "As the context says: key " + path("owner.pem") + "\n");
+  EXPECT_EQ(build().err, "") << "all of it was said";
+}
+
 TEST_F(AppPackages, ABuildThatCannotBeSaysWhy) {
-  EXPECT_EQ(run({"app", "build", path("blink")}).code, 2);
+  const Outcome unsigned_build = run({"app", "build", path("blink")});
+  EXPECT_EQ(unsigned_build.code, 2);
+  EXPECT_NE(unsigned_build.err.find("PV-CLI-019"), std::string::npos) << unsigned_build.err;
   ASSERT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 0);
   const Outcome tenant =
       run({"app", "build", path("blink"), "--key", path("owner.pem"), "--tenant", "Home"});

@@ -44,7 +44,10 @@ Exit add(Session& session, const ContextArguments& a) {
   const auto context = context_of(a);
   if (!context) return session.fail(context.error());
   return change(session, [&](Contexts& contexts) -> Status {
-    contexts.all.insert_or_assign(a.name, *context);
+    Context& known = contexts.all[a.name];  // keeps the names of devices and what signs apps
+    known.url = context->url;
+    known.ca = context->ca;
+    known.token = context->token;
     if (contexts.current.empty()) contexts.current = a.name;
     return {};
   });
@@ -97,8 +100,15 @@ Exit show(Session& session, const ContextArguments& a) {
   const std::string ca = pem ? "(in the file)" : context->ca;
   const std::string token = context->token.empty() ? "none" : "present";
   if (session.json()) {
-    session.print(json::serialize(json::object{
-                      {"name", name}, {"url", context->url}, {"ca", ca}, {"token", token}}) +
+    json::object devices;
+    for (const auto& [device, id] : context->devices) devices[device] = id;
+    session.print(json::serialize(json::object{{"name", name},
+                                               {"url", context->url},
+                                               {"ca", ca},
+                                               {"token", token},
+                                               {"devices", std::move(devices)},
+                                               {"app_key", context->app_key},
+                                               {"app_tenant", context->app_tenant}}) +
                   "\n");
     return Exit::ok;
   }
@@ -107,6 +117,9 @@ Exit show(Session& session, const ContextArguments& a) {
   facts.add("url", context->url);
   facts.add("ca", ca);
   facts.add("token", token);
+  for (const auto& [device, id] : context->devices) facts.add(device, id);
+  if (!context->app_key.empty()) facts.add("signs apps", context->app_key);
+  if (!context->app_tenant.empty()) facts.add("for tenant", context->app_tenant);
   facts.add("file", context_path());
   session.print(facts.text(session.colour()));
   return Exit::ok;

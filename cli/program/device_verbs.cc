@@ -215,7 +215,7 @@ Exit update_twin(Session& session, const TwinArguments& arguments) {
 }
 
 void add_watch_options(CLI::App* verb, const std::shared_ptr<WatchArguments>& arguments) {
-  verb->add_option("DEVICE", arguments->device, "id, or the first characters of it");
+  verb->add_option("DEVICE", arguments->device, kDeviceHelp);
   verb->add_option("--count", arguments->count, "end after so many lines")
       ->check(CLI::Range(1, 1000));
   verb->add_option("--timeout", arguments->timeout_s, "end after so many seconds")
@@ -227,7 +227,7 @@ void add_state_verb(CLI::App& device, Action& run, const std::string& name,
                     const std::string& about) {
   auto arguments = std::make_shared<DeviceArguments>();
   CLI::App* verb = add_verb(device, name, about, "  pavise device " + name + " 3fa81c0b");
-  verb->add_option("DEVICE", arguments->device, "id, or the first characters of it")->required();
+  verb->add_option("DEVICE", arguments->device, kDeviceHelp)->required();
   on_verb(verb, run, arguments, [name](Session& session, const DeviceArguments& a) {
     return with_device(session, a.device, "/" + name, "POST", &view::device);
   });
@@ -256,7 +256,7 @@ void add_device_evidence(CLI::App& device, Action& run) {
   CLI::App* verb =
       add_verb(device, "evidence", "the last verdict: each check and measurement in words",
                "  pavise device evidence 3fa81c0b\n  pavise device evidence 3fa81c0b --history");
-  verb->add_option("DEVICE", arguments->device, "id, or the first characters of it")->required();
+  verb->add_option("DEVICE", arguments->device, kDeviceHelp)->required();
   verb->add_flag("--history", arguments->history, "earlier verdicts, newest first");
   verb->add_option("--limit", arguments->limit, "at most so many of them")
       ->check(CLI::Range(1, 1000));
@@ -272,7 +272,7 @@ void add_device_revoke(CLI::App& device, Action& run) {
   auto arguments = std::make_shared<DeviceArguments>();
   CLI::App* verb = add_verb(device, "revoke", "revoke all its certificates; it may attest again",
                             "  pavise device revoke 3fa81c0b --reason \"key may be known\"");
-  verb->add_option("DEVICE", arguments->device, "id, or the first characters of it")->required();
+  verb->add_option("DEVICE", arguments->device, kDeviceHelp)->required();
   verb->add_option("--reason", arguments->reason, "for the audit");
   on_verb(verb, run, arguments, [](Session& session, const DeviceArguments& a) {
     return with_device(session, a.device, "/revoke-certificates", "POST", &revoked_text,
@@ -288,7 +288,7 @@ void add_device_verbs(CLI::App& program, Action& run) {
 
   auto shown = std::make_shared<DeviceArguments>();
   CLI::App* show = add_verb(*device, "show", "one device", "  pavise device show 3fa81c0b");
-  show->add_option("DEVICE", shown->device, "id, or the first characters of it")->required();
+  show->add_option("DEVICE", shown->device, kDeviceHelp)->required();
   on_verb(show, run, shown, [](Session& session, const DeviceArguments& a) {
     return with_device(session, a.device, "", "GET", &view::device);
   });
@@ -337,7 +337,7 @@ void add_twin_verbs(CLI::App& program, Action& run) {
   auto shown = std::make_shared<TwinArguments>();
   CLI::App* show =
       add_verb(*twin, "show", "desired and reported properties", "  pavise twin show 3fa81c0b");
-  show->add_option("DEVICE", shown->device, "id, or the first characters of it")->required();
+  show->add_option("DEVICE", shown->device, kDeviceHelp)->required();
   on_verb(show, run, shown, [](Session& session, const TwinArguments& a) {
     return with_device(session, a.device, "/twin", "GET", &view::twin);
   });
@@ -346,7 +346,7 @@ void add_twin_verbs(CLI::App& program, Action& run) {
   CLI::App* update = add_verb(*twin, "update", "merge into the twin; the value null removes",
                               "  pavise twin update 3fa81c0b --set telemetry_interval_s=10\n"
                               "  pavise twin update 3fa81c0b --desired @desired.json --if-match 7");
-  update->add_option("DEVICE", updated->device, "id, or the first characters of it")->required();
+  update->add_option("DEVICE", updated->device, kDeviceHelp)->required();
   update->add_option("--set", updated->set, "NAME=VALUE of a desired property; may be repeated")
       ->take_all();
   update->add_option("--desired", updated->desired, "JSON object, or @FILE");

@@ -117,7 +117,7 @@ void add_hub_file_verbs(CLI::App& hub, Action& run) {
     }
     if (to_disk)
       verb->add_option("-p,--path", arguments->path, "the file to write here")->required();
-    on_verb(verb, run, arguments, action);
+    on_device_verb(verb, run, arguments, action);
   };
   add("list", "all of a hub, or of one device", "list -n plant-1 -d thermo", false, false, &list);
   add("get", "fetch one", "get -n plant-1 -d thermo --name logs/boot.txt --path boot.txt", true,

@@ -132,7 +132,7 @@ void add_list(CLI::App& noun, Action& run, bool of_module) {
     verb->add_option("-d,--device-id", listed->identity.device, "id of the device")->required();
   else
     verb->add_option("--top", listed->top, "at most so many")->check(CLI::Range(1, 1000));
-  on_verb(verb, run, listed, [of_module](Session& session, const ListArguments& a) {
+  on_device_verb(verb, run, listed, [of_module](Session& session, const ListArguments& a) {
     return list(session, a, of_module);
   });
 }
@@ -178,7 +178,7 @@ void add_identity_verbs(CLI::App& hub, Action& run, bool of_module) {
   CLI::App* show = add_verb(*noun, "show", "one " + what,
                             example(of_module, "show", name_options(of_module)) + " -o json");
   add_identity_options(show, *shown, of_module);
-  on_verb(show, run, shown, [](Session& session, const IdentityArguments& a) {
+  on_device_verb(show, run, shown, [](Session& session, const IdentityArguments& a) {
     return hub_show(session, a.hub, &view::identity, "GET", a.path());
   });
 
@@ -191,14 +191,14 @@ void add_identity_verbs(CLI::App& hub, Action& run, bool of_module) {
   add_identity_options(change, updated->identity, of_module);
   add_write_options(change, *updated, of_module);
   add_etag_option(change, updated->identity.etag);
-  on_verb(change, run, updated, &update);
+  on_device_verb(change, run, updated, &update);
 
   auto removed = std::make_shared<IdentityArguments>();
   CLI::App* drop = add_verb(*noun, "delete", "remove a " + what + " with its twin and messages",
                             example(of_module, "delete", name_options(of_module)));
   add_identity_options(drop, *removed, of_module);
   add_etag_option(drop, removed->etag);
-  on_verb(drop, run, removed, [](Session& session, const IdentityArguments& a) {
+  on_device_verb(drop, run, removed, [](Session& session, const IdentityArguments& a) {
     return hub_do(session, a.hub, "removed", "DELETE", a.path(), {}, {if_match(a.etag)});
   });
 
@@ -214,7 +214,7 @@ void add_hub_twin_verbs(CLI::App& hub, Action& run, bool of_module) {
   CLI::App* show = add_verb(*noun, "show", "the whole twin",
                             command + "show -n plant-1" + name_options(of_module));
   add_identity_options(show, *shown, of_module);
-  on_verb(show, run, shown, [](Session& session, const IdentityArguments& a) {
+  on_device_verb(show, run, shown, [](Session& session, const IdentityArguments& a) {
     return hub_show(session, a.hub, &view::hub_twin, "GET", a.twin_path());
   });
 
@@ -229,7 +229,7 @@ void add_hub_twin_verbs(CLI::App& hub, Action& run, bool of_module) {
   change->add_option("--desired", updated->desired, "JSON object, or @FILE");
   change->add_flag("--replace", updated->replace, "replace what is named instead of merging");
   add_etag_option(change, updated->identity.etag);
-  on_verb(change, run, updated, &update_twin);
+  on_device_verb(change, run, updated, &update_twin);
 }
 
 }  // namespace pavise::cli

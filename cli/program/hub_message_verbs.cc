@@ -155,7 +155,7 @@ void add_method_verb(CLI::App& hub, Action& run, bool of_module) {
       ->check(CLI::Range(5, 300));
   verb->add_option("--connect-timeout", arguments->connect_s, "seconds to wait until it is online")
       ->check(CLI::Range(0, 300));
-  on_verb(verb, run, arguments, &invoke);
+  on_device_verb(verb, run, arguments, &invoke);
 }
 
 void add_c2d_verbs(CLI::App& hub, Action& run) {
@@ -168,13 +168,13 @@ void add_c2d_verbs(CLI::App& hub, Action& run) {
   add_identity_options(verb, sent->identity, false);
   verb->add_option("-m,--module-id", sent->identity.module_id, "to this module of it");
   add_message_options(verb, *sent);
-  on_verb(verb, run, sent, &send);
+  on_device_verb(verb, run, sent, &send);
 
   auto purged = std::make_shared<IdentityArguments>();
   CLI::App* purge = add_verb(*noun, "purge", "remove all messages that wait for a device",
                              "  pavise hub c2d-message purge -n plant-1 -d thermo-1");
   add_identity_options(purge, *purged, false);
-  on_verb(purge, run, purged, [](Session& session, const IdentityArguments& a) {
+  on_device_verb(purge, run, purged, [](Session& session, const IdentityArguments& a) {
     return hub_show(session, a.hub, &view::purged, "DELETE", a.device_path() + "/commands");
   });
 }
@@ -198,7 +198,7 @@ void add_monitor_verb(CLI::App& hub, Action& run) {
             !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
         return number || text == "latest" ? "" : "a number or latest";
       });
-  on_verb(verb, run, arguments, &monitor);
+  on_device_verb(verb, run, arguments, &monitor);
 }
 
 }  // namespace pavise::cli

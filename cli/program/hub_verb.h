@@ -24,6 +24,25 @@ struct IdentityArguments {
   }
 };
 
+// Whose device an argument names.
+template <class Arguments>
+auto& device_arguments(Arguments& arguments) {
+  if constexpr (requires { arguments.identity.device; })
+    return arguments.identity;
+  else
+    return arguments;
+}
+
+// on_verb() for verbs about a device: its name in the context becomes its id.
+template <class Arguments, class F>
+void on_device_verb(CLI::App* verb, Action& run, std::shared_ptr<Arguments> arguments, F action) {
+  on_verb(verb, run, std::move(arguments), [action](Session& session, Arguments a) {
+    auto& of = device_arguments(a);
+    of.device = session.hub_device(of.hub, of.device);
+    return action(session, a);
+  });
+}
+
 // "-n,--hub-name", which may be left out when there is one hub only.
 void add_hub_option(CLI::App* verb, std::string& hub);
 // "-d,--device-id", required, and with `of_module` "-m,--module-id", required.

@@ -55,10 +55,11 @@ Exit exit_of(int status) {
 
 Exit exit_of(const Error& error) {
   if (error.is(kUnknownId) || error.is(kNoSuchApp)) return Exit::not_found;
-  if (error.is(kDeviceAway) || error.is(kImageWithoutMethods) || error.is(kDeviceWithoutOwner))
+  if (error.is(kDeviceAway) || error.is(kImageWithoutMethods) || error.is(kDeviceWithoutOwner) ||
+      error.is(kOtherOwner))
     return Exit::not_acceptable;
   if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
-      error.is(net::kBadUrl))
+      error.is(kNothingSigns) || error.is(kNoSuchDevice) || error.is(net::kBadUrl))
     return Exit::usage;
   if (error.is(pkcs11::kBadUri) || error.is(pkcs11::kPinInUri)) return Exit::usage;
   if (error.code().starts_with("PV-MAN-") || error.code().starts_with("PV-IMG-") ||
@@ -98,7 +99,7 @@ struct Progress::Impl {
     for (int seconds = 2;
          !ended_changed.wait_for(lock, std::chrono::seconds(seconds == 2 ? 2 : 1), over);
          ++seconds) {
-      streams.err("\r" + what + " ... " + std::to_string(seconds) + " s");
+      streams.err("\r\x1b[K" + what + " ... " + std::to_string(seconds) + " s");
       shown = true;
     }
     if (shown) streams.err("\r\x1b[K");
@@ -111,6 +112,12 @@ Progress::Progress(Streams& streams, std::string what) {
   impl_->thread = std::thread([this] { impl_->watch(); });
 }
 
+void Progress::say(std::string what) {
+  if (impl_ == nullptr) return;
+  const std::lock_guard lock(impl_->mutex);
+  impl_->what = std::move(what);
+}
+
 Progress::~Progress() {
   if (impl_ == nullptr) return;
   {
@@ -121,10 +128,21 @@ Progress::~Progress() {
   impl_->thread.join();
 }
 
+Result<Context> Session::context() const {
+  PAVISE_TRY_ASSIGN(const Contexts contexts, load_contexts(context_path()));
+  return contexts.find(options_.context);
+}
+
+void Session::pause(std::chrono::milliseconds time) {
+  if (streams_.pause)
+    streams_.pause(time);
+  else
+    std::this_thread::sleep_for(time);
+}
+
 Result<ApiClient*> Session::client() {
   if (!client_) {
-    PAVISE_TRY_ASSIGN(const Contexts contexts, load_contexts(context_path()));
-    PAVISE_TRY_ASSIGN(const Context context, contexts.find(options_.context));
+    PAVISE_TRY_ASSIGN(const Context context, this->context());
     PAVISE_TRY_ASSIGN(client_,
                       ApiClient::create(context, std::chrono::seconds(options_.timeout_s)));
   }
@@ -140,7 +158,7 @@ std::optional<json::value> Session::call(std::string_view method, const std::str
     return std::nullopt;
   }
   auto reply = [&] {
-    const bool quiet = extra_wait.count() > 0;  // waiting is what was asked for
+    const bool quiet = works_ > 0 || extra_wait.count() > 0;  // waiting is what was asked for
     std::optional<Progress> progress;
     if (!quiet) progress.emplace(streams_, "waiting for " + (*ready)->url().host);
     return (*ready)->call(method, target, std::move(body), std::move(headers), extra_wait);
@@ -208,8 +226,7 @@ bool Session::open_hub(const std::string& hub) {
   if (!answer) return false;
   const auto opened = [&]() -> Status {
     PAVISE_TRY_ASSIGN(HubAccess access, read_access(*answer));
-    PAVISE_TRY_ASSIGN(const Contexts contexts, load_contexts(context_path()));
-    PAVISE_TRY_ASSIGN(const Context context, contexts.find(options_.context));
+    PAVISE_TRY_ASSIGN(const Context context, this->context());
     PAVISE_TRY_ASSIGN(hub_client_, HubClient::create(context, std::move(access),
                                                      std::chrono::seconds(options_.timeout_s)));
     return {};
@@ -226,7 +243,8 @@ std::optional<ApiReply> Session::hub_reply(const std::string& hub, std::string_v
   while (true) {
     if (!hub_client_ && !open_hub(hub)) return std::nullopt;
     auto reply = [&] {
-      const Progress progress(streams_, "waiting for " + hub);
+      std::optional<Progress> progress;
+      if (works_ == 0) progress.emplace(streams_, "waiting for " + hub);
       return hub_client_->call(method, target, body, headers, extra_wait);
     }();
     if (!reply) {
@@ -297,6 +315,13 @@ Exit Session::show(View view, const json::value& answer) {
 }
 
 std::optional<std::string> Session::device_id(const std::string& given) {
+  if (is_device_name(given)) {
+    const auto known = context();
+    const std::string* const id = known ? known->device(given) : nullptr;
+    if (id != nullptr) return *id;
+    fail(known ? Error(kNoSuchDevice, given) : known.error());
+    return std::nullopt;
+  }
   std::string prefix = ascii_lowered(given);
   if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
     fail(Error(kBadArgument, "a device id has 4 to 64 hexadecimal characters"));
@@ -310,6 +335,13 @@ std::optional<std::string> Session::device_id(const std::string& given) {
   if (found.size() == 1) return found[0];
   fail(Error(found.empty() ? kUnknownId : kAmbiguousId, prefix));
   return std::nullopt;
+}
+
+std::string Session::hub_device(const std::string& hub, const std::string& given) const {
+  if (!hub.starts_with("tenant-") || !is_device_name(given)) return given;
+  const auto known = context();
+  const std::string* const id = known ? known->device(given) : nullptr;
+  return id == nullptr ? given : *id;
 }
 
 std::optional<std::string> Session::listed_id(const std::string& given, const std::string& target,

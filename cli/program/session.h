@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -56,6 +57,17 @@ inline constexpr ErrorInfo kNoSuchApp{"PV-CLI-017", Retry::never,
 inline constexpr ErrorInfo kBadDeviceAnswer{"PV-CLI-018", Retry::never,
                                             "the device's answer cannot be read",
                                             "Use programs and image of the same release."};
+inline constexpr ErrorInfo kOtherOwner{
+    "PV-CLI-021", Retry::never, "the package is for another owner than the device has",
+    "Build it with --tenant and the name of the device's owner."};
+inline constexpr ErrorInfo kAppEnded{"PV-CLI-022", Retry::never, "the app does not stay up",
+                                     "See what it wrote: pavise app logs DEVICE APP."};
+inline constexpr ErrorInfo kNoSuchDevice{
+    "PV-CLI-020", Retry::never, "the context has no device of this name",
+    "See the names: pavise context show; or give the first characters of an id."};
+inline constexpr ErrorInfo kNothingSigns{
+    "PV-CLI-019", Retry::never, "it is not said which key signs the app, and for which tenant",
+    "Name them with --key and --tenant, or use a context that does (./run makes one)."};
 inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
                                         "See --help of the command."};
 
@@ -65,6 +77,8 @@ struct Streams {
   bool colour = false;    // on `out`
   bool in_place = false;  // `out` is a terminal: what is shown again may replace itself
   bool progress = false;  // `err` is a terminal: say so when something takes more than two seconds
+  // Waits between two looks; tests own time.
+  std::function<void(std::chrono::milliseconds)> pause = {};  // empty: sleeps
 };
 
 struct Options {
@@ -90,8 +104,12 @@ class Session {
   // The last answer: as it came for JSON, else by the view.
   Exit show(View view, const boost::json::value& answer);
 
-  // The whole id of the device whose id begins with `prefix`; nullopt after printing why not.
-  std::optional<std::string> device_id(const std::string& prefix);
+  // The id of the device that the context calls so, or whose id begins like this; nullopt after
+  // printing why not.
+  std::optional<std::string> device_id(const std::string& given);
+  // What `given` stands for in this hub: in that of a tenant, where attested devices are, the id of
+  // the device that the context calls so; else itself.
+  std::string hub_device(const std::string& hub, const std::string& given) const;
   // The same for ids that are listed in one piece: GET `target`, member `list`, member `key`.
   std::optional<std::string> listed_id(const std::string& prefix, const std::string& target,
                                        std::string_view list, std::string_view key);
@@ -124,6 +142,10 @@ class Session {
   // The same for what a server refused with this HTTP status.
   Exit fail(const ApiError& error, int status);
 
+  // The context of this command. kNoContext, kUnknownContext, kBadContextFile, kFileUnreadable.
+  Result<Context> context() const;
+
+  void pause(std::chrono::milliseconds time);
   void print(std::string_view text) { streams_.out(text); }
   void note(std::string_view text) { streams_.err(text); }
   bool json() const { return options_.json; }
@@ -134,6 +156,7 @@ class Session {
   Exit exit() const { return exit_; }
 
  private:
+  friend class Work;
   Result<ApiClient*> client();
   Result<HubAccess> read_access(const boost::json::value& answer) const;
   bool open_hub(const std::string& hub);
@@ -148,6 +171,7 @@ class Session {
   std::optional<HubClient> hub_client_;
   std::string last_body_;
   std::string last_continuation_;
+  int works_ = 0;
   Exit exit_ = Exit::ok;
 };
 
@@ -159,9 +183,29 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  void say(std::string what);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// One such line for all calls of a session while the object lives.
+class Work {
+ public:
+  Work(Session& session, std::string what)
+      : session_(session), progress_(session.streams_, std::move(what)) {
+    ++session_.works_;
+  }
+  ~Work() { --session_.works_; }
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  void say(std::string what) { progress_.say(std::move(what)); }
+
+ private:
+  Session& session_;
+  Progress progress_;
 };
 
 }  // namespace pavise::cli

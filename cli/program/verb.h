@@ -10,6 +10,9 @@
 
 namespace pavise::cli {
 
+inline constexpr const char* kDeviceHelp =
+    "its name in the context, its id, or the first characters of it";
+
 // A noun that groups verbs and does nothing by itself.
 inline CLI::App* add_noun(CLI::App& program, const std::string& name, const std::string& about) {
   CLI::App* noun = program.add_subcommand(name, about);

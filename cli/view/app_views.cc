@@ -86,6 +86,21 @@ std::string app_acted(const json::value& answer, bool colour) {
   return safe_text(text(answer, "name")) + ": " + coloured(state_cell(answer), colour) + "\n";
 }
 
+// "blink 1.1.0: starting (before: 1.0.0)"
+std::string app_deployed(const json::value& answer, bool colour) {
+  const std::string before = text(answer, "replaced");
+  return safe_text(text(answer, "name") + " " + text(answer, "version")) + ": " +
+         coloured(state_cell(answer), colour) +
+         (before == "-" ? "" : " (before: " + safe_text(before) + ")") + "\n";
+}
+
+std::string app_removed(const json::value& answer, bool) {
+  return safe_text(text(answer, "name")) +
+         (text(answer, "state") == "image"
+              ? ": removed with its storage; the version of the device's image is back\n"
+              : ": removed with its storage\n");
+}
+
 // "    12 [    3.201] text", as the kernel's own log looks.
 std::string app_line(const json::value& line) {
   constexpr std::uint64_t kSecond = 1000;

@@ -2,6 +2,7 @@
 import argparse
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import sys
@@ -11,7 +12,7 @@ from sim import vdev
 from sim.walk import tour
 from sim.walk.house import ROOT, House
 from sim.walk.steps import StepFailed, Steps
-from sim.walk.walk import TENANT, Walk
+from sim.walk.walk import DEVICE, Walk
 
 
 def parse_arguments(words):
@@ -22,7 +23,8 @@ def parse_arguments(words):
     parser.add_argument("--clean", action="store_true", help="remove all that ./run made")
     parser.add_argument("--app", action="append", default=[], metavar="FILE", type=pathlib.Path,
                         help="package of an app for the device (pavise app build); may be repeated")
-    parser.add_argument("--app-owner-key", metavar="PEM", type=pathlib.Path, help="public key that signed the apps")
+    parser.add_argument("--app-owner-key", metavar="PEM", type=pathlib.Path,
+                        help="public key that signs apps for the device; without it ./run makes a key")
     parser.add_argument("--state", default=os.environ.get("PAVISE_STATE", str(ROOT / ".pavise")), metavar="DIR",
                         help="default: $PAVISE_STATE or .pavise")
     options = parser.parse_args(words)
@@ -32,14 +34,6 @@ def parse_arguments(words):
         if not path.exists():
             parser.error(f"{path} is not there; pavise app build and pavise app key create make them")
     return options
-
-
-def app_options(arguments):
-    """For the image recipe: what of ./run's options is about apps."""
-    if not arguments.app_owner_key:
-        return []
-    return ["--app-owner-key", arguments.app_owner_key.resolve(), "--app-tenant", TENANT,
-            "--hardware", ROOT / "sim/hardware.conf", *(word for app in arguments.app for word in ("--app", app.resolve()))]
 
 
 def clean(state):
@@ -58,15 +52,15 @@ def clean(state):
 
 
 def stay_up(walk):
-    device = walk.device_id[:12]
     print(f"""
 It stays up until Ctrl-C. In another terminal:
-  export PATH={ROOT}/build/release/bin:$PATH PAVISE_CONTEXT={walk.house.context}
-  pavise device evidence {device}     each measurement in words
-  pavise telemetry watch {device}     live
-  pavise device disable {device}      the hub closes its connection within a second
-  pavise app list {device}            its apps, if it has some (./run --app)
-  ./run --tour                        what bad input gets
+  . {shlex.quote(str(walk.house.shell_settings))}
+  pavise device evidence {DEVICE}     each measurement in words
+  pavise telemetry watch {DEVICE}     live
+  pavise device disable {DEVICE}      the hub closes its connection within a second
+  pavise app new blink --template telemetry
+  pavise app run blink --on {DEVICE}  an app of yours, built, signed and running there: docs/first-app.md
+  ./run --tour                    what bad input gets
 The device's console: {walk.device_dir}/console.log""", flush=True)
     while True:
         time.sleep(3600)
@@ -78,7 +72,7 @@ def main(words):
         return clean(arguments.state)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     steps = Steps()
-    walk = Walk(arguments.state, steps, app_options(arguments))
+    walk = Walk(arguments.state, steps, arguments.app_owner_key, arguments.app)
     status = 0
     try:
         walk.all_steps()

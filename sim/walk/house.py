@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -70,12 +71,14 @@ def free_ports(wanted):
 
 
 class House:
-    """State under one folder: server/, keys/, vendor/, image/, devices/, context.json, admin.token."""
+    """State under one folder: server/, keys/, vendor/, image/, devices/, context.json, env, app-owner.pem."""
 
     def __init__(self, state):
         self.state = pathlib.Path(state).resolve()
         self.server_dir = self.state / "server"
         self.context = self.state / "context.json"
+        self.shell_settings = self.state / "env"  # for a person's shell: where the program and the context are
+        self.owner_key = self.state / "app-owner.pem"
         self.pid_file = self.state / "server.pid"
         self.started_server = False
         # In the server's certificate, besides its host name. Other names: another certificate at the next start.
@@ -156,6 +159,28 @@ class House:
             "url": f"https://127.0.0.1:{self.ports()['management']}",
             "ca": str(self.server_dir / "service-ca.pem"), "token": token}}}
         write_private(self.context, json.dumps(context, indent=2))
+
+    def tell_context(self, **members):
+        """Adds to what the context says, whose members are objects; and writes the settings for a person's shell."""
+        whole = json.loads(self.context.read_text(encoding="utf-8"))
+        mine = whole["contexts"]["run"]
+        for name, value in members.items():
+            mine[name] = mine.get(name, {}) | value
+        write_private(self.context, json.dumps(whole, indent=2))
+        words = {"PATH": f"{shlex.quote(str(PROGRAMS))}:$PATH", "PAVISE_CONTEXT": shlex.quote(str(self.context))}
+        self.shell_settings.write_text("export " + " ".join(f"{name}={value}" for name, value in words.items()) + "\n",
+                                       encoding="utf-8")
+
+    # -- what signs apps --------------------------------------------------------------------------
+    def make_owner_key(self):
+        """Makes the owner's key of apps unless there is one. Returns True if it is new."""
+        public = pathlib.Path(f"{self.owner_key}.pub")
+        if self.owner_key.exists() and public.exists():
+            return False
+        for half in (self.owner_key, public):  # one without the other is what an end in between left
+            half.unlink(missing_ok=True)
+        self.cli("app", "key", "create", self.owner_key, what="making the owner's key of apps")
+        return True
 
     def stop_server(self):
         pid = self.server_pid()

@@ -55,13 +55,13 @@ def flipped_in_root(walk, device, good, tour):
 
 def foreign_signature(walk, device, tour):
     with walk.steps.step("an image signed by somebody else") as facts:
-        image, _ = build_image(walk.house, tour / "foreign-keys", tour / "foreign", "0.1.0")
+        image, _ = build_image(walk.house, tour / "foreign-keys", tour / "foreign", "0.1.0", apps=walk.app_words())
         facts["shown"] = "does not boot: firmware says " + must_not_boot(device, image, REFUSED_BY_FIRMWARE)
 
 
 def unreleased(walk, device, tour):
     with walk.steps.step("signed by us, but never released") as facts:
-        image, _ = build_image(walk.house, walk.keys, tour / "unreleased", "0.1.1")
+        image, _ = build_image(walk.house, walk.keys, tour / "unreleased", "0.1.1", apps=walk.app_words())
         before = walk.house.cli_json("device", "evidence", walk.device_id)["time"]
         device.use_image(image)
         device.start()

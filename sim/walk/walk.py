@@ -17,9 +17,12 @@ BOOT_TIMEOUT_S = 300
 
 
 class Walk:
-    def __init__(self, state, steps, apps=()):
+    def __init__(self, state, steps, owner_key=None, apps=()):
+        """owner_key: public key of who signs apps for the device, or None for a key of this state's own; apps:
+        packages for its image."""
         self.house = House(state)
-        self.apps = apps  # options of device/os/build
+        self.owner_key = owner_key
+        self.apps = apps
         self.steps = steps
         self.keys = self.house.state / "keys"
         self.vendor = self.house.state / "vendor"
@@ -38,9 +41,27 @@ class Walk:
             facts["version"] = status.get("version", "")
             facts["shown"] = facts["url"] + ("" if started else ", was running")
 
+    def owner(self):
+        """Who signs apps, told to the context: also a key that was given, if its private half is beside it."""
+        with self.steps.step("owner's key of apps") as facts:
+            if self.owner_key:
+                private = self.owner_key.resolve().with_suffix("") if self.owner_key.suffix == ".pub" else None
+                facts["shown"] = f"{self.owner_key}, given"
+            else:
+                private = self.house.owner_key
+                facts["shown"] = str(private) + ("" if self.house.make_owner_key() else ", reused")
+            key = str(private) if private and private.exists() else ""
+            self.house.tell_context(app={"key": key, "tenant": TENANT})
+
+    def app_words(self):
+        """For the image recipe: what of it is about apps."""
+        public = self.owner_key.resolve() if self.owner_key else pathlib.Path(f"{self.house.owner_key}.pub")
+        return ["--app-owner-key", public, "--app-tenant", TENANT, "--hardware", ROOT / "sim/hardware.conf",
+                *(word for app in self.apps for word in ("--app", app.resolve()))]
+
     def image(self):
         with self.steps.step("system image built and released") as facts:
-            image, fresh = build_image(self.house, self.keys, self.house.state / "image", VERSION, apps=self.apps,
+            image, fresh = build_image(self.house, self.keys, self.house.state / "image", VERSION, apps=self.app_words(),
                                        platform=platform_profile(self.house, self.vendor, self.keys))
             released = release(self.house, self.keys, image)
             report = json.loads((image / "image.json").read_text(encoding="utf-8"))
@@ -54,8 +75,9 @@ class Walk:
             fresh = make_device(self.house, self.vendor, self.keys, self.device_dir,
                                 self.house.state / "image")
             self.device_id = (self.device_dir / "device-id").read_text(encoding="utf-8").strip()
+            self.house.tell_context(devices={DEVICE: self.device_id})
             facts["device_id"] = self.device_id
-            facts["shown"] = self.device_id[:16] + ("" if fresh else ", reused")
+            facts["shown"] = f"{self.device_id[:16]}, called {DEVICE}" + ("" if fresh else ", reused")
 
     def claim(self):
         with self.steps.step("claimed by the owner") as facts:
@@ -134,7 +156,7 @@ class Walk:
 
     def all_steps(self):
         self.steps.title("Pavise: from silicon to service, on this machine")
-        for step in (self.server_up, self.image, self.factory, self.claim, self.boot, self.attested,
+        for step in (self.server_up, self.owner, self.image, self.factory, self.claim, self.boot, self.attested,
                      self.certificate, self.telemetry):
             step()
 

@@ -32,35 +32,71 @@ class FirstAppTest(unittest.TestCase):
         return done.stdout
 
     def test_its_commands_do_what_it_says(self):
-        make, check, sign, run, look = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-        path = "export PATH=$PWD/build/release/bin:$PATH\n"
-        self.shell(make)
-        self.assertIn("may", self.shell(path + check))
-        self.shell(path + sign)
-        log = self.folder / "run.log"
-        with open(log, "w", encoding="utf-8") as out:
-            process = subprocess.Popen(["bash", "-c", f"exec {run}"], cwd=self.folder, env=self.environment, stdout=out,
-                                       stderr=out, start_new_session=True)
-        self.addCleanup(self.end, process)
-        until(lambda: "stays up" in log.read_text(encoding="utf-8") or process.poll() is not None, "./run", TIMEOUT_S)
-        self.assertIsNone(process.poll(), log.read_text(encoding="utf-8"))
-        # A person takes longer to open another terminal than the app to come up.
-        until(lambda: "blink: info: online" in self.console(), "the app", TIMEOUT_S)
-        said = self.shell(look)
+        run, make, bring, look, watch, edit, remove = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+        terminal = make.splitlines(keepends=True)[0]  # of each further terminal
+        device = self.begin(run, "run.log")
+        device.wait("stays up", TIMEOUT_S)
+        self.assertIn("may", self.shell(make))
+
+        app = self.begin(terminal + bring, "app.log")
+        app.wait(r"blink 1\.0\.0 runs, .* s after the command")
+        app.wait("blink 1.0.0, start 1")
+        app.wait("online")
+        app.end()
+        said = self.shell(terminal + look)
         self.assertRegex(said, r"blink +1\.0\.0 +running")
         self.assertIn("online", said)
         self.assertIn("hello", said)
 
-    def console(self):
-        return (self.folder / ".pavise/devices/sim0/console.log").read_bytes().decode(errors="replace")
+        app = self.begin(terminal + watch, "watch.log")
+        app.wait("watching blink")
+        self.shell(edit)
+        found = app.wait(r"blink 1\.0\.0 runs, ([\d.]+) s after the edit.*")
+        print(found.group(0), flush=True)
+        app.wait(r"blink 1\.0\.0, hello, start [2-9]")
+        app.end()
+        self.assertIn("removed", self.shell(terminal + remove))
+        self.assertNotIn("blink", self.shell(terminal + "pavise app list sim0"))
 
-    @staticmethod
-    def end(process):
-        os.killpg(process.pid, signal.SIGINT)
+    def begin(self, commands, log):
+        """In a terminal of its own."""
+        terminal = Terminal(commands, self.folder, self.environment, self.folder / log)
+        self.addCleanup(terminal.end)
+        return terminal
+
+
+class Terminal:
+    """Commands that go on until somebody ends them by Ctrl-C."""
+
+    def __init__(self, commands, folder, environment, log):
+        self.log = log
+        with open(log, "w", encoding="utf-8") as out:
+            self.process = subprocess.Popen(["bash", "-e", "-c", commands], cwd=folder, env=environment, stdout=out, stderr=out,
+                                            start_new_session=True)
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait(self, pattern, timeout_s=120):
+        """The match, once it has said something that matches."""
         try:
-            process.wait(60)
+            until(lambda: re.search(pattern, self.said()) or self.process.poll() is not None, pattern, timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.said()}") from None
+        found = re.search(pattern, self.said())
+        if not found:
+            raise AssertionError(f"it ended without {pattern}\n{self.said()}")
+        return found
+
+    def end(self):
+        if self.process.poll() is not None:
+            return
+        os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import stat
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,16 @@ class WalkTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(report["ok"])
         names = [step["step"] for step in report["steps"]]
-        self.assertEqual(names[:8], ["server up", "system image built and released",
+        self.assertEqual(names[:9], ["server up", "owner's key of apps", "system image built and released",
                                      "device made in the factory", "claimed by the owner",
                                      "booted with Secure Boot on", "evidence checked", "certificate issued",
                                      "telemetry arriving"])
-        self.assertEqual(len(names), 13, names)
+        self.assertEqual(len(names), 14, names)
         self.assertRegex(report["digests"]["evidence"], "^[0-9a-f]{64}$")
+        self.assertEqual(stat.S_IMODE((self.state / "app-owner.pem").stat().st_mode), 0o600)
+        context = json.loads((self.state / "context.json").read_text(encoding="utf-8"))["contexts"]["run"]
+        self.assertEqual(context["devices"], {"sim0": report["device_id"]})
+        self.assertEqual(context["app"], {"key": str(self.state.resolve() / "app-owner.pem"), "tenant": "home"})
 
     def test_2_a_second_run_reuses_what_is_valid(self):
         done, report = self.run_words("--once")

@@ -81,6 +81,8 @@ class HubVerbs : public ::testing::Test {
         if (name == "if-match" || name.starts_with("iothub-") || name.starts_with("x-ms-"))
           seen.back().append(" ").append(name).append("=").append(value);
     }
+    if (script)
+      if (auto said = script(key, request.body)) return *std::move(said);
     if (const auto from = request.headers.find("x-ms-continuation"); from != request.headers.end())
       key += " from " + from->second;
     for (const std::string& said : {key + " " + request.body, key})
@@ -99,7 +101,8 @@ class HubVerbs : public ::testing::Test {
   Outcome run_line(const std::vector<const char*>& arguments) {
     Outcome outcome;
     Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
-                    .err = [&](std::string_view text) { outcome.err += text; }};
+                    .err = [&](std::string_view text) { outcome.err += text; },
+                    .pause = [&](std::chrono::milliseconds time) { paused += time; }};
     seen.clear();
     outcome.code = run_program(arguments, streams);
     return outcome;
@@ -107,6 +110,9 @@ class HubVerbs : public ::testing::Test {
 
   TestCa ca;
   std::map<std::string, TestResponse> answers;
+  // Asked first, by method, target and body; on the server's thread.
+  std::function<std::optional<TestResponse>(const std::string&, const std::string&)> script;
+  std::chrono::milliseconds paused{};  // of all command lines
   Seen seen;
   LoopbackServer server;
   std::filesystem::path folder;

@@ -38,7 +38,11 @@ struct Emptied {
     if (opened && (folder.reset(::fdopendir(opened.get())), folder != nullptr))
       (void)opened.release();
   }
-  int descriptor() const { return ::dirfd(folder.get()); }
+  int descriptor() const {
+    const int out = ::dirfd(folder.get());
+    PAVISE_CHECK(out >= 0);
+    return out;
+  }
   // Any that is still there; nullopt: it is empty.
   std::optional<std::string> next() {
     for (int pass = 0; pass < 2; ++pass) {
