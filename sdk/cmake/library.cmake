@@ -4,6 +4,6 @@ set(pavise_sdk_sources application device_hub event_loop gpio health launcher lo
 list(TRANSFORM pavise_sdk_sources REPLACE "(.+)" "${PAVISE_SDK}/source/\\1.c")
 add_library(pavise_sdk STATIC ${pavise_sdk_sources})
 add_library(pavise::sdk ALIAS pavise_sdk)
-target_include_directories(pavise_sdk PUBLIC ${PAVISE_SDK}/include PRIVATE ${PAVISE_SDK})
+target_include_directories(pavise_sdk PUBLIC ${PAVISE_SDK}/include)
 target_compile_definitions(pavise_sdk PRIVATE _GNU_SOURCE)
 set_target_properties(pavise_sdk PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)

@@ -1,5 +1,5 @@
 #include <errno.h>
-#include <source/launcher.h>
+#include <pavise/internal/launcher.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 #include <errno.h>
+#include <pavise/internal/launcher.h>
 #include <pavise/peers.h>
 #include <signal.h>
-#include <source/launcher.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

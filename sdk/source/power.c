@@ -1,5 +1,5 @@
+#include <pavise/internal/launcher.h>
 #include <pavise/power.h>
-#include <source/launcher.h>
 
 enum { kRestart = 1, kOff = 2 };
 

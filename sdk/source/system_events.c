@@ -1,6 +1,6 @@
 #include <errno.h>
+#include <pavise/internal/launcher.h>
 #include <pavise/system_events.h>
-#include <source/launcher.h>
 
 static pavise_system_event_handler events_handler; /* NULL: not open */
 static void* events_context;

@@ -406,6 +406,11 @@ class AppsTest(WalkedTest):
             self.assertEqual((status, said), (200, {"received": min(at + PART_BYTES, len(data))}))
         return self.call("pavise.apps.install", {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
 
+    def installed(self, package):
+        """As deploy(); None if it was refused."""
+        status, said = self.deploy(package)
+        return (status, said) if status == 200 else None
+
     def refused_deployment(self, package):
         status, said = self.deploy(package)
         self.assertEqual(status, 409, said)
@@ -437,7 +442,7 @@ class AppsTest(WalkedTest):
         update = self.newcomer("1.1.0", security_epoch=3)
         self.assertEqual(self.refused_deployment(update), "PV-DEP-006")
         self.wait(r"newcomer: update to 1\.1\.0$")
-        status, said = until(lambda: (answer := self.deploy(update)) if answer[0] == 200 else None, "the update", BOOT_TIMEOUT_S)
+        status, said = until(lambda: self.installed(update), "the update", BOOT_TIMEOUT_S)
         self.assertEqual((status, said.get("replaced"), said.get("version")), (200, "1.0.0", "1.1.0"), said)
         self.wait(r"newcomer: kept file: 0$")
         self.evidence_has("newcomer", "1.1.0")

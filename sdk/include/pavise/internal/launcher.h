@@ -1,7 +1,7 @@
 /* The channel to the launcher, descriptor 3, as the parts of the SDK share it. Not for apps. What
  * goes over it: docs/formats/app-channels.md. */
-#ifndef PAVISE_SOURCE_LAUNCHER_H
-#define PAVISE_SOURCE_LAUNCHER_H
+#ifndef PAVISE_INTERNAL_LAUNCHER_H
+#define PAVISE_INTERNAL_LAUNCHER_H
 
 #include <pavise/event_loop.h>
 #include <pavise/outcome.h>
