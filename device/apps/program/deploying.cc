@@ -124,14 +124,15 @@ bool Deploying::bring_image_version(const manifest::ComponentId& app) {
   InstallRules rules = around_.rules;
   rules.floors = around_.store.floors();
   auto found = find_in_image(around_.image_folder, app, rules, manifests());
-  if (found && !*found) return false;
-  const auto moved = found ? around_.house.move_in(**std::move(found), user_of(app))
-                           : Result<RunningApp*>(found.error());
-  if (!moved) {
+  Result<RunningApp*> moved = nullptr;
+  if (!found)
+    moved = found.error();
+  else if (std::optional<InstalledApp>& image = *found; image)
+    moved = around_.house.move_in(*std::move(image), user_of(app));
+  if (!moved)
     around_.tell("event " + app.text() +
                  ": the image's version is not installed: " + moved.error().message());
-    return false;
-  }
+  if (!moved || *moved == nullptr) return false;
   around_.house.start(**moved);
   return true;
 }
