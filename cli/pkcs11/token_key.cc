@@ -234,7 +234,6 @@ struct TokenKey::Impl {
   KeyUri uri;
   Token token;
   TokenSession session;
-  std::optional<crypto::P256PublicKey> key;
   Bytes id;
   bool logged_in = false;
 
@@ -243,15 +242,14 @@ struct TokenKey::Impl {
   }
   bool asks_itself() const { return (token.info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0; }
 
-  Status find_public_half() {
+  Result<crypto::P256PublicKey> find_public_half() {
     PAVISE_TRY_ASSIGN(const auto found, find_keys(session, CKO_PUBLIC_KEY, uri.label(), uri.id()));
     if (found.empty()) return Error(kNoKey, "no public key of this name in the token " + name());
     if (found.size() > 1) return several(session, found);
     PAVISE_TRY(check_kind(session, found[0]));
     PAVISE_TRY_ASSIGN(const Bytes point, session.attribute(found[0], CKA_EC_POINT));
-    PAVISE_TRY_ASSIGN(key, parse_ec_point(point));
     PAVISE_TRY_ASSIGN(id, session.attribute(found[0], CKA_ID));
-    return {};
+    return parse_ec_point(point);
   }
 
   // By the id of the public half; by the name where the token gives keys no ids.
@@ -284,7 +282,8 @@ struct TokenKey::Impl {
   }
 };
 
-TokenKey::TokenKey(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TokenKey::TokenKey(std::unique_ptr<Impl> impl, crypto::P256PublicKey key)
+    : impl_(std::move(impl)), public_key_(std::move(key)) {}
 TokenKey::TokenKey(TokenKey&&) noexcept = default;
 TokenKey::~TokenKey() = default;
 
@@ -299,12 +298,8 @@ Result<TokenKey> TokenKey::open(KeyUri uri, const std::vector<CK_FUNCTION_LIST*>
   PAVISE_TRY_ASSIGN(const Token token, find_token(uri, modules));
   auto impl = std::make_unique<Impl>(std::move(uri), token);
   PAVISE_TRY(impl->session.begin(token.slot));
-  PAVISE_TRY(impl->find_public_half());
-  return TokenKey(std::move(impl));
-}
-
-const crypto::P256PublicKey& TokenKey::public_key() const {
-  return *impl_->key;
+  PAVISE_TRY_ASSIGN(crypto::P256PublicKey key, impl->find_public_half());
+  return TokenKey(std::move(impl), std::move(key));
 }
 
 Result<crypto::EcdsaRaw> TokenKey::sign_digest(const Digest256& digest, Pins& pins) {
@@ -330,7 +325,7 @@ Result<crypto::EcdsaRaw> TokenKey::sign_digest(const Digest256& digest, Pins& pi
     PAVISE_TRY(impl_->login(CKU_CONTEXT_SPECIFIC, pin.view(), pins));
   }
   PAVISE_TRY_ASSIGN(const crypto::EcdsaRaw signature, impl_->session.sign(digest));
-  if (!impl_->key->verify_digest(digest, signature)) return Error(kNotItsPair, impl_->name());
+  if (!public_key_.verify_digest(digest, signature)) return Error(kNotItsPair, impl_->name());
   return signature;
 }
 

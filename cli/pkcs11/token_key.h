@@ -31,7 +31,7 @@ class TokenKey {
   TokenKey& operator=(TokenKey&&) = delete;
   ~TokenKey();  // logs out
 
-  const crypto::P256PublicKey& public_key() const;
+  const crypto::P256PublicKey& public_key() const { return public_key_; }
   // Logs in, once (a token with a keypad of its own asks there), signs by CKM_ECDSA, and verifies
   // what came by the public half. Blocks on people and on the token. Beside the above: kNoPin,
   // kPinOpenToOthers, kWrongPin, kPinLocked, kLastTry, kNotItsPair.
@@ -39,8 +39,9 @@ class TokenKey {
 
  private:
   struct Impl;
-  explicit TokenKey(std::unique_ptr<Impl> impl);
+  TokenKey(std::unique_ptr<Impl> impl, crypto::P256PublicKey key);
   std::unique_ptr<Impl> impl_;
+  crypto::P256PublicKey public_key_;
 };
 
 }  // namespace pavise::cli::pkcs11

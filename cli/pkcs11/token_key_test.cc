@@ -11,7 +11,6 @@ namespace pavise::cli::pkcs11 {
 namespace {
 
 using testing::Halves;
-using testing::KeyWish;
 using testing::Kind;
 using testing::soft_uri;
 
