@@ -66,7 +66,7 @@ Status SourceWatch::add(const fs::path& folder) {
 
 // A folder may be gone again before it is looked into.
 Status SourceWatch::add_below(const fs::path& folder) {
-  if (const Status added = add(folder); !added) {
+  if (Status added = add(folder); !added) {
     std::error_code ignored;
     if (folder != folder_ && !fs::exists(folder, ignored)) return {};
     return added;

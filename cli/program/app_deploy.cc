@@ -55,7 +55,8 @@ std::optional<json::value> look_for(Session& session, const AppDevice& device,
   const std::string digest = to_hex(file.package.header().root_hash);
   for (int look = 0; look < kInstallLooksMax; ++look) {
     const AppAnswer answer = call_app_device(
-        session, device, {.method = "list", .payload = nullptr, .connect_s = kDeployConnectS});
+        session, device,
+        {.method = "list", .payload = nullptr, .connect_s = kDeployConnectS, .reads_only = true});
     if (answer.kind == AppAnswer::Kind::failed) return std::nullopt;
     const json::value* found = answer.good() ? app_named(answer.payload, name) : nullptr;
     if (found != nullptr && text_of(*found, "source") == "deployed" &&

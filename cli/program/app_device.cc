@@ -51,7 +51,9 @@ std::string AppAnswer::refusal() const {
   return error == nullptr ? std::string() : text_of(*error, "code");
 }
 
-AppAnswer call_app_device(Session& session, const AppDevice& device, const AppCall& call) {
+namespace {
+
+AppAnswer call_once(Session& session, const AppDevice& device, const AppCall& call) {
   using Kind = AppAnswer::Kind;
   const json::object body{{"methodName", "pavise.apps." + std::string(call.method)},
                           {"payload", call.payload},
@@ -80,8 +82,6 @@ AppAnswer call_app_device(Session& session, const AppDevice& device, const AppCa
   return {status == 200 ? Kind::good : Kind::refused, status, *result};
 }
 
-namespace {
-
 Exit refused(Session& session, const AppAnswer& answer) {
   const std::string code = answer.refusal();
   if (code.empty())
@@ -107,6 +107,15 @@ Exit away(Session& session, const AppDevice& device) {
 }
 
 }  // namespace
+
+AppAnswer call_app_device(Session& session, const AppDevice& device, const AppCall& call) {
+  constexpr int kCallsMax = 3;
+  for (int calls = 1;; ++calls) {
+    AppAnswer answer = call_once(session, device, call);
+    if (answer.kind != AppAnswer::Kind::interrupted || !call.reads_only || calls == kCallsMax)
+      return answer;
+  }
+}
 
 Exit tell(Session& session, const AppDevice& device, const AppAnswer& answer) {
   switch (answer.kind) {

@@ -23,6 +23,7 @@ struct AppCall {
   boost::json::value payload;
   int answer_s = 10;            // the device gives its launcher a few seconds
   int connect_s = kReconnectS;  // to wait for a device that is not online
+  bool reads_only = false;      // so it is called again if the connection went meanwhile
 };
 
 struct AppAnswer {

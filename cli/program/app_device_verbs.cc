@@ -43,7 +43,8 @@ std::chrono::milliseconds milliseconds(double seconds) {
 Exit list(Session& session, const DeviceArguments& a) {
   const auto device = find_app_device(session, a.device);
   const auto answer =
-      device ? ask(session, *device, {.method = "list", .payload = nullptr}) : std::nullopt;
+      device ? ask(session, *device, {.method = "list", .payload = nullptr, .reads_only = true})
+             : std::nullopt;
   return answer ? show_app_answer(session, &view::apps, *answer) : session.exit();
 }
 
@@ -67,7 +68,8 @@ Exit stats(Session& session, const StatsArguments& a) {
   const auto device = find_app_device(session, a.of.device);
   if (!device) return session.exit();
   for (int left = a.watch ? a.count : 1;; --left) {
-    const auto answer = ask(session, *device, {.method = "list", .payload = nullptr});
+    const auto answer =
+        ask(session, *device, {.method = "list", .payload = nullptr, .reads_only = true});
     if (!answer) return session.exit();
     const auto shown = only(*answer, a.of.app);
     if (!shown) return session.fail(Error(kNoSuchApp, a.of.app));

@@ -193,6 +193,22 @@ TEST_F(AppDeviceVerbs, RefusalsOfTheDeviceTravel) {
   }
 }
 
+// A device attests anew after its apps changed.
+TEST_F(AppDeviceVerbs, WhatOnlyReadsIsAskedAgainWhenTheConnectionGoes) {
+  int calls = 0;
+  script = [&](const std::string& key, const std::string& body) -> std::optional<TestResponse> {
+    if (key != methods_ || ++calls > (body.contains("pavise.apps.stop") ? 9 : 2))
+      return std::nullopt;
+    return TestResponse{
+        .status = 404, .body = R"({"Message":"ErrorCode:DeviceConnectionClosedRemotely;it went"})"};
+  };
+  EXPECT_EQ(app({"list", kId.c_str()}).code, 0);
+  EXPECT_EQ(calls, 3);
+  calls = 0;
+  EXPECT_NE(app({"stop", kId.c_str(), "blink"}).err.find("PV-CLI-015"), std::string::npos);
+  EXPECT_EQ(calls, 1) << "it may have done it";
+}
+
 // Following lasts longer than the token of a command.
 TEST_F(AppDeviceVerbs, AnEndedTokenIsReplaced) {
   say("logs", R"({"name":"blink","after":0})", page(1, 2, line(1)));

@@ -10,7 +10,8 @@ AppLog::Read AppLog::read(Session& session, const AppDevice& device, int connect
   const auto page = ask(session, device,
                         {.method = "logs",
                          .payload = json::object{{"name", app_}, {"after", after_}},
-                         .connect_s = connect_s});
+                         .connect_s = connect_s,
+                         .reads_only = true});
   if (!page) return Read::failed;
   const std::uint64_t newest = number_of(*page, "newest");
   if (newest < after_) {

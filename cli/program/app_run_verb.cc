@@ -96,7 +96,8 @@ void AppRun::open_log(const std::string& name) {
       call_app_device(session_, device_,
                       {.method = "logs",
                        .payload = json::object{{"name", name}, {"after", std::uint64_t{INT64_MAX}}},
-                       .connect_s = kDeployConnectS});
+                       .connect_s = kDeployConnectS,
+                       .reads_only = true});
   log_.emplace(name, answer.good() ? number_of(answer.payload, "newest") : 0, arguments_.count);
 }
 
@@ -105,8 +106,9 @@ bool AppRun::wait_until_it_runs(const app::PackageFile& file, const std::string&
   const std::string& name = file.package.manifest().name;
   const Work work(session_, "waiting until " + name + " runs");
   for (int look = 0; look < kStartLooksMax; ++look) {
-    const auto list = ask(session_, device_,
-                          {.method = "list", .payload = nullptr, .connect_s = kDeployConnectS});
+    const auto list = ask(
+        session_, device_,
+        {.method = "list", .payload = nullptr, .connect_s = kDeployConnectS, .reads_only = true});
     if (!list) return false;
     const json::value* found = app_named(*list, name);
     if (found == nullptr) {
