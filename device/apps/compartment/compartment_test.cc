@@ -225,7 +225,8 @@ TEST_F(CompartmentTest, OnlyCodeOfTheImageRuns) {
 }
 
 TEST_F(CompartmentTest, ForbiddenCallsEndIt) {
-  for (const char* call : {"ptrace", "mount", "unshare", "bpf", "io_uring", "vm_readv"}) {
+  for (const char* call : {"ptrace", "mount", "unshare", "bpf", "io_uring", "vm_readv",
+                           "userfaultfd", "keyctl", "perf", "setns", "getfd", "handle", "x32"}) {
     EXPECT_EQ(run({"call", call}), "") << call;
     EXPECT_TRUE(ending_.forbidden_call()) << call;
   }
@@ -234,6 +235,9 @@ TEST_F(CompartmentTest, ForbiddenCallsEndIt) {
 TEST_F(CompartmentTest, OthersAreRefused) {
   EXPECT_EQ(run({"call", "clone_user"}), error(ENOSYS));
   EXPECT_EQ(run({"call", "clone3"}), error(ENOSYS));
+  EXPECT_EQ(run({"call", "shm"}), error(ENOSYS));
+  EXPECT_EQ(run({"call", "pkey"}), error(ENOSYS));
+  EXPECT_EQ(run({"call", "personality"}), error(EPERM));
   EXPECT_EQ(run({"call", "setuid"}), error(EPERM));
   EXPECT_EQ(run({"call", "mknod"}), error(EPERM));
   EXPECT_EQ(run({"call", "tiocsti"}), error(ENOSYS));
@@ -472,6 +476,13 @@ TEST_F(CompartmentTest, ReachesOnlyItsOwnBySignals) {
   run({"call", "kill_warden"});
   EXPECT_FALSE(ending_.by_signal);
   EXPECT_EQ(run({"call", "kill_all"}), error(ESRCH));  // there is nobody else
+}
+
+TEST_F(CompartmentTest, WhatItDoesToItsWardenDoesNotSetItFree) {
+  run({"call", "limit_warden"});
+  EXPECT_TRUE(group_->wait_empty(0));
+  run({"exit", "5"});
+  EXPECT_EQ(ending_.code, 5) << "the next has another";
 }
 
 TEST_F(CompartmentTest, SaysWhyItDidNotStart) {

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -407,6 +408,25 @@ int forbidden(std::string_view call) {
   if (call == "io_uring") return outcome(::syscall(SYS_io_uring_setup, 1, nullptr));
   if (call == "vm_readv")
     return outcome(::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0));
+  if (call == "userfaultfd") return outcome(::syscall(SYS_userfaultfd, 0));
+  if (call == "keyctl") return outcome(::syscall(SYS_keyctl, 0, -3, 0));
+  if (call == "perf") return outcome(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0));
+  if (call == "setns") return outcome(::syscall(SYS_setns, 0, 0));
+  if (call == "getfd") return outcome(::syscall(SYS_pidfd_getfd, 0, 0, 0));
+  if (call == "handle") return outcome(::syscall(SYS_open_by_handle_at, -1, nullptr, 0));
+  if (call == "x32") return outcome(::syscall(0x40000000 | SYS_getpid));
+  if (call == "shm") return outcome(::syscall(SYS_shmget, 0, 4096, 0600));
+  if (call == "pkey") return outcome(::syscall(SYS_pkey_mprotect, nullptr, 0, PROT_EXEC, -1));
+  if (call == "personality") return outcome(::syscall(SYS_personality, 0x0400000));
+  // Its guard is of the same user; what can be done to its limits must not set the app free.
+  if (call == "limit_warden") {
+    const rlimit none{};
+    int changed = 0;
+    for (const auto kind :
+         {RLIMIT_NOFILE, RLIMIT_STACK, RLIMIT_AS, RLIMIT_SIGPENDING, RLIMIT_FSIZE})
+      changed += ::prlimit(1, kind, &none, nullptr) == 0;
+    return changed == 5 ? 0 : errno;
+  }
   if (call == "clone_user")
     return outcome(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0));
   if (call == "clone3") return outcome(::syscall(SYS_clone3, nullptr, 0));
