@@ -19,8 +19,8 @@ TEST(WordBudget, WhatWasNotToldIsKeptUntilItIs) {
   WordBudget words;
   for (std::int64_t minute = 0; minute < 3; ++minute)
     for (int i = 0; i < kRefusalsToldPerMinute + 1; ++i) words.take(minute * 60'000);
-  EXPECT_EQ(words.take_untold(2 * 60'000), 2U);
-  EXPECT_EQ(words.take_untold(3 * 60'000), 1U);
+  EXPECT_EQ(words.take_untold(120'000), 2U);
+  EXPECT_EQ(words.take_untold(180'000), 1U);
 }
 
 }  // namespace
