@@ -43,7 +43,7 @@ class FirstAppTest(unittest.TestCase):
         app.wait("blink 1.0.0, start 1")
         app.wait("online")
         app.end()
-        said = self.shell(terminal + look)
+        said = self.look(terminal + look)
         self.assertRegex(said, r"blink +1\.0\.0 +running")
         self.assertIn("online", said)
         self.assertIn("hello", said)
@@ -57,6 +57,16 @@ class FirstAppTest(unittest.TestCase):
         app.end()
         self.assertIn("removed", self.shell(terminal + remove))
         self.assertNotIn("blink", self.shell(terminal + "pavise app list sim0"))
+
+    def look(self, commands):
+        """Repeated, as the page says, while the device connects again after its apps have changed."""
+        for _ in range(4):
+            try:
+                return self.shell(commands)
+            except AssertionError as error:
+                if "DeviceConnectionClosedRemotely" not in str(error):
+                    raise
+        return self.shell(commands)
 
     def begin(self, commands, log):
         """In a terminal of its own."""
