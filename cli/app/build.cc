@@ -41,6 +41,7 @@ Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manif
   ImageSource out{.root = {},
                   .binary = request.binary,
                   .entry_point = manifest.entry_point,
+                  .debugger = {},
                   .names_hosts = names_hosts(manifest)};
   std::error_code ignored;
   if (fs::is_directory(request.folder / "root", ignored)) out.root = request.folder / "root";
@@ -183,14 +184,21 @@ Result<Built> build_package(const BuildRequest& request) {
   PAVISE_TRY_ASSIGN(manifest::Manifest manifest, manifest::Manifest::parse(manifest_bytes));
   PAVISE_TRY_ASSIGN(OwnerKey key, OwnerKey::open(request.key));
   const auto before_program = std::chrono::steady_clock::now();
-  PAVISE_TRY_ASSIGN(const ImageSource source, source_of(request, manifest));
+  PAVISE_TRY_ASSIGN(ImageSource source, source_of(request, manifest));
   const auto program_time = std::chrono::steady_clock::now() - before_program;
+  DebuggerFiles debugger;
+  if (request.gdbserver) {
+    PAVISE_TRY_ASSIGN(debugger, find_debugger(*request.gdbserver));
+    source.debugger = debugger.files;
+  }
   PAVISE_TRY_ASSIGN(const Bytes content, make_image(source, manifest.component_id));
   PAVISE_TRY(image::inspect_content(content, manifest.entry_point));
   const fs::path package =
       request.out.value_or(request.folder / (manifest.name + std::string(kPackageEnding)));
   PAVISE_TRY_ASSIGN(const Sbom sbom, sbom_for(request, package, content, manifest));
   PAVISE_TRY_ASSIGN(std::vector<image::AbiNeed> needs, needs_of(content, manifest.entry_point));
+  if (request.gdbserver && debugger.processor != needs.back().name)
+    return Error(kDebuggerNotFound, request.gdbserver->string() + " is for " + debugger.processor);
   PAVISE_TRY_ASSIGN(image::Draft draft,
                     image::draft_package({.manifest = manifest_bytes,
                                           .content = content,

@@ -27,6 +27,8 @@ struct BuildRequest {
   std::optional<std::filesystem::path> sbom;    // else one is written
   std::optional<std::filesystem::path> out;     // else FOLDER/NAME.pvimage
   std::optional<std::filesystem::path> sdk;     // as find_sdk()
+  // Put into the image with what it needs, so that the app can be debugged.
+  std::optional<std::filesystem::path> gdbserver = {};
 };
 
 struct Built {

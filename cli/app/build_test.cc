@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <boost/json.hpp>
+#include <set>
 
+#include "cli/app/debugger.h"
 #include "cli/app/files.h"
 #include "cli/app/owner_key.h"
 #include "cli/app/testing/elf_files.h"
@@ -36,7 +38,8 @@ class Build : public ::testing::Test {
             .binary = {},
             .sbom = {},
             .out = {},
-            .sdk = {}};
+            .sdk = {},
+            .gdbserver = {}};
   }
   std::string refusal(const BuildRequest& from) const {
     const auto outcome = build_package(from);
@@ -71,6 +74,50 @@ TEST_F(Build, MakesWhatADeviceAccepts) {
   EXPECT_EQ(bom.at("components").as_array().size(), 2U);
   EXPECT_EQ(bom.at("components").at(0).at("hashes").at(0).at("content").as_string(),
             to_hex(crypto::sha256(as_bytes(testing::elf_file()))));
+}
+
+// What is started as /.debug/loader --library-path /.debug/lib /.debug/gdbserver works from the
+// image alone; here from the folder of this machine, with the libraries that were chosen.
+TEST_F(Build, ADebuggerComesWithWhatItNeeds) {
+  if (!std::filesystem::exists("/usr/bin/gdbserver")) GTEST_SKIP() << "needs Debian's gdbserver";
+  BuildRequest with = request();
+  with.gdbserver = "/usr/bin/gdbserver";
+  const auto built = build_package(with);
+  ASSERT_TRUE(built) << built.error().message();
+  const Bytes file = package();
+  std::set<std::string> paths;
+  ASSERT_TRUE(erofs::walk(ByteView(file).subspan(built->header.content_offset()),
+                          [&](const erofs::Entry& entry) -> Status {
+                            if (entry.kind == erofs::Kind::file) paths.emplace(entry.path);
+                            return {};
+                          }));
+  for (const char* path : {"/.debug/gdbserver", "/.debug/loader", "/.debug/lib/libc.so.6",
+                           "/.debug/lib/libstdc++.so.6", "/.debug/lib/libthread_db.so.1"})
+    EXPECT_TRUE(paths.contains(path)) << path;
+  const auto found = find_debugger("/usr/bin/gdbserver");
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(paths.size(), found->files.size() + 2) << "the app's two files, and nothing else";
+  ASSERT_TRUE(build_package(request()));
+  EXPECT_LT(package().size(), file.size()) << "without --debug it is gone";
+}
+
+TEST_F(Build, NoDebuggerThatCannotBe) {
+  BuildRequest with = request();
+  with.gdbserver = folder / "absent";
+  EXPECT_EQ(refusal(with).substr(0, 10), "PV-APP-031");
+  folder.write("static", testing::elf_file(), 0755);
+  with.gdbserver = folder / "static";
+  EXPECT_EQ(refusal(with).substr(0, 10), "PV-APP-031");
+  folder.write("text", "#!/bin/sh", 0755);
+  with.gdbserver = folder / "text";
+  EXPECT_EQ(refusal(with).substr(0, 10), "PV-APP-004");
+  folder.write("strange", testing::elf_file(EM_X86_64, "/absent/loader"), 0755);
+  with.gdbserver = folder / "strange";
+  EXPECT_EQ(refusal(with).substr(0, 10), "PV-APP-031");
+  if (!std::filesystem::exists("/usr/bin/gdbserver")) return;
+  folder.write("app/root/app/blink", testing::elf_file(EM_RISCV), 0755);
+  with.gdbserver = "/usr/bin/gdbserver";
+  EXPECT_EQ(refusal(with).substr(0, 10), "PV-APP-031") << "for another processor";
 }
 
 // The device says in that file where names are resolved; an image that cannot change has to have

@@ -48,5 +48,8 @@ inline constexpr ErrorInfo kWatchFailed{
 inline constexpr ErrorInfo kNoLibrary{
     "PV-APP-030", Retry::never, "the program needs a library that the image does not have",
     "Link it statically (-static), or put the library under root/, where the loader looks for it."};
+inline constexpr ErrorInfo kDebuggerNotFound{
+    "PV-APP-031", Retry::never, "there is no debugger that could go into the package",
+    "Install Debian's gdbserver for the processor of the app, or name another with --gdbserver."};
 
 }  // namespace pavise::cli::app

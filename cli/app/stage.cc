@@ -184,6 +184,8 @@ Result<Bytes> make_image(const ImageSource& source, const manifest::ComponentId&
   Stage stage(staged);
   if (source.root) PAVISE_TRY(stage.add_tree(*source.root));
   if (source.binary) PAVISE_TRY(stage.add_program(*source.binary, source.entry_point));
+  for (const DebuggerFile& file : source.debugger)
+    PAVISE_TRY(stage.add_program(file.from, file.to));
   PAVISE_TRY(stage.add_mount_points());
   if (source.names_hosts) PAVISE_TRY(stage.add_resolver_file());
   const fs::path image = folder.path() / "image";

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/app/debugger.h"
 #include "cli/app/errors.h"
 #include "common/base/bytes.h"
 #include "protocol/manifest/component_id.h"
@@ -15,6 +16,7 @@ struct ImageSource {
   std::optional<std::filesystem::path> root;    // what the image holds
   std::optional<std::filesystem::path> binary;  // put at `entry_point`, over what `root` has there
   std::string entry_point;
+  std::vector<DebuggerFile> debugger;  // executable by all
   bool names_hosts = false;  // so it gets a place for the device to say where names are resolved
 };
 

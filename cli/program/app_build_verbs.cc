@@ -15,6 +15,8 @@ namespace json = boost::json;
 struct BuildArguments {
   std::string folder = ".";
   std::string key, tenant, binary, sbom, out, sdk;
+  bool debug = false;
+  std::string gdbserver = "/usr/bin/gdbserver";
 };
 struct KeyArguments {
   std::string name;
@@ -28,13 +30,15 @@ std::optional<std::filesystem::path> path_of(const std::string& given) {
 Exit build(Session& session, const BuildArguments& a) {
   const auto signing = find_app_signing(session, a.key, a.tenant);
   if (!signing) return session.exit();
-  const auto built = app::build_package({.folder = a.folder,
-                                         .key = signing->key,
-                                         .tenant = signing->tenant,
-                                         .binary = path_of(a.binary),
-                                         .sbom = path_of(a.sbom),
-                                         .out = path_of(a.out),
-                                         .sdk = path_of(a.sdk)});
+  const auto built =
+      app::build_package({.folder = a.folder,
+                          .key = signing->key,
+                          .tenant = signing->tenant,
+                          .binary = path_of(a.binary),
+                          .sbom = path_of(a.sbom),
+                          .out = path_of(a.out),
+                          .sdk = path_of(a.sdk),
+                          .gdbserver = a.debug ? path_of(a.gdbserver) : std::nullopt});
   if (!built) return session.fail(built.error());
   const image::Header& header = built->header;
   const std::string digest = to_hex(crypto::sha256(header.signed_bytes()));
@@ -132,6 +136,9 @@ void add_app_build_verb(CLI::App& app, Action& run) {
   verb->add_option("--sbom", a->sbom, "bill of materials to refer to, instead of a new one");
   verb->add_option("--out", a->out, "file to write; DIR/NAME.pvimage if absent");
   verb->add_option("--sdk", a->sdk, "the SDK's folder; PAVISE_SDK, or the one of this program");
+  verb->add_flag("--debug", a->debug,
+                 "add gdbserver, so that pavise app debug works; not for packages that stay");
+  verb->add_option("--gdbserver", a->gdbserver, "with --debug: another than /usr/bin/gdbserver");
   on_verb(verb, run, a, &build);
 }
 

@@ -12,8 +12,10 @@ void add_app_verbs(CLI::App& program, Action& run) {
   add_app_build_verb(*app, run);
   add_app_show_verb(*app, run);
   add_app_key_verbs(*app, run);
+  add_app_grant_verbs(*app, run);
   add_app_deploy_verbs(*app, run);
   add_app_run_verb(*app, run);
+  add_app_debug_verb(*app, run);
   add_app_device_verbs(*app, run);
 }
 

@@ -6,8 +6,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/app/files.h"
+#include "cli/app/owner_key.h"
 #include "cli/app/testing/elf_files.h"
 #include "cli/program/program.h"
+#include "protocol/dev_grant/dev_grant.h"
 
 namespace pavise::cli {
 namespace {
@@ -209,6 +212,34 @@ TEST_F(AppPackages, ABuildThatCannotBeSaysWhy) {
             "error: PV-IMG-022: a symbolic link of the image is absolute or leaves the image "
             "(/link)\nnext:  Point it at a file below, or with leading ../ only within the "
             "image.\n");
+}
+
+TEST_F(AppPackages, AGrantNamesOneDeviceAndOneAppForSomeHours) {
+  ASSERT_EQ(run({"app", "key", "create", path("owner.pem")}).code, 0);
+  const std::string device(64, 'a');
+  const auto create = [&](const std::string& app, const std::string& hours) {
+    return run({"app", "grant", "create", "--device", device, "--app", app, "--key",
+                path("owner.pem"), "--hours", hours, "--out", path("blink.grant"), "-o", "json"});
+  };
+  for (const std::string& app : {path("blink"), path("blink/app_manifest.json"),
+                                 std::string("6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01")}) {
+    const Outcome made = create(app, "2");
+    ASSERT_EQ(made.code, 0) << made.err;
+    const json::value said = json::parse(made.out);
+    EXPECT_EQ(said.at("component_id").as_string(), "6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01");
+    EXPECT_EQ(said.at("not_after").as_int64() - said.at("not_before").as_int64(), 2 * 3600 + 300);
+    const auto bytes = app::read_whole(path("blink.grant"), 4096);
+    const auto key = app::read_public_key(path("owner.pem.pub"));
+    ASSERT_TRUE(bytes && key);
+    const auto grant = dev_grant::Grant::parse(*bytes);
+    ASSERT_TRUE(grant) << grant.error().message();
+    EXPECT_TRUE(grant->accept(std::span(&*key, 1), *DeviceId::parse(device),
+                              said.at("not_after").as_int64() - 1));
+  }
+  EXPECT_EQ(create(path("blink"), "719").code, 0);
+  EXPECT_EQ(create(path("blink"), "720").code, 2);
+  EXPECT_EQ(create(path("blink"), "0").code, 2);
+  EXPECT_EQ(create(path("absent"), "2").code, 1);
 }
 
 }  // namespace

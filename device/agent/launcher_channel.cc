@@ -75,4 +75,19 @@ Result<apps_ipc::Answer<apps_ipc::Removed>> LauncherChannel::remove(
   return ask(request, &apps_ipc::parse_removed, install_timeout_ms_);
 }
 
+Result<apps_ipc::Answer<apps_ipc::GrantTaken>> LauncherChannel::grant(
+    const apps_ipc::GiveGrant& request) {
+  return ask(request, &apps_ipc::parse_grant_taken, timeout_ms_);
+}
+
+Result<apps_ipc::Answer<apps_ipc::DebugBegun>> LauncherChannel::debug(
+    const apps_ipc::Debug& request) {
+  return ask(request, &apps_ipc::parse_debug_begun, timeout_ms_);
+}
+
+Result<apps_ipc::Answer<apps_ipc::Exchanged>> LauncherChannel::exchange(
+    const apps_ipc::Exchange& request) {
+  return ask(request, &apps_ipc::parse_exchanged, timeout_ms_);
+}
+
 }  // namespace pavise::agent

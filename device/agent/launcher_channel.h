@@ -34,6 +34,10 @@ class LauncherChannel final : public AppsPort {
   Result<apps_ipc::Answer<apps_ipc::Received>> receive(const apps_ipc::Receive& request) override;
   Result<apps_ipc::Answer<apps_ipc::Installed>> install(const apps_ipc::Install& request) override;
   Result<apps_ipc::Answer<apps_ipc::Removed>> remove(const apps_ipc::Remove& request) override;
+  Result<apps_ipc::Answer<apps_ipc::GrantTaken>> grant(const apps_ipc::GiveGrant& request) override;
+  Result<apps_ipc::Answer<apps_ipc::DebugBegun>> debug(const apps_ipc::Debug& request) override;
+  Result<apps_ipc::Answer<apps_ipc::Exchanged>> exchange(
+      const apps_ipc::Exchange& request) override;
 
  private:
   template <class T>

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "device/agent/debug_methods.h"
 #include "device/agent/errors.h"
 #include "protocol/json/json_view.h"
 
@@ -223,6 +224,28 @@ MethodAnswer remove(std::string_view payload, AppsPort& apps) {
   });
 }
 
+MethodAnswer grant(std::string_view payload, AppsPort& apps) {
+  const auto read = read_grant_payload(payload);
+  if (!read) return method_refused(400, read.error());
+  return answered(apps.grant(*read),
+                  [](const apps_ipc::GrantTaken& taken) { return debug_body_of(taken); });
+}
+
+MethodAnswer debug(std::string_view payload, AppsPort& apps) {
+  const auto read = read_debug_payload(payload);
+  if (!read) return method_refused(400, read.error());
+  return answered(apps.debug(*read), [&read](const apps_ipc::DebugBegun& begun) {
+    return debug_body_of(begun, read->name);
+  });
+}
+
+MethodAnswer exchange(std::string_view payload, AppsPort& apps) {
+  const auto read = read_exchange_payload(payload);
+  if (!read) return method_refused(400, read.error());
+  return answered(apps.exchange(*read),
+                  [](const apps_ipc::Exchanged& exchanged) { return debug_body_of(exchanged); });
+}
+
 }  // namespace
 
 MethodAnswer answer_method(std::string_view name, std::string_view payload, AppsPort& apps) {
@@ -234,7 +257,10 @@ MethodAnswer answer_method(std::string_view name, std::string_view payload, Apps
        {"logs", &logs},
        {"receive", &receive},
        {"install", &install},
-       {"remove", &remove}};
+       {"remove", &remove},
+       {"grant", &grant},
+       {"debug", &debug},
+       {"debug.exchange", &exchange}};
   if (name.starts_with(kFamily))
     for (const auto& [verb, method] : kMethods)
       if (name.substr(kFamily.size()) == verb) return method(payload, apps);

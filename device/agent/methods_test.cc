@@ -100,6 +100,53 @@ TEST_F(MethodsTest, APartHasALimit) {
       "400 PV-AGT-021");
 }
 
+TEST_F(MethodsTest, Debugging) {
+  EXPECT_EQ(call("pavise.apps.grant", R"({"grant":"q80="})").body,
+            R"({"name":"blink","until":1795000000})");
+  EXPECT_EQ(call("pavise.apps.debug", R"({"name":"blink"})").body,
+            R"({"name":"blink","session":3,"until":1795000000})");
+  EXPECT_EQ(call("pavise.apps.debug.exchange",
+                 R"({"name":"blink","session":3,"at":7,"data":"JD8=","received":9,"end":false})")
+                .body,
+            R"({"taken":9,"data":"KyRPSyM5YQ==","over":false})");
+  call("pavise.apps.debug.exchange",
+       R"({"name":"blink","session":3,"at":9,"data":"","received":16,"end":true})");
+  EXPECT_EQ(apps.called,
+            (std::vector<std::string>{"grant abcd", "debug blink", "exchange blink 3 7 243f 9",
+                                      "exchange blink 3 9  16 end"}));
+}
+
+TEST_F(MethodsTest, WhatIsNoPayloadOfDebuggingIsRefused) {
+  const std::string longest = to_base64(Bytes(apps_ipc::kGrantBytesMax));
+  EXPECT_EQ(refused("pavise.apps.grant", R"({"grant":")" + longest + "\"}"), "accepted");
+  const std::string longer = to_base64(Bytes(apps_ipc::kGrantBytesMax + 1));
+  for (const std::string& payload :
+       {std::string(), std::string("{}"), std::string(R"({"grant":""})"),
+        std::string(R"({"grant":"q80"})"), std::string(R"({"grant":7})"),
+        std::string(R"({"grant":"q80=","name":"blink"})"),
+        std::string(R"({"grant":"q80=","grant":"q80="})"), R"({"grant":")" + longer + "\"}"})
+    EXPECT_EQ(refused("pavise.apps.grant", payload), "400 PV-AGT-021") << payload;
+  EXPECT_EQ(refused("pavise.apps.debug", R"({"name":"../blink"})"), "400 PV-AGT-021");
+  const auto exchange = [](const std::string& session, const std::string& at,
+                           const std::string& data, const std::string& received,
+                           const std::string& end) {
+    return R"({"name":"blink","session":)" + session + R"(,"at":)" + at + R"(,"data":")" + data +
+           R"(","received":)" + received + R"(,"end":)" + end + "}";
+  };
+  const std::string most = to_base64(Bytes(apps_ipc::kDebugInBytesMax));
+  EXPECT_EQ(refused("pavise.apps.debug.exchange",
+                    exchange("1", "9223372036854775807", most, "0", "false")),
+            "accepted");
+  const std::string more = to_base64(Bytes(apps_ipc::kDebugInBytesMax + 1));
+  for (const std::string& payload :
+       {exchange("-1", "0", "", "0", "false"), exchange("1", "-1", "", "0", "false"),
+        exchange("1", "1.5", "", "0", "false"), exchange("1", "0", "?", "0", "false"),
+        exchange("1", "0", more, "0", "false"), exchange("1", "0", "", "null", "false"),
+        exchange("1", "0", "", "0", "1"), std::string(R"({"name":"blink"})"), std::string("[]"),
+        std::string("null")})
+    EXPECT_EQ(refused("pavise.apps.debug.exchange", payload), "400 PV-AGT-021") << payload;
+}
+
 TEST_F(MethodsTest, StartStopRestartAndLogs) {
   EXPECT_EQ(call("pavise.apps.start", R"({"name":"blink"})").body,
             R"({"name":"blink","state":"starting"})");

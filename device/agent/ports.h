@@ -102,6 +102,11 @@ class AppsPort {
   virtual Result<apps_ipc::Answer<apps_ipc::Installed>> install(
       const apps_ipc::Install& request) = 0;
   virtual Result<apps_ipc::Answer<apps_ipc::Removed>> remove(const apps_ipc::Remove& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::GrantTaken>> grant(
+      const apps_ipc::GiveGrant& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::DebugBegun>> debug(const apps_ipc::Debug& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::Exchanged>> exchange(
+      const apps_ipc::Exchange& request) = 0;
 };
 
 class LogSink {

@@ -78,6 +78,11 @@ struct Serve {
     PAVISE_TRY_ASSIGN(const Digest256 pcr, monitor.measure_apps(request.texts));
     return wire::encode(wire::MeasureAppsResult{.pcr = pcr});
   }
+
+  Result<SecretBytes> operator()(const wire::Device&) const {
+    PAVISE_TRY_ASSIGN(const WhoAmI who, monitor.identity());
+    return wire::encode(wire::DeviceResult{.device_id = who.identity.device.text()});
+  }
 };
 
 Result<SecretBytes> serve_request(Monitor& monitor, Client client, const Result<Bytes>& packet) {

@@ -107,6 +107,12 @@ TEST_F(DispatchTest, AppsAreMeasuredAndReportedToTheAgent) {
   EXPECT_TRUE(refusal(Client::apps, wire::encode(wire::MeasureApps{{}})).starts_with("PV-MON-013"));
 }
 
+TEST_F(DispatchTest, TheLauncherLearnsWhichDeviceThisIsAndNothingElseOfIt) {
+  const auto device = wire::parse_device(ask(Client::apps, wire::Device{}).view());
+  ASSERT_TRUE(device) << device.error().message();
+  EXPECT_EQ(device->device_id, root_->identity()->device.text());
+}
+
 // Every operation on the wrong socket.
 TEST_F(DispatchTest, ForeignOperationsDoNotExist) {
   EXPECT_TRUE(refusal(Client::agent, wire::encode(wire::OpenData{.blob = {}, .epoch = 1}))
@@ -115,7 +121,9 @@ TEST_F(DispatchTest, ForeignOperationsDoNotExist) {
                   .starts_with("PV-MON-009"));
   EXPECT_EQ(root_->read_counter()->steps(), 0U);
   for (const Client client : {Client::init, Client::agent})
-    EXPECT_TRUE(refusal(client, wire::encode(wire::MeasureApps{{kApp}})).starts_with("PV-MON-009"));
+    for (const wire::Request& request :
+         {wire::Request{wire::MeasureApps{{kApp}}}, wire::Request{wire::Device{}}})
+      EXPECT_TRUE(refusal(client, wire::encode(request)).starts_with("PV-MON-009"));
   EXPECT_TRUE(monitor_.runtime_events().empty());
   for (const wire::Request& request :
        {wire::Request{wire::Identity{}}, wire::Request{wire::Activate{Bytes(4), Bytes(4)}},

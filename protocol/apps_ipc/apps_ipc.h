@@ -40,6 +40,11 @@ inline constexpr std::size_t kCodeBytesMax = 16;
 inline constexpr std::size_t kReasonBytesMax = 512;
 inline constexpr std::size_t kNextStepBytesMax = 256;
 
+// Of a debugger's bytes in one exchange, to the app and from it.
+inline constexpr std::size_t kDebugInBytesMax = 2UL * 1024;
+inline constexpr std::size_t kDebugOutBytesMax = 32UL * 1024;
+inline constexpr std::size_t kGrantBytesMax = 256;
+
 enum class Op : std::uint8_t {
   kList = 1,
   kStart = 2,
@@ -48,7 +53,10 @@ enum class Op : std::uint8_t {
   kLogs = 5,
   kReceive = 6,
   kInstall = 7,
-  kRemove = 8
+  kRemove = 8,
+  kGrant = 9,
+  kDebug = 10,
+  kExchange = 11,
 };
 
 // Text that a person may be shown: UTF-8 without control characters.
@@ -87,7 +95,25 @@ struct Install {
 struct Remove {
   std::string name;
 };
-using Request = std::variant<List, Start, Stop, Restart, Logs, Receive, Install, Remove>;
+// A development grant (docs/formats/dev-grant.md), as it is; the launcher judges it.
+struct GiveGrant {
+  Bytes grant;
+};
+struct Debug {
+  std::string name;
+};
+// Bytes between a debugger and the one in the compartment, as two streams with counted bytes: what
+// comes twice, because an answer was lost, counts once.
+struct Exchange {
+  std::string name;
+  std::uint64_t session = 0;
+  std::uint64_t at = 0;        // place of the first byte of `data` in what is sent
+  Bytes data = {};             // may be empty
+  std::uint64_t received = 0;  // bytes that have arrived here, and need not be kept any more
+  bool end = false;            // of the session
+};
+using Request = std::variant<List, Start, Stop, Restart, Logs, Receive, Install, Remove, GiveGrant,
+                             Debug, Exchange>;
 
 Op operation(const Request& request);
 // Precondition: good names.
@@ -159,6 +185,20 @@ struct LogPage {
   std::vector<LogLine> lines;
 };
 
+struct GrantTaken {
+  std::string name;           // of the app that may be debugged
+  std::uint64_t until_s = 0;  // Unix seconds
+};
+struct DebugBegun {
+  std::uint64_t session = 0;  // from 1
+  std::uint64_t until_s = 0;
+};
+struct Exchanged {
+  std::uint64_t taken = 0;  // bytes of what is sent that need not be sent again
+  Bytes data = {};          // from `received` on
+  bool over = false;        // nothing follows `data`
+};
+
 struct Refusal {
   std::string code;    // PV-...
   std::string reason;  // what failed, in words
@@ -175,6 +215,9 @@ Bytes encode(const LogPage& page);
 Bytes encode(const Received& received);
 Bytes encode(const Installed& installed);
 Bytes encode(const Removed& removed);
+Bytes encode(const GrantTaken& taken);
+Bytes encode(const DebugBegun& begun);
+Bytes encode(const Exchanged& exchanged);
 Bytes encode_refusal(const Error& error);
 
 // The answer to the request of that kind. Errors of protocol/cbor: the message is bent.
@@ -184,5 +227,8 @@ Result<Answer<LogPage>> parse_logs(ByteView message);
 Result<Answer<Received>> parse_received(ByteView message);
 Result<Answer<Installed>> parse_installed(ByteView message);
 Result<Answer<Removed>> parse_removed(ByteView message);
+Result<Answer<GrantTaken>> parse_grant_taken(ByteView message);
+Result<Answer<DebugBegun>> parse_debug_begun(ByteView message);
+Result<Answer<Exchanged>> parse_exchanged(ByteView message);
 
 }  // namespace pavise::apps_ipc

@@ -26,7 +26,7 @@ void check_text(pavise::ByteView message) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const pavise::ByteView message = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 8) {
+  switch (data[0] % 11) {
     case 0: {
       const auto request = ipc::parse_request(message);
       if (request) PAVISE_CHECK(pavise::equal(ipc::encode(*request), message));
@@ -49,6 +49,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 7:
       check(ipc::parse_removed(message), message);
+      break;
+    case 8:
+      check(ipc::parse_grant_taken(message), message);
+      break;
+    case 9:
+      check(ipc::parse_debug_begun(message), message);
+      break;
+    case 10:
+      check(ipc::parse_exchanged(message), message);
       break;
     default:
       check_text(message);

@@ -19,7 +19,11 @@ std::vector<Request> requests() {
           Receive{1, 0, Bytes(1)},
           Receive{UINT64_MAX, UINT64_MAX, Bytes(kPartBytesMax)},
           Install{1 << 20, Digest256{std::byte{3}}},
-          Remove{"blink"}};
+          Remove{"blink"},
+          GiveGrant{Bytes(kGrantBytesMax)},
+          Debug{"blink"},
+          Exchange{"blink", 0, 0, {}, 0, false},
+          Exchange{kLongestName, UINT64_MAX, INT64_MAX, Bytes(kDebugInBytesMax), INT64_MAX, true}};
 }
 
 AppStatus app(std::string name = "blink") {
@@ -115,7 +119,7 @@ TEST(AppsRequest, NamesAreThoseOfManifests) {
 }
 
 TEST(AppsRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
-  for (const std::uint64_t op : {0U, 9U, 255U})
+  for (const std::uint64_t op : {0U, 12U, 255U})
     EXPECT_TRUE(
         parse_request(cbor::Writer().map(1).uint(1).uint(op).take()).error().is(kUnknownOperation));
   EXPECT_FALSE(parse_request(cbor::Writer().map(1).uint(1).uint(256).take()));
@@ -335,6 +339,42 @@ TEST(AppsText, StatesHaveNames) {
   EXPECT_EQ(to_string(AppState::running), "running");
   EXPECT_EQ(to_string(AppState::ending), "ending");
   EXPECT_EQ(to_string(AppState::killing), "killing");
+}
+
+TEST(AppsDebug, LimitsAtNAndOneMore) {
+  EXPECT_FALSE(parse_request(encode(GiveGrant{Bytes(kGrantBytesMax + 1)})));
+  EXPECT_FALSE(parse_request(encode(GiveGrant{})));
+  EXPECT_FALSE(parse_request(encode(Exchange{"a", 1, 0, Bytes(kDebugInBytesMax + 1), 0, false})));
+  EXPECT_FALSE(parse_request(encode(Exchange{"a", 1, 1ULL << 63U, {}, 0, false})));
+  EXPECT_FALSE(parse_request(encode(Exchange{"a", 1, 0, {}, 1ULL << 63U, false})));
+  EXPECT_FALSE(parse_request(encode(Debug{"../x"})));
+  const Bytes most = encode(Exchanged{.taken = INT64_MAX, .data = Bytes(kDebugOutBytesMax)});
+  ASSERT_TRUE(parse_exchanged(most));
+  EXPECT_LE(most.size(), kMessageBytesMax);
+  cbor::Writer more;
+  more.map(2).uint(1).boolean(true).uint(2).map(3).uint(1).uint(0).uint(2);
+  more.bytes(Bytes(kDebugOutBytesMax + 1)).uint(3).boolean(false);
+  EXPECT_FALSE(parse_exchanged(more.take()));
+}
+
+TEST(AppsDebug, ResultsComeBackWhole) {
+  const auto taken =
+      parse_grant_taken(encode(GrantTaken{.name = "blink", .until_s = 1'795'000'000}));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(std::get<GrantTaken>(*taken).name, "blink");
+  EXPECT_EQ(std::get<GrantTaken>(*taken).until_s, 1'795'000'000U);
+  EXPECT_FALSE(parse_grant_taken(encode(GrantTaken{.name = "no name", .until_s = 1})));
+  const auto begun = parse_debug_begun(encode(DebugBegun{.session = 2, .until_s = 9}));
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(std::get<DebugBegun>(*begun).session, 2U);
+  const Exchanged sent{.taken = 7, .data = Bytes(3, std::byte{5}), .over = true};
+  const Bytes message = encode(sent);
+  const auto exchanged = parse_exchanged(message);
+  ASSERT_TRUE(exchanged);
+  EXPECT_EQ(std::get<Exchanged>(*exchanged).data, sent.data);
+  EXPECT_TRUE(std::get<Exchanged>(*exchanged).over);
+  for (std::size_t n = 0; n < message.size(); ++n)
+    EXPECT_FALSE(parse_exchanged(ByteView(message).first(n)));
 }
 
 }  // namespace

@@ -59,15 +59,45 @@ Install read_install(cbor::Reader& in) {
   return out;
 }
 
+GiveGrant read_grant(cbor::Reader& in) {
+  GiveGrant out;
+  cbor::MapReader map(in, 1);
+  map.required(1);
+  out.grant = to_bytes(in.bytes(1, kGrantBytesMax));
+  map.finish();
+  return out;
+}
+
+Exchange read_exchange(cbor::Reader& in) {
+  Exchange out;
+  cbor::MapReader map(in, 6);
+  map.required(1);
+  out.name = read_name(in);
+  map.required(2);
+  out.session = in.uint();
+  map.required(3);
+  out.at = in.uint(INT64_MAX);
+  map.required(4);
+  out.data = to_bytes(in.bytes(0, kDebugInBytesMax));
+  map.required(5);
+  out.received = in.uint(INT64_MAX);
+  map.required(6);
+  out.end = in.boolean();
+  map.finish();
+  return out;
+}
+
 }  // namespace
 
 Op operation(const Request& request) {
   return std::visit(
-      Overloaded{[](const List&) { return Op::kList; }, [](const Start&) { return Op::kStart; },
-                 [](const Stop&) { return Op::kStop; }, [](const Restart&) { return Op::kRestart; },
-                 [](const Logs&) { return Op::kLogs; }, [](const Receive&) { return Op::kReceive; },
-                 [](const Install&) { return Op::kInstall; },
-                 [](const Remove&) { return Op::kRemove; }},
+      Overloaded{
+          [](const List&) { return Op::kList; }, [](const Start&) { return Op::kStart; },
+          [](const Stop&) { return Op::kStop; }, [](const Restart&) { return Op::kRestart; },
+          [](const Logs&) { return Op::kLogs; }, [](const Receive&) { return Op::kReceive; },
+          [](const Install&) { return Op::kInstall; }, [](const Remove&) { return Op::kRemove; },
+          [](const GiveGrant&) { return Op::kGrant; }, [](const Debug&) { return Op::kDebug; },
+          [](const Exchange&) { return Op::kExchange; }},
       request);
 }
 
@@ -88,6 +118,12 @@ Bytes encode(const Request& request) {
                         [&](const Install& install) {
                           begin(2).uint(1).uint(install.size).uint(2).bytes(install.sha256);
                         },
+                        [&](const GiveGrant& give) { begin(1).uint(1).bytes(give.grant); },
+                        [&](const Exchange& exchange) {
+                          begin(6).uint(1).text(exchange.name).uint(2).uint(exchange.session);
+                          out.uint(3).uint(exchange.at).uint(4).bytes(exchange.data);
+                          out.uint(5).uint(exchange.received).uint(6).boolean(exchange.end);
+                        },
                         [&](const auto& named) { begin(1).uint(1).text(named.name); }},
              request);
   return out.take();
@@ -100,7 +136,7 @@ Result<Request> parse_request(ByteView message) {
   map.required(1);
   const auto op = static_cast<Op>(in.uint(UINT8_MAX));
   Request out;
-  if (op >= Op::kStart && op <= Op::kRemove) map.required(2);
+  if (op >= Op::kStart && op <= Op::kExchange) map.required(2);
   switch (op) {
     case Op::kList:
       out = List{};
@@ -125,6 +161,15 @@ Result<Request> parse_request(ByteView message) {
       break;
     case Op::kRemove:
       out = read_named<Remove>(in);
+      break;
+    case Op::kGrant:
+      out = read_grant(in);
+      break;
+    case Op::kDebug:
+      out = read_named<Debug>(in);
+      break;
+    case Op::kExchange:
+      out = read_exchange(in);
       break;
     default:
       in.fail(kUnknownOperation);

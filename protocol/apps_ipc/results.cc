@@ -183,6 +183,26 @@ Bytes encode(const LogPage& page) {
   return out.take();
 }
 
+Bytes encode(const GrantTaken& taken) {
+  cbor::Writer out = accepted(64);
+  out.map(2).uint(1).text(taken.name).uint(2).uint(taken.until_s);
+  return out.take();
+}
+
+Bytes encode(const DebugBegun& begun) {
+  cbor::Writer out = accepted(32);
+  out.map(2).uint(1).uint(begun.session).uint(2).uint(begun.until_s);
+  return out.take();
+}
+
+Bytes encode(const Exchanged& exchanged) {
+  PAVISE_CHECK(exchanged.data.size() <= kDebugOutBytesMax);
+  cbor::Writer out = accepted(exchanged.data.size() + 32);
+  out.map(3).uint(1).uint(exchanged.taken).uint(2).bytes(exchanged.data);
+  out.uint(3).boolean(exchanged.over);
+  return out.take();
+}
+
 Bytes encode_refusal(const Error& error) {
   std::string reason(error.info().what);
   if (!error.detail().empty()) reason.append(" (").append(error.detail()).append(")");
@@ -266,6 +286,43 @@ Result<Answer<LogPage>> parse_logs(ByteView message) {
       out.lines.push_back(std::move(line));
     }
     in.require(out.oldest <= out.newest && (out.oldest == 0) == (out.newest == 0));
+    map.finish();
+  });
+}
+
+Result<Answer<GrantTaken>> parse_grant_taken(ByteView message) {
+  return parse<GrantTaken>(message, [](cbor::Reader& in, GrantTaken& out) {
+    cbor::MapReader map(in, 2);
+    map.required(1);
+    const std::string_view name = in.text(1, manifest::kNameLengthMax);
+    in.require(manifest::is_app_name(name));
+    out.name = name;
+    map.required(2);
+    out.until_s = in.uint(INT64_MAX);
+    map.finish();
+  });
+}
+
+Result<Answer<DebugBegun>> parse_debug_begun(ByteView message) {
+  return parse<DebugBegun>(message, [](cbor::Reader& in, DebugBegun& out) {
+    cbor::MapReader map(in, 2);
+    map.required(1);
+    out.session = in.uint();
+    map.required(2);
+    out.until_s = in.uint(INT64_MAX);
+    map.finish();
+  });
+}
+
+Result<Answer<Exchanged>> parse_exchanged(ByteView message) {
+  return parse<Exchanged>(message, [](cbor::Reader& in, Exchanged& out) {
+    cbor::MapReader map(in, 3);
+    map.required(1);
+    out.taken = in.uint(INT64_MAX);
+    map.required(2);
+    out.data = to_bytes(in.bytes(0, kDebugOutBytesMax));
+    map.required(3);
+    out.over = in.boolean();
     map.finish();
   });
 }

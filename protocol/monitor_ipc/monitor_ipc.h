@@ -45,6 +45,7 @@ enum class Op : std::uint8_t {
   kStatus = 5,
   kOpenData = 16,
   kMeasureApps = 32,
+  kDevice = 33,
 };
 
 struct PcrValue {
@@ -80,7 +81,10 @@ struct MeasureApps {
   // app_measurement::kAppEventsMax. What they say is the monitor's to judge.
   std::vector<std::string> texts;
 };
-using Request = std::variant<Identity, Activate, Attest, SignTls, Status, OpenData, MeasureApps>;
+// Which device this is, for whoever may not see its keys.
+struct Device {};
+using Request =
+    std::variant<Identity, Activate, Attest, SignTls, Status, OpenData, MeasureApps, Device>;
 
 Op operation(const Request& request);
 Bytes encode(const Request& request);
@@ -125,6 +129,10 @@ struct MeasureAppsResult {
   Digest256 pcr;  // 13: what it holds now, app_measurement::pcr_after() of all texts
 };
 
+struct DeviceResult {
+  std::string device_id;
+};
+
 // Whole responses. They may hold a key or a credential, so all are wiped after use.
 SecretBytes encode(const IdentityResult& result);
 SecretBytes encode(const ActivateResult& result);
@@ -133,6 +141,7 @@ SecretBytes encode(const SignTlsResult& result);
 SecretBytes encode(const StatusResult& result);
 SecretBytes encode(const OpenDataResult& result);
 SecretBytes encode(const MeasureAppsResult& result);
+SecretBytes encode(const DeviceResult& result);
 // A refusal; code and reason are cut at their limits.
 SecretBytes encode_refusal(const Error& error);
 
@@ -145,5 +154,6 @@ Result<SignTlsResult> parse_sign_tls(ByteView message);
 Result<StatusResult> parse_status(ByteView message);
 Result<OpenDataResult> parse_open_data(ByteView message);
 Result<MeasureAppsResult> parse_measure_apps(ByteView message);
+Result<DeviceResult> parse_device(ByteView message);
 
 }  // namespace pavise::monitor_ipc

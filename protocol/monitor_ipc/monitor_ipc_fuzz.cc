@@ -8,7 +8,7 @@ namespace ipc = pavise::monitor_ipc;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const pavise::ByteView message = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 8) {
+  switch (data[0] % 9) {
     case 0: {
       const auto request = ipc::parse_request(message);
       if (request)
@@ -33,8 +33,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 6:
       (void)ipc::parse_open_data(message);
       break;
-    default:
+    case 7:
       (void)ipc::parse_measure_apps(message);
+      break;
+    default:
+      (void)ipc::parse_device(message);
       break;
   }
   return 0;

@@ -22,7 +22,8 @@ std::vector<Request> requests() {
           OpenData{{}, 0},
           OpenData{Bytes(kBlobBytesMax), UINT64_MAX},
           MeasureApps{{}},
-          MeasureApps{{"one", std::string(app_measurement::kAppEventBytesMax, 'x')}}};
+          MeasureApps{{"one", std::string(app_measurement::kAppEventBytesMax, 'x')}},
+          Device{}};
 }
 
 TEST(MonitorRequest, RoundTrip) {
@@ -103,6 +104,8 @@ TEST(MonitorResponse, ResultsComeBackWhole) {
   EXPECT_EQ(parse_status(encode(StatusResult{1500, 42, 60}).view())->measured_apps, 60U);
   EXPECT_EQ(parse_activate(encode(ActivateResult{SecretBytes(32)}).view())->secret.size(), 32U);
   EXPECT_EQ(parse_measure_apps(encode(MeasureAppsResult{digest(7)}).view())->pcr, digest(7));
+  EXPECT_EQ(parse_device(encode(DeviceResult{std::string(64, 'a')}).view())->device_id,
+            std::string(64, 'a'));
   const auto data =
       parse_open_data(encode(OpenDataResult{SecretBytes(64), Bytes(300), true}).view());
   ASSERT_TRUE(data);
@@ -134,6 +137,8 @@ TEST(MonitorResponse, LimitsAndWrongShapesAreRefused) {
   EXPECT_FALSE(parse_measure_apps(encode(SignTlsResult{Bytes(33)}).view()));
   EXPECT_FALSE(parse_measure_apps(encode(StatusResult{1, 2, 3}).view()));
   EXPECT_FALSE(parse_status(encode(StatusResult{1, 2, 61}).view()));
+  EXPECT_FALSE(parse_device(encode(DeviceResult{std::string(63, 'a')}).view()));
+  EXPECT_FALSE(parse_device(encode(DeviceResult{std::string(65, 'a')}).view()));
   const SecretBytes good = encode(StatusResult{1, 2, 3});
   for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(parse_status(good.view().first(n)));
 }

@@ -104,7 +104,8 @@ Op operation(const Request& request) {
                                [](const SignTls&) { return Op::kSignTls; },
                                [](const Status&) { return Op::kStatus; },
                                [](const OpenData&) { return Op::kOpenData; },
-                               [](const MeasureApps&) { return Op::kMeasureApps; }},
+                               [](const MeasureApps&) { return Op::kMeasureApps; },
+                               [](const Device&) { return Op::kDevice; }},
                     request);
 }
 
@@ -153,6 +154,9 @@ Result<Request> parse_request(ByteView message) {
       break;
     case Op::kMeasureApps:
       out = read_measure_apps(in);
+      break;
+    case Op::kDevice:
+      out = Device{};
       break;
     default:
       in.fail(kUnknownOperation);

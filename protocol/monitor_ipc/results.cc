@@ -96,6 +96,12 @@ SecretBytes encode(const MeasureAppsResult& result) {
   return wiped(std::move(out));
 }
 
+SecretBytes encode(const DeviceResult& result) {
+  cbor::Writer out = accepted();
+  out.map(1).uint(1).text(result.device_id);
+  return wiped(std::move(out));
+}
+
 SecretBytes encode_refusal(const Error& error) {
   // Codes are ASCII; reasons are made printable, so that no cut can break a UTF-8 sequence.
   std::string reason = error.message().substr(error.code().size() + 2, kReasonBytesMax);
@@ -201,6 +207,15 @@ Result<MeasureAppsResult> parse_measure_apps(ByteView message) {
     cbor::MapReader map(in, 1);
     map.required(1);
     out.pcr = in.fixed<sizeof(Digest256)>();
+    map.finish();
+  });
+}
+
+Result<DeviceResult> parse_device(ByteView message) {
+  return parse<DeviceResult>(message, [](cbor::Reader& in, DeviceResult& out) {
+    cbor::MapReader map(in, 1);
+    map.required(1);
+    out.device_id = in.text(64, 64);
     map.finish();
   });
 }

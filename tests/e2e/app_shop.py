@@ -35,10 +35,10 @@ class AppShop:
         (source / "app_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return self.pack(source, program, file)
 
-    def pack(self, source, program, file=None):
+    def pack(self, source, program, file=None, *options):
         package = self.folder / f"{file or source.name}.pvimage"
         run(PROGRAMS / "pavise", "app", "build", source, "--key", self.key, "--tenant", self.tenant,
-            "--binary", program, "--out", package)
+            "--binary", program, "--out", package, *options)
         return package
 
     def build_template(self, name, template):

@@ -41,6 +41,24 @@ class FakeApps final : public AppsPort {
   Result<apps_ipc::Answer<apps_ipc::Removed>> remove(const apps_ipc::Remove& request) override {
     return outcome("remove " + request.name, apps_ipc::Removed{left});
   }
+  Result<apps_ipc::Answer<apps_ipc::GrantTaken>> grant(
+      const apps_ipc::GiveGrant& request) override {
+    return outcome("grant " + to_hex(request.grant),
+                   apps_ipc::GrantTaken{.name = "blink", .until_s = 1'795'000'000});
+  }
+  Result<apps_ipc::Answer<apps_ipc::DebugBegun>> debug(const apps_ipc::Debug& request) override {
+    return outcome("debug " + request.name,
+                   apps_ipc::DebugBegun{.session = 3, .until_s = 1'795'000'000});
+  }
+  Result<apps_ipc::Answer<apps_ipc::Exchanged>> exchange(
+      const apps_ipc::Exchange& request) override {
+    return outcome("exchange " + request.name + " " + std::to_string(request.session) + " " +
+                       std::to_string(request.at) + " " + to_hex(request.data) + " " +
+                       std::to_string(request.received) + (request.end ? " end" : ""),
+                   apps_ipc::Exchanged{.taken = request.at + request.data.size(),
+                                       .data = to_bytes(as_bytes("+$OK#9a")),
+                                       .over = request.end});
+  }
 
   static apps_ipc::AppStatus blink() {
     apps_ipc::AppStatus out{

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -279,8 +280,7 @@ constexpr Names kNetwork = {"connect", "bind"};
 constexpr Names kListening = {"listen", "accept", "accept4"};
 // Only an attack, or a program that is no app, comes here. It ends at the first one, so that it is
 // seen.
-constexpr Names kHostile = {"ptrace",
-                            "process_vm_readv",
+constexpr Names kHostile = {"process_vm_readv",
                             "process_vm_writev",
                             "process_madvise",
                             "kcmp",
@@ -422,6 +422,42 @@ void allow_mappings(Rules& rules) {
   rules.refuse("mprotect", EPERM, {masked(2, PROT_EXEC, PROT_EXEC)});
 }
 
+// What debuggers do with whom they trace, besides the first sixteen requests: by number, since not
+// every processor has a name for each.
+constexpr std::initializer_list<int> kTracing = {
+    17,      // PTRACE_DETACH
+    18,      // PTRACE_GETFPXREGS
+    19,      // PTRACE_SETFPXREGS
+    24,      // PTRACE_SYSCALL
+    25,      // PTRACE_GET_THREAD_AREA
+    26,      // PTRACE_SET_THREAD_AREA
+    30,      // PTRACE_ARCH_PRCTL
+    0x4200,  // PTRACE_SETOPTIONS
+    0x4201,  // PTRACE_GETEVENTMSG
+    0x4202,  // PTRACE_GETSIGINFO
+    0x4203,  // PTRACE_SETSIGINFO
+    0x4204,  // PTRACE_GETREGSET
+    0x4205,  // PTRACE_SETREGSET
+};
+
+// Who is to be traced asks for it itself, and its parent traces it (PTRACE_TRACEME). Taking hold of
+// any other process is what attacks do.
+void end_who_attaches(Rules& rules) {
+  for (const int request : {PTRACE_ATTACH, PTRACE_SEIZE})
+    rules.add(SCMP_ACT_KILL_PROCESS, "ptrace", {equals(0, static_cast<std::uint64_t>(request))});
+}
+
+void judge_tracing(Rules& rules, const AppFilterNeeds& needs) {
+  if (!needs.debugger) {
+    rules.add(SCMP_ACT_KILL_PROCESS, "ptrace");
+    return;
+  }
+  end_who_attaches(rules);
+  rules.allow("ptrace", {{.arg = 0, .op = SCMP_CMP_LT, .datum_a = PTRACE_ATTACH, .datum_b = 0}});
+  for (const int request : kTracing)
+    rules.allow("ptrace", {equals(0, static_cast<std::uint64_t>(request))});
+}
+
 void allow_clone(Rules& rules) {
   rules.allow("clone", {masked(0, kNewNamespaces, 0)});
   // clone3's flags are behind a pointer, out of a filter's sight: not listed, so ENOSYS, and
@@ -472,6 +508,7 @@ Result<std::vector<sock_filter>> make_app_filter(const AppFilterNeeds& needs) {
   allow_clone(rules);
   allow_sockets(rules, needs);
   allow_ioctl(rules, needs);
+  judge_tracing(rules, needs);
   rules.add(SCMP_ACT_KILL_PROCESS, kHostile);
   rules.add(SCMP_ACT_ERRNO(EPERM), kRefused);
   return rules.compile();
@@ -483,6 +520,7 @@ Result<std::vector<sock_filter>> make_launcher_filter() {
   Rules rules(SCMP_ACT_ALLOW);
   for (const char* name : kHostile)
     if (std::ranges::find(kNeeded, name) == kNeeded.end()) rules.add(SCMP_ACT_KILL_PROCESS, name);
+  end_who_attaches(rules);
   return rules.compile();
 }
 

@@ -18,6 +18,9 @@ struct AppFilterNeeds {
   bool listens = false;       // and on some port it may be reached
   bool device_nodes = false;  // any ioctl: a node's driver says which it takes
   bool gpio_lines = false;    // those of lines, and none of chips
+  // A debugger traces what it started itself, and what that starts: ptrace, but not onto a process
+  // that did not ask for it.
+  bool debugger = false;
 };
 
 // The compiled filter, the same bytes for the same needs and release: its digest belongs to what is

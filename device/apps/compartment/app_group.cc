@@ -51,7 +51,7 @@ std::uint64_t value_of(std::string_view text, std::string_view key) {
   return 0;
 }
 
-Status set_budget(int folder, const AppBudget& budget) {
+Status write_budget(int folder, const AppBudget& budget) {
   PAVISE_TRY(write_file(folder, "memory.max", std::to_string(budget.memory_bytes_max)));
   // One process out of memory is the app out of memory: no half of it goes on.
   PAVISE_TRY(write_file(folder, "memory.oom.group", "1"));
@@ -66,10 +66,14 @@ AppGroup::AppGroup(std::string path, UniqueFd folder)
 Result<AppGroup> AppGroup::create(const std::string& root, const std::string& name,
                                   const AppBudget& budget) {
   PAVISE_TRY_ASSIGN(AppGroup group, without_controllers(root, name));
-  PAVISE_TRY(set_budget(group.folder(), budget));
-  group.cpu_per_mille_ = budget.cpu_per_mille;
-  PAVISE_TRY(group.set_processor_limit());
+  PAVISE_TRY(group.set_budget(budget));
   return group;
+}
+
+Status AppGroup::set_budget(const AppBudget& budget) {
+  PAVISE_TRY(write_budget(folder(), budget));
+  cpu_per_mille_ = budget.cpu_per_mille;
+  return set_processor_limit();
 }
 
 Status AppGroup::lift_processor_limit() {

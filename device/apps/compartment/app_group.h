@@ -54,6 +54,8 @@ class AppGroup {
   // well. Nothing for a group without budgets. kGroupNotMade.
   Status lift_processor_limit();
   Status set_processor_limit();
+  // From now on. kGroupNotMade.
+  Status set_budget(const AppBudget& budget);
 
   int folder() const { return folder_.get(); }
   BudgetEvents events() const;

@@ -59,9 +59,10 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// 0 is empty, 1 and 2 are the output, 3 and above the app's; all else is closed but the pipe for
-// failures, which exec closes. First out of the way: one may stand where another has to go.
-bool place_descriptors(std::vector<int> given, ChildEnds& ends) {
+// 0 is empty, 1 and 2 are the output (or 0 and 1 the console), 3 and above the app's; all else is
+// closed but the pipe for failures, which exec closes. First out of the way: one may stand where
+// another has to go.
+bool place_descriptors(std::vector<int> given, int console, ChildEnds& ends) {
   const int above = kFirstDescriptor + static_cast<int>(given.size());
   for (int& fd : given) {
     if (fd == kNoDescriptor) continue;
@@ -69,9 +70,11 @@ bool place_descriptors(std::vector<int> given, ChildEnds& ends) {
     if (fd < 0) return false;
   }
   const int setup = ::fcntl(ends.setup, F_DUPFD_CLOEXEC, above + 1);
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (setup < 0 || null < 0 || ::dup2(null, STDIN_FILENO) < 0 ||
-      ::dup2(ends.output, STDOUT_FILENO) < 0 || ::dup2(ends.output, STDERR_FILENO) < 0)
+  const int input = console < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                : ::fcntl(console, F_DUPFD_CLOEXEC, above + 1);
+  if (setup < 0 || input < 0 || ::dup2(input, STDIN_FILENO) < 0 ||
+      ::dup2(ends.output, STDERR_FILENO) < 0 ||
+      ::dup2(console < 0 ? STDERR_FILENO : STDIN_FILENO, STDOUT_FILENO) < 0)
     return false;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const int number = kFirstDescriptor + static_cast<int>(i);
@@ -90,6 +93,7 @@ sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
   sandbox::SandboxPolicy policy{.name = spec.name};
   policy.run_as = sandbox::RunAs{spec.user, spec.user};
   policy.paths = {{"/", execute}, {"/dev", device}, {"/tmp", read_write}, {"/data", read_write}};
+  if (spec.debugger) policy.paths.push_back({"/proc", read_write});
   // For Landlock; which peers and ports is the guard's to say.
   if (spec.network)
     policy.groups = {sandbox::SyscallGroup::tcp_client, sandbox::SyscallGroup::tcp_server};
@@ -109,7 +113,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 [[noreturn]] void become_app(const CompartmentSpec& spec, ChildEnds ends) {
   reset_signals();
   require(::setsid() >= 0, ends, "session");
-  require(place_descriptors(spec.descriptors, ends), ends, "descriptors");
+  require(place_descriptors(spec.descriptors, spec.console, ends), ends, "descriptors");
   const auto arguments = pointers(spec.arguments);
   const auto environment = pointers(spec.environment);
   require(sandbox::apply(app_policy(spec)), ends);

@@ -43,6 +43,9 @@ struct CompartmentSpec {
   std::vector<sock_filter> filter;  // of make_app_filter()
   // Become kFirstDescriptor and those that follow; where kNoDescriptor stands the app has none.
   std::vector<int> descriptors;
+  int console = -1;  // becomes standard input and output; -1: empty, and the output
+  // A debugger writes into its debuggees through /proc, which no app may otherwise.
+  bool debugger = false;
 };
 
 struct Ending {

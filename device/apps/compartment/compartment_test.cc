@@ -225,11 +225,56 @@ TEST_F(CompartmentTest, OnlyCodeOfTheImageRuns) {
 }
 
 TEST_F(CompartmentTest, ForbiddenCallsEndIt) {
-  for (const char* call : {"ptrace", "mount", "unshare", "bpf", "io_uring", "vm_readv",
-                           "userfaultfd", "keyctl", "perf", "setns", "getfd", "handle", "x32"}) {
+  for (const char* call :
+       {"ptrace", "attach", "seize", "mount", "unshare", "bpf", "io_uring", "vm_readv",
+        "userfaultfd", "keyctl", "perf", "setns", "getfd", "handle", "x32"}) {
     EXPECT_EQ(run({"call", call}), "") << call;
     EXPECT_TRUE(ending_.forbidden_call()) << call;
   }
+}
+
+// The walls of an app that is debugged.
+TEST_F(CompartmentTest, WhoTracesReachesOnlyItsOwnChildren) {
+  const auto with_debugger = [this](std::vector<std::string> words) {
+    CompartmentSpec out = spec(std::move(words));
+    out.debugger = true;
+    out.filter = make_app_filter({.debugger = true}).value();
+    return out;
+  };
+  EXPECT_EQ(run_spec(with_debugger({"trace_child"})), "7\n");
+  EXPECT_EQ(run_spec(with_debugger({"call", "ptrace"})), error(EPERM))
+      << "its parent is the warden";
+  EXPECT_EQ(run_spec(with_debugger({"call", "peek_warden"})), error(ESRCH));
+  for (const char* call : {"attach", "seize", "vm_readv", "mount", "bpf"}) {
+    EXPECT_EQ(run_spec(with_debugger({"call", call})), "") << call;
+    EXPECT_TRUE(ending_.forbidden_call()) << call;
+  }
+  EXPECT_EQ(run_spec(with_debugger({"open_writing", "/proc/self/mem"})), "0\n");
+  EXPECT_EQ(run({"open_writing", "/proc/self/mem"}), error(EACCES)) << "of an app as ever";
+  EXPECT_EQ(run_spec(with_debugger({"read", "/proc/1/mem"})), error(ENOENT));
+  EXPECT_EQ(run_spec(with_debugger({"open_writing", "/proc/1/mem"})), error(ENOENT));
+  EXPECT_EQ(run_spec(with_debugger({"open_writing", "/proc/sys/kernel/hostname"})), error(ENOENT));
+  EXPECT_EQ(run_spec(with_debugger({"open_writing", "/readable"})), error(EACCES));
+  EXPECT_EQ(run_spec(with_debugger({"write", "/new"})), error(EROFS));
+  EXPECT_EQ(run_spec(with_debugger({"copy_and_run", "/tmp/app"})), error(EACCES));
+  EXPECT_EQ(run_spec(with_debugger({"kill", std::to_string(::getpid())})), error(ESRCH));
+  EXPECT_EQ(run_spec(with_debugger({"call", "inet"})), error(EACCES));
+  EXPECT_EQ(run_spec(with_debugger({"call", "setuid"})), error(EPERM));
+}
+
+TEST_F(CompartmentTest, AConsoleIsItsInputAndOutput) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd here(ends[0]);
+  UniqueFd there(ends[1]);
+  CompartmentSpec with = spec({"descriptors"});
+  with.console = there.get();
+  EXPECT_EQ(run_spec(with), "") << "what it prints goes to the console";
+  there.reset();
+  std::array<char, 32> text{};
+  EXPECT_GT(::recv(here.get(), text.data(), text.size(), 0), 0);
+  EXPECT_EQ(std::string(text.data()), "0 1 2 \n0\n");
+  EXPECT_EQ(::recv(here.get(), text.data(), text.size(), 0), 0) << "nobody else has it";
 }
 
 TEST_F(CompartmentTest, OthersAreRefused) {

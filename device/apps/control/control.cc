@@ -10,6 +10,12 @@ Result<Bytes> acted(const Result<wire::AppState>& state) {
   return wire::encode(wire::Acted{*state});
 }
 
+template <class T>
+Result<Bytes> encoded(const Result<T>& result) {
+  if (!result) return result.error();
+  return wire::encode(*result);
+}
+
 // One overload for each operation, found by std::visit.
 struct Serve {
   AppsControl& control;
@@ -39,6 +45,15 @@ struct Serve {
   Result<Bytes> operator()(const wire::Remove& request) const {
     PAVISE_TRY_ASSIGN(const wire::AppSource left, control.remove(request.name));
     return wire::encode(wire::Removed{left});
+  }
+  Result<Bytes> operator()(const wire::GiveGrant& request) const {
+    return encoded(control.take_grant(request.grant));
+  }
+  Result<Bytes> operator()(const wire::Debug& request) const {
+    return encoded(control.debug(request.name));
+  }
+  Result<Bytes> operator()(const wire::Exchange& request) const {
+    return encoded(control.exchange(request));
   }
 };
 

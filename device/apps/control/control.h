@@ -29,6 +29,10 @@ class AppsControl {
   virtual Result<apps_ipc::Installed> install(const apps_ipc::Install& package) = 0;
   // What there is of the app afterwards.
   virtual Result<apps_ipc::AppSource> remove(std::string_view name) = 0;
+  // A development grant; debugging an app that one names (../debugging).
+  virtual Result<apps_ipc::GrantTaken> take_grant(ByteView grant) = 0;
+  virtual Result<apps_ipc::DebugBegun> debug(std::string_view name) = 0;
+  virtual Result<apps_ipc::Exchanged> exchange(const apps_ipc::Exchange& request) = 0;
 };
 
 // Serves one request and makes the response. Never fails: what cannot be read (kBadRequest) or done

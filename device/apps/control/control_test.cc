@@ -51,6 +51,21 @@ class FakeControl final : public AppsControl {
     if (fails) return *fails;
     return wire::AppSource::image;
   }
+  Result<wire::GrantTaken> take_grant(ByteView grant) override {
+    called.push_back("grant " + to_hex(grant));
+    if (fails) return *fails;
+    return wire::GrantTaken{.name = "blink", .until_s = 7};
+  }
+  Result<wire::DebugBegun> debug(std::string_view name) override {
+    called.push_back("debug " + std::string(name));
+    if (fails) return *fails;
+    return wire::DebugBegun{.session = 3, .until_s = 7};
+  }
+  Result<wire::Exchanged> exchange(const wire::Exchange& request) override {
+    called.push_back("exchange " + request.name + " " + std::to_string(request.session));
+    if (fails) return *fails;
+    return wire::Exchanged{.taken = request.data.size(), .data = request.data, .over = true};
+  }
 
   std::vector<std::string> called;
   std::optional<Error> fails;
@@ -97,6 +112,26 @@ TEST_F(AppsControlTest, Deploying) {
     EXPECT_EQ(refused(wire::encode(request)), "PV-TST-001: the app is being ended");
 }
 
+TEST_F(AppsControlTest, DebuggingTravels) {
+  const auto granted = wire::parse_grant_taken(ask(wire::GiveGrant{Bytes(2, std::byte{0xab})}));
+  ASSERT_TRUE(granted);
+  EXPECT_EQ(std::get<wire::GrantTaken>(*granted).until_s, 7U);
+  const auto begun = wire::parse_debug_begun(ask(wire::Debug{"blink"}));
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(std::get<wire::DebugBegun>(*begun).session, 3U);
+  const wire::Exchange exchange{.name = "blink", .session = 3, .data = Bytes(5, std::byte{9})};
+  const auto exchanged = wire::parse_exchanged(ask(exchange));
+  ASSERT_TRUE(exchanged);
+  EXPECT_EQ(std::get<wire::Exchanged>(*exchanged).data, exchange.data);
+  EXPECT_EQ(control.called,
+            (std::vector<std::string>{"grant abab", "debug blink", "exchange blink 3"}));
+  control.fails = kEnds;
+  for (const wire::Request& request :
+       {wire::Request{wire::GiveGrant{Bytes(1)}}, wire::Request{wire::Debug{"blink"}},
+        wire::Request{exchange}})
+    EXPECT_EQ(refused(wire::encode(request)).substr(0, 10), "PV-TST-001");
+}
+
 TEST_F(AppsControlTest, AllOperations) {
   const auto listed = wire::parse_list(ask(wire::List{}));
   ASSERT_TRUE(listed);
@@ -122,7 +157,7 @@ TEST_F(AppsControlTest, WhatCannotBeReadReachesNoApp) {
   EXPECT_TRUE(refused(Error(kEnds)).starts_with("PV-AIP-002"));
   EXPECT_TRUE(refused(Bytes{}).starts_with("PV-AIP-002"));
   EXPECT_TRUE(refused(Bytes(wire::kMessageBytesMax + 1)).starts_with("PV-AIP-002"));
-  EXPECT_TRUE(refused(cbor::Writer().map(1).uint(1).uint(9).take()).starts_with("PV-AIP-001"));
+  EXPECT_TRUE(refused(cbor::Writer().map(1).uint(1).uint(200).take()).starts_with("PV-AIP-001"));
   EXPECT_TRUE(
       refused(cbor::Writer().map(2).uint(1).uint(2).uint(2).map(1).uint(1).text("../init").take())
           .starts_with("PV-AIP-002"));

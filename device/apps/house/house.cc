@@ -98,12 +98,17 @@ void House::act(RunningApp& app, LifeAction action) {
 }
 
 LifeAction House::begin(RunningApp& app) {
-  Status started = around_.measure(app.app());
+  app.take_up_next();
+  Status started = around_.measure(app.app(), app.policy().digest);
   if (started) started = app.start(around_.introduce);
   if (started) {
-    app.tell("started, version " + app.app().manifest().version.text());
-    return app.life().started(now_ms(around_.clock));
+    app.tell((app.debugged() ? "started to be debugged, version " : "started, version ") +
+             app.app().manifest().version.text());
+    const LifeAction next = app.life().started(now_ms(around_.clock));
+    if (app.debugged()) app.life().is_debugged();
+    return next;
   }
+  app.take_up_next();  // not to be debugged any more
   app.tell("not started: " + started.error().message());
   return app.life().not_started(now_ms(around_.clock));
 }

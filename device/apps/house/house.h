@@ -21,8 +21,9 @@ inline constexpr std::int64_t kRefusedEveryMs = 2000;
 inline constexpr std::int64_t kRestMs = 10;
 
 // What is to be told to the monitor before an app is started: it must be in the measured state
-// first. The app is not started if this fails.
-using Measure = std::function<Status(const InstalledApp& app)>;
+// first. The app is not started if this fails. `policy_digest` is that of the run, which is the
+// app's unless it is to be debugged.
+using Measure = std::function<Status(const InstalledApp& app, const Digest256& policy_digest)>;
 
 // Not thread-safe.
 class House {

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <span>
 
+#include "protocol/dev_grant/debugger_files.h"
+
 namespace pavise::device {
 namespace {
 
@@ -126,17 +128,29 @@ CompartmentSpec RunningApp::spec(std::vector<int> descriptors) const {
           .user = user_,
           .root = {.image = mount_.folder(),
                    .storage = storage_,
-                   .devices = app_.policy.devices,
-                   .temporary_bytes_max = app_.policy.budget.temporary_bytes_max,
+                   .devices = policy().devices,
+                   .temporary_bytes_max = policy().budget.temporary_bytes_max,
                    .resolver = names_ == nullptr ? std::string() : resolver_text(number_)},
-          .arguments = app_.policy.arguments,
+          .arguments = policy().arguments,
           .environment = {"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=" + name(),
                           "PAVISE_COMPONENT_ID=" + manifest.component_id.text(),
                           "PAVISE_VERSION=" + manifest.version.text()},
-          .network = app_.policy.network,
-          .open_files_max = app_.policy.budget.open_files_max,
-          .filter = app_.policy.filter,
-          .descriptors = std::move(descriptors)};
+          .network = policy().network,
+          .open_files_max = policy().budget.open_files_max,
+          .filter = policy().filter,
+          .descriptors = std::move(descriptors),
+          .console = debug_ ? debug_->console.get() : -1,
+          .debugger = policy().debugger};
+}
+
+bool RunningApp::has_debugger() const {
+  struct stat info{};
+  const std::string path = mount_.folder() + std::string(dev_grant::kDebuggerProgram);
+  return ::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+void RunningApp::take_up_next() {
+  debug_ = std::exchange(next_, std::nullopt);
 }
 
 void RunningApp::introduce_to_agent(const Introduce& introduce) {
@@ -156,10 +170,13 @@ Status RunningApp::start(const Introduce& introduce) {
     descriptors.push_back(hub.get());
   }
   events_ = group_.events();
+  PAVISE_TRY(group_.set_budget(policy().budget));
   PAVISE_TRY(group_.lift_processor_limit());
   CompartmentSpec to_start = spec(std::move(descriptors));
   lines.give(to_start);
   auto started = Compartment::start(to_start, group_);
+  // Its end of the console is the debugger's alone: who has the other one hears when it ends.
+  if (debug_) debug_->console.reset();
   // An app that cannot be held to it does not stay.
   const Status limited = group_.set_processor_limit();
   if (!started || !limited) {
@@ -205,7 +222,7 @@ std::string RunningApp::words_for(const Ending& ending, const BudgetEvents& befo
   const BudgetEvents now = group_.events();
   if (now.killed_for_memory > before.killed_for_memory)
     return "ended: it wanted more memory than its " +
-           std::to_string(app_.policy.budget.memory_bytes_max / 1024) + " KiB";
+           std::to_string(policy().budget.memory_bytes_max / 1024) + " KiB";
   if (ending.forbidden_call()) return "ended: it made a system call that no app may make";
   if (ending.by_signal)
     return "ended by signal " + std::to_string(ending.code) + " (" +
@@ -229,6 +246,7 @@ bool RunningApp::take_end() {
     tell(words_for(*ending, before));
   else
     tell(ending.error().message());
+  debug_.reset();
   events_ = group_.events();
   return !ending || ending->by_signal || ending->code != 0;
 }
@@ -237,7 +255,7 @@ void RunningApp::tell_refused() {
   while (const auto conduct = words_.take_complaint()) tell(*conduct);
   const BudgetEvents now = group_.events();
   if (now.processes_refused > events_.processes_refused)
-    tell_refusal("more processes than its " + std::to_string(app_.policy.budget.processes_max - 1) +
+    tell_refusal("more processes than its " + std::to_string(policy().budget.processes_max - 1) +
                  times(now.processes_refused - events_.processes_refused));
   events_.processes_refused = now.processes_refused;
   if (const auto periods = held_back_.take(now.periods_held_back, clock_.steady_ms()))

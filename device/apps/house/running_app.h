@@ -41,6 +41,12 @@ struct Ground {
 // What everybody may have to know of an app.
 using Tell = std::function<void(const std::string& line)>;
 
+// What stands before the app's program while somebody debugs it.
+struct DebugRun {
+  AppPolicy policy;  // of make_debug_policy()
+  UniqueFd console;  // standard input and output of the debugger
+};
+
 // Not thread-safe.
 class RunningApp final : public Asker {
  public:
@@ -53,6 +59,17 @@ class RunningApp final : public Asker {
   RunningApp(const RunningApp&) = delete;
   RunningApp& operator=(const RunningApp&) = delete;
   ~RunningApp() override;
+
+  // Whether its image has a debugger (protocol/dev_grant/debugger_files.h).
+  bool has_debugger() const;
+  // The next run is this one; nothing: an ordinary one.
+  void debug_next(std::optional<DebugRun> run) { next_ = std::move(run); }
+  bool will_be_debugged() const { return next_.has_value(); }
+  // Makes what debug_next() said what start() starts. To be called before each start.
+  void take_up_next();
+  bool debugged() const { return debug_.has_value(); }
+  // Of the run that is, or is being started; its digest has to be measured first.
+  const AppPolicy& policy() const { return debug_ ? debug_->policy : app_.policy; }
 
   // Blocks for some milliseconds. The errors of Compartment::start(), kNoGpioLine. An app whose
   // channel cannot be given to the agent runs all the same: the next agent gets it.
@@ -117,6 +134,7 @@ class RunningApp final : public Asker {
   NameService* names_ = nullptr;       // null: it lists no names
   const Clock& clock_;
   const Tell& tell_;
+  std::optional<DebugRun> next_, debug_;
   AppLife life_;
   AppLog log_;
   LineRelay relay_;

@@ -108,8 +108,14 @@ LifeAction AppLife::after_end(bool failed, std::int64_t now_ms) {
   return LifeAction::nothing;
 }
 
+void AppLife::is_debugged() {
+  if (state_ != LifeState::running || !wanted_) return;
+  at_once_ = true;
+  wake_ms_.reset();
+}
+
 void AppLife::is_well(std::int64_t now_ms) {
-  if (state_ == LifeState::running && policy_.health_interval_ms > 0)
+  if (state_ == LifeState::running && !at_once_ && policy_.health_interval_ms > 0)
     wake_ms_ = now_ms + policy_.health_interval_ms;
 }
 

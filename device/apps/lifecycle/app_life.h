@@ -62,6 +62,10 @@ class AppLife {
   // `failed`: by a signal or with an exit code other than 0.
   LifeAction ended(bool failed, std::int64_t now_ms);
   void is_well(std::int64_t now_ms);
+  // Of the run that has started: whatever its end, the next one begins at once, and nobody waits
+  // for word that it is well, since a debugger may hold it. Until it ends or is not wanted any
+  // more.
+  void is_debugged();
   LifeAction time_passed(std::int64_t now_ms);
 
   LifeState state() const { return state_; }

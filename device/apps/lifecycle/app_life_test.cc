@@ -167,6 +167,34 @@ TEST_F(AppLifeTest, WithoutHealthCheckNobodyWaitsForWord) {
   EXPECT_FALSE(life.wakes_at_ms());
 }
 
+TEST_F(AppLifeTest, WhatIsDebuggedMayStandStillAndComesBackAtOnce) {
+  LifePolicy checked = policy();
+  checked.restart = RestartWhen::never;
+  checked.first_health_ms = 1000;
+  checked.health_interval_ms = 300;
+  AppLife life = running(checked);
+  life.is_debugged();
+  EXPECT_FALSE(life.wakes_at_ms());
+  life.is_well(900);
+  EXPECT_FALSE(life.wakes_at_ms());
+  EXPECT_EQ(life.ended(true, 5000), begin);
+  EXPECT_EQ(life.started(5000), nothing);
+  EXPECT_EQ(life.wakes_at_ms(), 6000) << "an ordinary run again";
+  EXPECT_EQ(life.restarts(), 0U);
+
+  life = running(checked);
+  life.is_debugged();
+  EXPECT_EQ(life.want_restart(10), ask_to_end);
+  EXPECT_EQ(life.time_passed(60), kill) << "a debugger that does not end";
+  EXPECT_EQ(life.ended(true, 70), begin);
+
+  life = running(checked);
+  life.is_debugged();
+  EXPECT_EQ(life.want_stopped(10), ask_to_end);
+  life.is_debugged();
+  EXPECT_EQ(life.ended(true, 20), nothing) << "stopped by a person's word";
+}
+
 TEST_F(AppLifeTest, StatesHaveNames) {
   for (const LifeState state : {stopped, waiting, starting, LifeState::running, ending, killing})
     EXPECT_NE(to_string(state), "unknown");

@@ -44,20 +44,32 @@ void AppMeasurements::drop_old_answers() const {
   }
 }
 
-Status AppMeasurements::send_all() {
+Result<Bytes> AppMeasurements::ask(ByteView request) {
   if (!monitor_) return Error(kNotMeasured, "no monitor is connected");
   drop_old_answers();
-  const Bytes request = monitor_ipc::encode(monitor_ipc::MeasureApps{texts_});
   const Status sent = monitor_->send(request, timeout_ms_);
-  const auto packet = sent ? monitor_->receive(monitor_ipc::kMessageBytesMax, timeout_ms_)
-                           : Result<Bytes>(sent.error());
-  if (!packet) {
-    // A late answer would be taken for that of the next question.
-    monitor_.reset();
-    measured_ = 0;
-    return Error(kNotMeasured, packet.error().message());
-  }
-  const auto answer = monitor_ipc::parse_measure_apps(*packet);
+  auto packet = sent ? monitor_->receive(monitor_ipc::kMessageBytesMax, timeout_ms_)
+                     : Result<Bytes>(sent.error());
+  if (packet) return packet;
+  // A late answer would be taken for that of the next question.
+  monitor_.reset();
+  measured_ = 0;
+  return Error(kNotMeasured, packet.error().message());
+}
+
+Result<DeviceId> AppMeasurements::device() {
+  const auto packet = ask(monitor_ipc::encode(monitor_ipc::Device{}));
+  if (!packet) return Error(kDeviceNotKnown, packet.error().detail());
+  const auto answer = monitor_ipc::parse_device(*packet);
+  if (!answer) return Error(kDeviceNotKnown, answer.error().message());
+  auto device = DeviceId::parse(answer->device_id);
+  if (!device) return Error(kDeviceNotKnown, "no device id");
+  return *std::move(device);
+}
+
+Status AppMeasurements::send_all() {
+  PAVISE_TRY_ASSIGN(const Bytes packet, ask(monitor_ipc::encode(monitor_ipc::MeasureApps{texts_})));
+  const auto answer = monitor_ipc::parse_measure_apps(packet);
   if (!answer && answer.error().is(monitor_ipc::kRefused))
     return Error(kNotMeasured, answer.error().detail());
   if (!answer) return Error(kNotMeasured, answer.error().message());

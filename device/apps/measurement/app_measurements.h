@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/ipc/seqpacket.h"
 #include "device/apps/measurement/kept_list.h"
@@ -15,6 +16,10 @@ namespace pavise::device {
 inline constexpr ErrorInfo kNotMeasured{
     "PV-AMS-003", Retry::later, "the monitor did not measure what an app may do",
     "Read its code and reason in the detail; the app was not started."};
+
+inline constexpr ErrorInfo kDeviceNotKnown{"PV-AMS-004", Retry::later,
+                                           "the monitor did not say which device this is",
+                                           "Read its code and reason in the detail."};
 
 // Not thread-safe. Calls block for the file and for the monitor's TPM commands, up to the timeout.
 class AppMeasurements {
@@ -38,6 +43,10 @@ class AppMeasurements {
   // or the last one is gone).
   Status measure(const app_measurement::AppEvent& event);
 
+  // Which device this is by the word of the monitor, whose TPM makes it that device.
+  // kDeviceNotKnown.
+  Result<DeviceId> device();
+
   // False: the monitor's channel broke or an answer was missed; connect() mends it.
   bool connected() const { return monitor_.has_value(); }
   const std::vector<std::string>& texts() const { return texts_; }
@@ -49,6 +58,8 @@ class AppMeasurements {
   Status add(const std::string& text);
   // A launcher that ended may have left its question's answer in the socket, which init hands on.
   void drop_old_answers() const;
+  // kNotMeasured: the channel broke, or nothing came in time.
+  Result<Bytes> ask(ByteView request);
   Status send_all();
 
   std::string path_;

@@ -108,6 +108,18 @@ TEST_F(AppMeasurementsTest, WhatIsMeasuredIsInThePcrAndInTheFile) {
   EXPECT_EQ(read_kept_list(path()).value(), apps.texts());
 }
 
+TEST_F(AppMeasurementsTest, TheMonitorSaysWhichDeviceThisIs) {
+  AppMeasurements apps = opened();
+  EXPECT_TRUE(apps.device().error().is(kDeviceNotKnown)) << "no monitor";
+  ASSERT_TRUE(apps.connect(start_monitor()));
+  EXPECT_EQ(apps.device().value(), root_->identity()->device);
+  ASSERT_TRUE(apps.measure(event('0', {1, 2, 0}, 1))) << "asked between measurements";
+  EXPECT_EQ(apps.device().value(), root_->identity()->device);
+  end_monitor();
+  EXPECT_TRUE(apps.device().error().is(kDeviceNotKnown));
+  EXPECT_FALSE(apps.connected());
+}
+
 TEST_F(AppMeasurementsTest, TheSameIsMeasuredOnceAndAnotherPolicyAgain) {
   AppMeasurements apps = opened();
   ASSERT_TRUE(apps.connect(start_monitor()));

@@ -8,6 +8,7 @@
 
 #include "common/crypto/crypto.h"
 #include "device/apps/compartment/app_filter.h"
+#include "protocol/dev_grant/debugger_files.h"
 
 namespace pavise::device {
 namespace {
@@ -131,7 +132,7 @@ void add_grants(const AppGrants& grants, Transcript& out) {
 
 Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy) {
   Transcript out;
-  out.add(as_bytes("pavise-app-policy-1"));
+  out.add(as_bytes(policy.debugger ? "pavise-app-debug-policy-1" : "pavise-app-policy-1"));
   out.add(manifest.digest);
   out.add(policy.arguments.size());
   for (const std::string& argument : policy.arguments) out.add(argument);
@@ -163,6 +164,28 @@ Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy)
   return out.digest();
 }
 
+AppFilterNeeds filter_needs(const manifest::Manifest& manifest, const AppPolicy& policy) {
+  return {.network = policy.network,
+          .listens = !manifest.capabilities.listening_tcp.empty(),
+          .device_nodes = !policy.devices.empty(),
+          .gpio_lines = !policy.lines.empty(),
+          .debugger = policy.debugger};
+}
+
+// gdbserver by its own loader. It starts the program without a shell, leaves its addresses as they
+// are (anything else needs a system call that no app has), and speaks on standard input and output.
+std::vector<std::string> behind_debugger(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out{std::string(dev_grant::kDebuggerLoader),
+                               "--library-path",
+                               std::string(dev_grant::kDebuggerLibraries),
+                               std::string(dev_grant::kDebuggerProgram),
+                               "--no-startup-with-shell",
+                               "--no-disable-randomization",
+                               "-"};
+  out.insert(out.end(), arguments.begin(), arguments.end());
+  return out;
+}
+
 }  // namespace
 
 Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
@@ -185,16 +208,24 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
   for (const std::uint16_t port : may.listening_tcp) out.ports.push_back({SOCK_STREAM, port});
   for (const std::uint16_t port : may.listening_udp) out.ports.push_back({SOCK_DGRAM, port});
   out.network = !out.peers.empty() || !out.named_peers.empty() || !out.ports.empty();
-  PAVISE_TRY_ASSIGN(out.filter, make_app_filter({.network = out.network,
-                                                 .listens = !may.listening_tcp.empty(),
-                                                 .device_nodes = !out.devices.empty(),
-                                                 .gpio_lines = !out.lines.empty()}));
+  PAVISE_TRY_ASSIGN(out.filter, make_app_filter(filter_needs(manifest, out)));
   out.life = life_of(manifest.lifecycle);
   out.grants = {.peers = may.app_connections,
                 .system_events = may.system_events,
                 .update_deferral = may.update_deferral,
                 .restart = may.power_reboot,
                 .power_off = may.power_down};
+  out.digest = digest_of(manifest, out);
+  return out;
+}
+
+Result<AppPolicy> make_debug_policy(const manifest::Manifest& manifest, const AppPolicy& policy) {
+  AppPolicy out = policy;
+  out.debugger = true;
+  out.arguments = behind_debugger(policy.arguments);
+  out.budget.memory_bytes_max += kDebuggerMemoryBytes;
+  out.budget.processes_max += kDebuggerProcesses;
+  PAVISE_TRY_ASSIGN(out.filter, make_app_filter(filter_needs(manifest, out)));
   out.digest = digest_of(manifest, out);
   return out;
 }

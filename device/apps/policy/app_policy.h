@@ -40,6 +40,7 @@ struct AppPolicy {
   std::vector<sock_filter> filter;
   LifePolicy life;
   AppGrants grants;
+  bool debugger = false;  // the program is a debugger, which starts the app's
   // SHA-256 over the manifest's digest and everything above.
   Digest256 digest{};
 };
@@ -47,5 +48,14 @@ struct AppPolicy {
 // kNoSuchHardware, kFilterNotMade.
 Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
                                   const HardwareDefinition& hardware);
+
+// What a debugger needs besides what the app has.
+inline constexpr std::uint64_t kDebuggerMemoryBytes = 32U << 20U;
+inline constexpr std::uint32_t kDebuggerProcesses = 4;
+
+// The same for an app whose program is started by the debugger in its image
+// (protocol/dev_grant/debugger_files.h), over standard input and output. Its digest is another one,
+// so what is measured says that the app may be debugged. kFilterNotMade.
+Result<AppPolicy> make_debug_policy(const manifest::Manifest& manifest, const AppPolicy& policy);
 
 }  // namespace pavise::device

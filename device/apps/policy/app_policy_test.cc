@@ -157,5 +157,27 @@ TEST(AppPolicy, TheDigestStandsForAllOfIt) {
   EXPECT_NE(changed([](auto& m) { m.capabilities.power_down = false; }), first);
 }
 
+// What is measured of an app under a debugger is not what is measured of the app.
+TEST(AppPolicy, ADebuggerStandsBeforeTheProgramAndChangesTheDigest) {
+  const manifest::Manifest manifest = good("everything.json");
+  const AppPolicy plain = make_app_policy(manifest, board()).value();
+  const auto debug = make_debug_policy(manifest, plain);
+  ASSERT_TRUE(debug) << debug.error().message();
+  EXPECT_NE(debug->digest, plain.digest);
+  EXPECT_EQ(make_debug_policy(manifest, plain)->digest, debug->digest);
+  EXPECT_EQ(debug->arguments[0], "/.debug/loader");
+  EXPECT_EQ(std::vector(debug->arguments.end() - 4, debug->arguments.end()), plain.arguments);
+  EXPECT_TRUE(debug->debugger);
+  EXPECT_FALSE(plain.debugger);
+  // All walls but the filter stand where they stood.
+  EXPECT_EQ(debug->peers, plain.peers);
+  EXPECT_EQ(debug->network, plain.network);
+  EXPECT_EQ(debug->devices.size(), plain.devices.size());
+  EXPECT_EQ(debug->storage_bytes, plain.storage_bytes);
+  EXPECT_EQ(debug->budget.cpu_per_mille, plain.budget.cpu_per_mille);
+  EXPECT_EQ(debug->budget.memory_bytes_max, plain.budget.memory_bytes_max + kDebuggerMemoryBytes);
+  EXPECT_NE(debug->filter.size(), plain.filter.size());
+}
+
 }  // namespace
 }  // namespace pavise::device

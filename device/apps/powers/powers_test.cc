@@ -55,13 +55,33 @@ TEST_F(Powers, ItMountsAndMakesNodes) {
 }
 
 TEST_F(Powers, WhatNobodyHereNeedsEndsIt) {
-  EXPECT_EQ(within_powers([] { return static_cast<int>(::ptrace(PTRACE_TRACEME, 0, 0, 0)); }),
-            1000 + SIGSYS);
+  for (const auto request : {PTRACE_ATTACH, PTRACE_SEIZE})
+    EXPECT_EQ(within_powers([request] { return static_cast<int>(::ptrace(request, 1, 0, 0)); }),
+              1000 + SIGSYS);
   for (const long call : {SYS_init_module, SYS_kexec_load, SYS_process_vm_writev, SYS_keyctl,
                           SYS_io_uring_setup, SYS_setns, SYS_reboot, SYS_perf_event_open})
     EXPECT_EQ(within_powers([call] { return static_cast<int>(::syscall(call, 0, 0, 0, 0, 0)); }),
               1000 + SIGSYS)
         << call;
+}
+
+// Apps inherit this filter: one that is debugged asks for it, and its own filter lets it.
+TEST_F(Powers, WhoAsksToBeTracedMayBeByItsParent) {
+  EXPECT_EQ(within_powers([] {
+              const pid_t child = ::fork();
+              if (child == 0) {
+                if (::ptrace(PTRACE_TRACEME, 0, 0, 0) != 0) ::_exit(1);
+                ::raise(SIGSTOP);
+                ::_exit(0);
+              }
+              int status = 0;
+              ::waitpid(child, &status, 0);
+              if (!WIFSTOPPED(status)) return 1;
+              if (::ptrace(PTRACE_CONT, child, 0, 0) != 0) return 2;
+              ::waitpid(child, &status, 0);
+              return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+            }),
+            0);
 }
 
 TEST_F(Powers, CapabilitiesThatItHasNotAreGone) {

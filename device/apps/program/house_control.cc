@@ -13,7 +13,7 @@ apps_ipc::AppList HouseControl::list() {
   apps_ipc::AppList out;
   for (const auto& app : house_.apps()) {
     const manifest::Manifest& manifest = app->app().manifest();
-    const AppPolicy& policy = app->app().policy;
+    const AppPolicy& policy = app->policy();
     out.push_back(
         {.name = manifest.name,
          .component_id = manifest.component_id,

@@ -2,15 +2,16 @@
 #pragma once
 
 #include "device/apps/control/control.h"
+#include "device/apps/debugging/debugging.h"
 #include "device/apps/house/house.h"
 #include "device/apps/program/deploying.h"
 
 namespace pavise::device {
 
-// Not thread-safe; `house` and what deploys outlive it.
+// Not thread-safe; `house`, `debugging` and what deploys outlive it.
 class HouseControl final : public AppsControl {
  public:
-  explicit HouseControl(House& house) : house_(house) {}
+  HouseControl(House& house, Debugging& debugging) : house_(house), debugging_(debugging) {}
   // Until then, and without a data partition, nothing is deployed.
   void set_deploying(Deploying* deploying) { deploying_ = deploying; }
 
@@ -22,11 +23,21 @@ class HouseControl final : public AppsControl {
   Result<std::uint64_t> receive(const apps_ipc::Receive& part) override;
   Result<apps_ipc::Installed> install(const apps_ipc::Install& package) override;
   Result<apps_ipc::AppSource> remove(std::string_view name) override;
+  Result<apps_ipc::GrantTaken> take_grant(ByteView grant) override {
+    return debugging_.take_grant(grant);
+  }
+  Result<apps_ipc::DebugBegun> debug(std::string_view name) override {
+    return debugging_.begin(name);
+  }
+  Result<apps_ipc::Exchanged> exchange(const apps_ipc::Exchange& request) override {
+    return debugging_.exchange(request);
+  }
 
  private:
   Result<apps_ipc::AppState> act(std::string_view name, void (House::*what)(RunningApp&));
 
   House& house_;
+  Debugging& debugging_;
   Deploying* deploying_ = nullptr;
 };
 

@@ -20,6 +20,7 @@
 #include "device/apps/house/house_names.h"
 #include "device/apps/measurement/app_measurements.h"
 #include "device/apps/program/house_control.h"
+#include "device/apps/program/house_debuggees.h"
 #include "device/init/init_word.h"
 
 namespace pavise::device {
@@ -60,10 +61,13 @@ class LauncherOfApps {
             {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
              .clock = clock,
              .tell = print,
-             .measure = [this](const InstalledApp& app) { return measure(app); },
+             .measure = [this](const InstalledApp& app,
+                               const Digest256& policy) { return measure(app, policy); },
              .introduce = [this](const std::string& packet,
                                  int end) { return introduce(packet, end); },
-             .power = ask_init}) {}
+             .power = ask_init}),
+        debugging_(debuggees_,
+                   Grants(rules_.owner.keys, [this] { return which_device(); }, clock), clock) {}
 
   void live() {
     bool started = false;
@@ -71,8 +75,10 @@ class LauncherOfApps {
       std::vector<int> others{signals_.get(), kInitChannel};
       // Who asks before all is measured waits.
       if (started && agent_) others.push_back(agent_->fd());
-      const std::vector<int> ready = turn(std::move(others), to_start_.empty() ? kTurnMs : 0);
+      const std::int64_t wait_ms = std::min(kTurnMs, debugging_.wait_ms());
+      const std::vector<int> ready = turn(std::move(others), to_start_.empty() ? wait_ms : 0);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
+      debugging_.on_time();
       if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
       if (!to_start_.empty()) start_next();
@@ -188,14 +194,21 @@ class LauncherOfApps {
   // All before the first is started: the agent's first evidence then has them. What fails here is
   // said when the app is to be started.
   void measure_all() {
-    for (const auto& app : house_.apps()) (void)measure(app->app()).has_value();
+    for (const auto& app : house_.apps())
+      (void)measure(app->app(), app->app().policy.digest).has_value();
   }
 
-  Status measure(const InstalledApp& app) {
+  Result<DeviceId> which_device() {
+    if (!measured_.connected()) PAVISE_TRY(connect_monitor());
+    return measured_.device();
+  }
+
+  // Of an app that is to be debugged it is another policy's digest.
+  Status measure(const InstalledApp& app, const Digest256& policy_digest) {
     if (!measured_.connected()) PAVISE_TRY(connect_monitor());
     return measured_.measure({.component = app.manifest().component_id,
                               .version = app.manifest().version,
-                              .policy_digest = app.policy.digest,
+                              .policy_digest = policy_digest,
                               .content_digest = app.header().root_hash});
   }
 
@@ -219,7 +232,9 @@ class LauncherOfApps {
   House house_;
   std::deque<std::string> to_start_;  // names
   std::optional<Deploying> deploying_;
-  HouseControl control_{house_};
+  HouseDebuggees debuggees_{house_};
+  Debugging debugging_;
+  HouseControl control_{house_, debugging_};
 };
 
 }  // namespace

@@ -400,8 +400,30 @@ int flood_hub() {
   }
 }
 
+// A parent that traces its child as debuggers do, and writes into it.
+int trace_child() {
+  static volatile long word = 1;
+  const pid_t child = ::fork();
+  if (child < 0) return errno;
+  if (child == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(99);
+    ::raise(SIGSTOP);
+    ::_exit(static_cast<int>(word));
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!WIFSTOPPED(status)) return 1000 + WEXITSTATUS(status);
+  if (::ptrace(PTRACE_POKEDATA, child, &word, 7L) != 0) return errno;
+  if (::ptrace(PTRACE_CONT, child, nullptr, nullptr) != 0) return errno;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
 int forbidden(std::string_view call) {
   if (call == "ptrace") return outcome(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
+  if (call == "attach") return outcome(::ptrace(PTRACE_ATTACH, 1, nullptr, nullptr));
+  if (call == "seize") return outcome(::ptrace(PTRACE_SEIZE, 1, nullptr, nullptr));
+  if (call == "peek_warden") return outcome(::ptrace(PTRACE_PEEKDATA, 1, nullptr, nullptr));
   if (call == "mount") return outcome(::mount("none", "/tmp", "tmpfs", 0, nullptr));
   if (call == "unshare") return outcome(::unshare(CLONE_NEWUSER));
   if (call == "bpf") return outcome(::syscall(SYS_bpf, 0, nullptr, 0));
@@ -686,6 +708,7 @@ int act(int count, char** words) {
   if (verb == "flood_hub") return flood_hub();
   if (verb == "pass_descriptor") return pass_descriptor();
   if (verb == "set_option") return set_option(first, second);
+  if (verb == "trace_child") return trace_child();
   if (verb == "say_on_three") return outcome(::write(3, "hello", 5) - 5);
   if (verb == "try_lines") return try_lines(first, second);
   if (verb == "read_bus") return read_bus(first);

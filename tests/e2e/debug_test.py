@@ -1,0 +1,108 @@
+"""An app of the virtual device under gdb, by the owner's grant and by nobody else's; evidence says that it was open."""
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
+from sim.walk.house import StepFailed
+from tests.e2e.app_shop import AppShop, component
+from tests.e2e.walked import WalkedTest
+from tests.e2e.workshop import PROGRAMS, run
+from tests.host_walk.house import until
+
+DEBUGGEE = pathlib.Path(os.environ.get("PAVISE_DEBUGGEE", PROGRAMS.parent / "device/apps/debugging/debuggee"))
+GDB_TIMEOUT_S = 300
+
+
+class DebugTest(WalkedTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shop = AppShop(cls.state / "apps", TENANT)
+        house, keys = cls.walk.house, cls.walk.keys
+        packages = [cls.debuggee("debuggee", "--debug"), cls.debuggee("plain")]
+        words = ["--app-owner-key", cls.shop.public, "--app-tenant", TENANT]
+        for package in packages:
+            words += ["--app", package]
+        image, _ = build_image(house, keys, cls.state / "3.0.0", "3.0.0", apps=words,
+                               platform=platform_profile(house, cls.walk.vendor, keys))
+        release(house, keys, image)
+        cls.device.stop()
+        cls.device.use_image(image)
+        cls.device.start()
+        cls.device.wait_console("pavise-init: up", BOOT_TIMEOUT_S)
+
+    @classmethod
+    def debuggee(cls, name, *options):
+        source = cls.shop.folder / name
+        source.mkdir()
+        (source / "app_manifest.json").write_text(json.dumps({
+            "schema_version": 1, "name": name, "component_id": component(name), "version": "1.0.0", "entry_point": "/bin/app",
+            "capabilities": {}, "budgets": {"memory_kib": 4096, "cpu_percent": 50, "processes": 4},
+            "lifecycle": {"restart": "never"}}), encoding="utf-8")
+        return cls.shop.pack(source, DEBUGGEE, None, *options)
+
+    def setUp(self):
+        until(lambda: self.walk.house.try_cli_json("app", "list", self.walk.device_id), "the device at the hub", BOOT_TIMEOUT_S)
+
+    def grant(self, name, device=None, key=None):
+        path = self.state / f"{name}.grant"
+        run(PROGRAMS / "pavise", "app", "grant", "create", "--device", device or self.walk.device_id, "--app", component(name),
+            "--key", key or self.shop.key, "--hours", "1", "--out", path)
+        return path
+
+    def refused(self, app, *words):
+        """What the command says about why not."""
+        try:
+            self.walk.house.cli("app", "debug", self.walk.device_id, app, *words)
+        except StepFailed as failed:
+            return str(failed)
+        return "begun"
+
+    def listed(self, name):
+        apps = self.walk.house.try_cli_json("app", "list", self.walk.device_id)
+        return next((app for app in apps["apps"] if app["name"] == name), None) if apps else None
+
+    def test_1_nobody_debugs_without_the_owners_word_for_this_app_and_device(self):
+        stranger = AppShop(self.state / "stranger", TENANT)
+        self.assertIn("PV-DBG-003", self.refused("debuggee"))
+        self.assertIn("PV-DGR-003", self.refused("debuggee", "--grant", self.grant("debuggee", device="ab" * 32)))
+        self.assertIn("PV-DGR-002", self.refused("debuggee", "--grant", self.grant("debuggee", key=stranger.key)))
+        self.assertIn("PV-DBG-003", self.refused("debuggee", "--grant", self.grant("plain")))
+        self.assertIn("PV-DBG-006", self.refused("plain"))
+
+    def test_2_gdb_stops_the_app_and_looks_into_it(self):
+        before = self.listed("debuggee")["policy_digest"]
+        command = [PROGRAMS / "pavise", "app", "debug", self.walk.device_id, "debuggee", "--grant", self.grant("debuggee"),
+                   "-o", "json"]
+        with subprocess.Popen(command, env=self.walk.house.environment(), stdout=subprocess.PIPE, text=True) as session:
+            self.addCleanup(session.kill)
+            address = json.loads(session.stdout.readline())["address"]
+            gdb = ["gdb", "-batch", "-nx", "-ex", "set remotetimeout 60", "-ex", f"target remote {address}", "-ex", "break say",
+                   "-ex", "continue", "-ex", "print value", "-ex", "set var value=43", "-ex", "continue", DEBUGGEE]
+            with subprocess.Popen(gdb, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True) as debugger:
+                self.device.wait_console_match(r"apps: event debuggee: started to be debugged", BOOT_TIMEOUT_S)
+                try:
+                    said, _ = debugger.communicate(timeout=GDB_TIMEOUT_S)
+                finally:
+                    debugger.kill()
+            self.assertIn("$1 = 42", said)
+            self.assertIn("exited with code 05", said)
+            self.assertEqual(session.wait(GDB_TIMEOUT_S), 0)
+        self.device.wait_console_match(r"apps: debuggee: answer 43", BOOT_TIMEOUT_S)
+        # It is started as ever, and what was measured of it stays: both are in this boot's evidence.
+        self.device.wait_console_match(r"answer 43[\s\S]*apps: event debuggee: started, version 1\.0\.0", BOOT_TIMEOUT_S)
+        until(lambda: len(self.measured("debuggee")) == 2, "evidence of both policies", BOOT_TIMEOUT_S)
+        self.assertIn(before, self.measured("debuggee"))
+
+    def measured(self, name):
+        """Digests of the policies under which the app ran in this boot, by the device's evidence."""
+        shown = self.walk.house.try_cli_json("device", "show", self.walk.device_id)
+        return {app["policy_digest"] for app in (shown or {}).get("apps", []) if app["component_id"] == component(name)}
+
+
+if __name__ == "__main__":
+    unittest.main()
