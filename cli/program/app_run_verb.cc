@@ -193,7 +193,8 @@ Exit follow_edits(Session& session, AppRun& app, app::SourceWatch& watch,
   while (true) {
     const auto edited = watch.wait(kLogLook);
     if (!edited) return session.fail(edited.error());
-    if (*edited) (void)app.bring(**edited, "the edit");
+    const std::optional<app::SourceWatch::Time>& seen = *edited;
+    if (seen) (void)app.bring(*seen, "the edit");
     for (AppLog::Read read = AppLog::Read::more; read == AppLog::Read::more;) {
       read = app.read_log();
       if (read == AppLog::Read::enough) return Exit::ok;
