@@ -36,7 +36,9 @@ TEST_F(MemoryNoteTest, HoldsOneLineOfTheSameLengthForEverybodyToRead) {
     EXPECT_TRUE(text.starts_with("Pss: ") && text.ends_with(" kB\n")) << text;
     EXPECT_GT(std::stol(text.substr(5)), 0);
   }
-  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms(0444));
+  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms::owner_read |
+                                                              std::filesystem::perms::group_read |
+                                                              std::filesystem::perms::others_read);
 }
 
 TEST_F(MemoryNoteTest, WritesOnlyWhenTheLastNoteIsOld) {

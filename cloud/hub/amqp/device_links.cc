@@ -23,6 +23,18 @@ constexpr Channels bit(Channel channel) {
   return static_cast<Channels>(channel);
 }
 
+// A principal with links of a device is one.
+const iothub::Identity& who(const Principal& principal) {
+  PAVISE_CHECK(principal.identity.has_value());
+  return *principal.identity;
+}
+
+// A link of no device is that of a service.
+const Principal& service_of(const std::optional<Principal>& service) {
+  PAVISE_CHECK(service.has_value());
+  return *service;
+}
+
 // The hub's number of a call as the UUID that the clients want for a correlation id.
 amqp::Uuid uuid_of(std::uint64_t call) {
   amqp::Uuid out{};
@@ -77,7 +89,7 @@ void AmqpSession::channels_changed(Device& device, Channels before) {
   const auto opened = static_cast<Channels>(now & ~before);
   const auto ended = static_cast<Channels>(before & ~now);
   if (opened != 0) devices_port_.attach(device.principal, opened);
-  if (ended != 0) devices_port_.detach(*device.principal.identity, ended);
+  if (ended != 0) devices_port_.detach(who(device.principal), ended);
 }
 
 void AmqpSession::attach_device(Link link) {
@@ -92,7 +104,7 @@ void AmqpSession::attach_device(Link link) {
   if (!principal) return refuse(link.id, principal.error(), named);
   if (principal->expires_ms <= now_.wall_ms) return refuse(link.id, kGrantEnded, named);
   establish();
-  const iothub::Identity identity = *principal->identity;
+  const iothub::Identity identity = who(*principal);
   ends_at(principal->expires_ms);
   auto [found, is_new] = devices_.try_emplace(identity.client_id(), Device{*principal, {}});
   Device& device = found->second;
@@ -119,8 +131,8 @@ void AmqpSession::attach_device(Link link) {
 
 AmqpSession::Device* AmqpSession::device_of(const iothub::Identity& identity) {
   const auto found = devices_.find(identity.client_id());
-  return found == devices_.end() || *found->second.principal.identity != identity ? nullptr
-                                                                                  : &found->second;
+  return found == devices_.end() || who(found->second.principal) != identity ? nullptr
+                                                                             : &found->second;
 }
 
 void AmqpSession::close_device(Device& device, const Error& why) {
@@ -143,7 +155,7 @@ void AmqpSession::take_telemetry(Link& link, amqp::MessageReceived& event) {
     // A log that refuses ends the session, as it does over MQTT: nothing may be lost in between.
     const bool by_hook = why.code().starts_with("PV-FLT");
     if (why.retry() != Retry::never && !by_hook) return end(std::move(stored).error());
-    const amqp::Condition told = condition(why, link.device->principal.identity->client_id());
+    const amqp::Condition told = condition(why, who(link.device->principal).client_id());
     engine_.settle(event.link, event.delivery, amqp::Outcome::rejected, &told);
     return engine_.grant(event.link, 1);
   }
@@ -178,7 +190,7 @@ Result<AmqpSession::Unacked> AmqpSession::store(Device& device, amqp::MessageRec
   for (std::size_t i = 0; i < parts.size(); ++i) {
     PAVISE_TRY_ASSIGN(
         const std::uint64_t number,
-        devices_port_.append({now_.wall_ms, sender.tenant.text(), sender.identity->device(),
+        devices_port_.append({now_.wall_ms, sender.tenant.text(), who(sender).device(),
                               parts[i].first, parts[i].second, sender.hub.text(), device.origin}));
     if (i == 0) out.first = number;
     out.last = number;
@@ -199,8 +211,8 @@ void AmqpSession::ask_for_message(Link& link) {
   if (!token) return;
   link.asked = true;
   if (link.device != nullptr)
-    return devices_port_.next_message(*link.device->principal.identity, *token);
-  services_port_.next_service_message(link.service->hub,
+    return devices_port_.next_message(who(link.device->principal), *token);
+  services_port_.next_service_message(service_of(link.service).hub,
                                       link.address.kind == Address::Kind::feedback
                                           ? ServiceQueue::feedback
                                           : ServiceQueue::file_notifications,
@@ -210,9 +222,8 @@ void AmqpSession::ask_for_message(Link& link) {
 void AmqpSession::settle_lock(Link& link, const std::string& lock_token, Settlement settlement) {
   const Token token = next_token_++;  // nobody waits for the answer
   if (link.device != nullptr)
-    return devices_port_.settle_message(*link.device->principal.identity, lock_token, settlement,
-                                        token);
-  services_port_.settle_service_message(link.service->hub,
+    return devices_port_.settle_message(who(link.device->principal), lock_token, settlement, token);
+  services_port_.settle_service_message(service_of(link.service).hub,
                                         link.address.kind == Address::Kind::feedback
                                             ? ServiceQueue::feedback
                                             : ServiceQueue::file_notifications,
@@ -234,13 +245,14 @@ void AmqpSession::hear(MessageOffered& event) {
   const auto request = answered(event.token);
   if (!request) return;
   Link* link = find(request->link);
-  const bool offered = event.message && *event.message;
+  std::optional<DeviceMessage> none;
+  std::optional<DeviceMessage>& offered = event.message ? *event.message : none;
   if (!event.message) ask_again_after(event.message.error());
   // Without its link a message stays locked until the lock ends.
   if (link == nullptr) return;
   link->asked = false;
   if (!offered) return engine_.nothing_to_send(link->id);
-  DeviceMessage& message = **event.message;
+  DeviceMessage& message = *offered;
   const std::string lock = message.lock_token;
   Bytes encoded;
   to_amqp(std::move(message)).encode(encoded);
@@ -271,7 +283,8 @@ void AmqpSession::hear(MethodCalled& event) {
 void AmqpSession::take_method_answer(Link& link, amqp::Message& answer) {
   Device& device = *link.device;
   const auto call = call_of(answer.properties.correlation_id);
-  const auto found = call ? std::ranges::find(device.calls, *call) : device.calls.end();
+  if (!call) return;
+  const auto found = std::ranges::find(device.calls, *call);
   if (found == device.calls.end()) return;
   device.calls.erase(found);
   const Value* status = amqp::find(answer.application_properties, "IoThub-status");
@@ -330,13 +343,13 @@ void AmqpSession::take_twin_request(Link& link, amqp::Message& request) {
       !room ? std::nullopt
             : ask({.kind = question.kind == TwinRequest::Kind::get ? Request::Kind::twin_get
                                                                    : Request::Kind::twin_merge,
-                   .device = device.principal.identity->client_id(),
+                   .device = who(device.principal).client_id(),
                    .correlation = correlation});
   if (!token)
     return answer_twin(device, correlation, kTooManyRequests.status, std::nullopt,
                        twin::error_body(kTooManyRequests.error_code, "too many twin requests"));
   ++device.twin_requests;
-  devices_port_.ask_twin(*device.principal.identity, std::move(question), *token);
+  devices_port_.ask_twin(who(device.principal), std::move(question), *token);
 }
 
 void AmqpSession::hear(TwinAnswered& event) {

@@ -19,7 +19,7 @@ class AmqpGrantsTest : public AmqpSessionTest {
   void bar(const std::string& device, const std::optional<std::string>& module_id = {}) {
     hub_.barred.insert(module_id ? device + "/" + *module_id : device);
     change({.device = device,
-            .hub = *iothub::HubName::parse(kHubName),
+            .hub = iothub::HubName::parse(kHubName),
             .module_id = module_id,
             .reason = Error(kDeviceBarred)});
   }

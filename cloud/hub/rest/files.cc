@@ -103,6 +103,12 @@ Result<bool> outcome_of(const json::object& body) {
   return success->get_bool();
 }
 
+// Whoever may call these is a device.
+const iothub::Identity& device_of(const Call& call) {
+  PAVISE_CHECK(call.principal.identity.has_value());
+  return *call.principal.identity;
+}
+
 }  // namespace
 
 Result<Response> begin_upload(Call& call) {
@@ -110,7 +116,7 @@ Result<Response> begin_upload(Call& call) {
   PAVISE_TRY_ASSIGN(const json::object body, object_of(call.request.body));
   PAVISE_TRY_ASSIGN(std::string name, text_member(body, "blobName"));
   PAVISE_TRY_ASSIGN(const std::string host, own_address(call.request));
-  const iothub::Identity& device = *call.principal.identity;
+  const iothub::Identity& device = device_of(call);
   const auto identity = call.services.queue.store().index().find(device);
   if (!identity) return store::kDeviceNotFound;
   const UnixMillis now_ms = call.services.clock.now_ms();
@@ -146,7 +152,7 @@ Result<Response> end_upload(Call& call) {
   PAVISE_TRY_ASSIGN(const bool success, outcome_of(body));
   PAVISE_TRY_ASSIGN(const std::string host, own_address(call.request));
   PAVISE_TRY(at.house.store().finish(
-      at.key, call.principal.identity->device(), id, success,
+      at.key, device_of(call).device(), id, success,
       [&](const files::StoredFile& file) { return notify(call, at, file, host); }));
   return Response{.status = 204, .headers = {}, .body = {}};
 }

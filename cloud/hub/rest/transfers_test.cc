@@ -34,7 +34,7 @@ class Transfers : public testing::RestTest {
     const std::size_t query = uri.find('?');
     return uri.substr(path, query - path) + "/" + file + uri.substr(query) + more;
   }
-  Answer create(json::object body, const std::string& token = "all") {
+  Answer create(const json::object& body, const std::string& token = "all") {
     return call("POST", "/jobs/create", json::serialize(body), {}, token);
   }
   Answer create_export(const std::string& to, bool exclude = true,

@@ -24,8 +24,8 @@ struct pavise_uart_config pavise_uart_usual(void);
 /* Opens /dev/NAME and sets it up: bytes as they come, no echo, no signals. A descriptor,
  * non-blocking, close-on-exec, the caller's. Does not block; any thread. -EINVAL: the name is no
  * single word or the port cannot do what `config` says; -ENOENT: not granted, or the board has
- * none; -ENOTTY: it is no serial port. Closing it waits for nothing: before it ends, an app that has
- * written calls tcdrain(), or loses what has not gone. */
+ * none; -ENOTTY: it is no serial port. Closing it waits for nothing: before it ends, an app that
+ * has written calls tcdrain(), or loses what has not gone. */
 int pavise_uart_open(const char* name, const struct pavise_uart_config* config);
 
 #ifdef __cplusplus
