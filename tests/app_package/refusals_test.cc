@@ -311,11 +311,6 @@ TEST_F(Refusals, WhatOnlyTheDeviceKnows) {
       {"a pin that it lacks", made(manifest("two", '2', R"({"gpio":["LED1"]})")), {}, "PV-APL-001"},
       {"the same name", made(manifest("one", '2', "{}")), {first}, "PV-MAN-020"},
       {"the same port", made(manifest("two", '2', port)), {first}, "PV-MAN-022"},
-      {"a connection that the other does not list",
-       made(
-           manifest("two", '2', R"({"app_connections":["6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e01"]})")),
-       {first},
-       "PV-MAN-023"},
       {"a circle of starts",
        made(manifest("two", '2', "{}", after + "1\"]},")),
        {manifest("one", '1', "{}", after + "2\"]},")},

@@ -97,11 +97,12 @@ def damaged(shop, name, at):
 
 
 def talking(shop):
-    """Two that list each other. The first tries more than that."""
+    """Two that list each other, of which the first tries more than that; and one that lists who does not list it."""
     def peers(*names):
         return {"app_connections": [component(name) for name in names]}
     return [shop.build("talks", "talk", "answers", "neighbour", capabilities=peers("answers")),
-            shop.build("answers", "answer_talk", capabilities=peers("talks"))]
+            shop.build("answers", "answer_talk", capabilities=peers("talks")),
+            shop.build("wants-neighbour", "talk", "neighbour", "neighbour", capabilities=peers("neighbour"))]
 
 
 def refused(shop, folder):
@@ -110,8 +111,6 @@ def refused(shop, folder):
     return [damaged(shop, "damaged", -5000),
             AppShop(folder / "stranger", TENANT).build("stranger", "nothing"),
             shop.build("port-a", "nothing", capabilities=port), shop.build("port-b", "nothing", capabilities=port),
-            shop.build("wants-neighbour", "talk", "neighbour", "neighbour",
-                       capabilities={"app_connections": [component("neighbour")]}),
             shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
             shop.build("neighbour-copy", "nothing", component_id=component("neighbour"), file="zz-copy")]
 
@@ -189,7 +188,7 @@ class AppsTest(WalkedTest):
         for event in (r"talks: refused: to connect to neighbour: its manifest does not list that app",
                       r"talks: refused: to restart the device: its manifest does not say so",
                       r"talks: sent descriptors to its launcher", r"lingers: sent descriptors to its launcher",
-                      r"wants-neighbour\.pvimage: refused: PV-MAN-023",
+                      r"wants-neighbour: refused: to connect to neighbour: that app's manifest does not list this one",
                       r"forks: refused: more processes than its 4",
                       r"eats: ended: it wanted more memory than its 2048 KiB",
                       r"burns: held back: it wanted more processor time than its 10 % in \d+ tenths of a second",

@@ -61,14 +61,16 @@ Result<PackageStore> PackageStore::open(const std::string& folder) {
   return PackageStore(folder, std::move(handle));
 }
 
-EpochFloors PackageStore::floors() const {
+Result<EpochFloors> PackageStore::floors() const {
   EpochFloors out;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    if (entry.path().extension() != kFloorEnding) continue;
-    const auto app = manifest::ComponentId::parse(entry.path().stem().string());
-    if (app) out.emplace(*app, read_floor(handle_.get(), entry.path().filename().string()));
+  for (std::filesystem::directory_iterator it(folder_, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() != kFloorEnding) continue;
+    const auto app = manifest::ComponentId::parse(it->path().stem().string());
+    if (app) out.emplace(*app, read_floor(handle_.get(), it->path().filename().string()));
   }
+  if (error) return Error(kStoreFailed, folder_ + ": " + error.message());
   return out;
 }
 
@@ -128,27 +130,39 @@ bool PackageStore::has(const manifest::ComponentId& app) const {
 
 Status PackageStore::keep(const manifest::ComponentId& app, std::uint32_t epoch) {
   if (!incoming_ || received_ != size_) return kNotReceived;
+  PAVISE_TRY_ASSIGN(const bool rises, prepare_floor(app, epoch));
   if (::fsync(incoming_.get()) != 0 ||
       ::renameat(handle_.get(), kIncoming, AT_FDCWD, path_of(app).c_str()) != 0)
     return failed(kIncoming);
   incoming_.reset();
   size_ = received_ = 0;
   // Only now: an end in between must not leave a floor above the package that is there.
-  const EpochFloors all = floors();
-  const auto floor = all.find(app);
-  if (floor == all.end() || floor->second < epoch) PAVISE_TRY(keep_floor(app, epoch));
+  if (rises) return put_floor(app);
   return ::fsync(handle_.get()) == 0 ? Status() : failed(folder_);
 }
 
-Status PackageStore::keep_floor(const manifest::ComponentId& app, std::uint32_t epoch) {
+Status PackageStore::raise_floor(const manifest::ComponentId& app, std::uint32_t epoch) {
+  PAVISE_TRY_ASSIGN(const bool rises, prepare_floor(app, epoch));
+  return rises ? put_floor(app) : Status();
+}
+
+Result<bool> PackageStore::prepare_floor(const manifest::ComponentId& app, std::uint32_t epoch) {
+  PAVISE_TRY_ASSIGN(const EpochFloors all, floors());
+  const auto floor = all.find(app);
+  if (floor != all.end() && floor->second >= epoch) return false;
   const std::string text = std::to_string(epoch);
-  const std::string name = app.text() + std::string(kFloorEnding);
   const UniqueFd file(
       ::openat(handle_.get(), kFloorNew, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return failed(kFloorNew);
   PAVISE_TRY(write_all(file.get(), as_bytes(text), 0));
-  if (::fsync(file.get()) != 0 ||
-      ::renameat(handle_.get(), kFloorNew, handle_.get(), name.c_str()) != 0)
+  if (::fsync(file.get()) != 0) return failed(kFloorNew);
+  return true;
+}
+
+Status PackageStore::put_floor(const manifest::ComponentId& app) {
+  const std::string name = app.text() + std::string(kFloorEnding);
+  if (::renameat(handle_.get(), kFloorNew, handle_.get(), name.c_str()) != 0 ||
+      ::fsync(handle_.get()) != 0)
     return failed(name);
   return {};
 }

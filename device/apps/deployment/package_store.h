@@ -40,7 +40,10 @@ class PackageStore {
   static Result<PackageStore> open(const std::string& folder);
 
   // Floors of all apps that were ever kept. One that cannot be read is the highest there is.
-  EpochFloors floors() const;
+  // kStoreFailed.
+  Result<EpochFloors> floors() const;
+  // Nothing if the floor of `app` is as high already. It is on the disk afterwards. kStoreFailed.
+  Status raise_floor(const manifest::ComponentId& app, std::uint32_t epoch);
 
   // The next part of a package of `size` bytes; offset 0 begins anew. How many bytes there are now.
   // After a refusal there are as many as before, of a first part none. kPartOutOfOrder (also:
@@ -50,7 +53,8 @@ class PackageStore {
   // The file that was received, if it is whole and this one. kNotReceived, kStoreFailed.
   Result<std::string> received(std::uint64_t size, const Digest256& sha256) const;
   // What was received becomes the package of `app`, and `epoch` its floor if that is higher. It is
-  // on the disk afterwards. kStoreFailed; then the earlier package is still there.
+  // on the disk afterwards. kStoreFailed; then the earlier package is still there, unless the last
+  // of it fails, which wants no room.
   Status keep(const manifest::ComponentId& app, std::uint32_t epoch);
   // Where keep() puts the package of `app`.
   std::string path_of(const manifest::ComponentId& app) const;
@@ -64,7 +68,9 @@ class PackageStore {
   PackageStore(std::string folder, UniqueFd handle)
       : folder_(std::move(folder)), handle_(std::move(handle)) {}
   Status begin(std::uint64_t size);
-  Status keep_floor(const manifest::ComponentId& app, std::uint32_t epoch);
+  // Whether the floor of `app` is lower; then a new one is ready to take its place.
+  Result<bool> prepare_floor(const manifest::ComponentId& app, std::uint32_t epoch);
+  Status put_floor(const manifest::ComponentId& app);
 
   std::string folder_;
   UniqueFd handle_;

@@ -61,7 +61,7 @@ TEST_F(PackageStoreTest, APackageComesInPartsAndIsKept) {
   const auto again = PackageStore::open(store_->folder());
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->has(id(1)));
-  EXPECT_EQ(again->floors(), (EpochFloors{{id(1), 4}}));
+  EXPECT_EQ(*again->floors(), (EpochFloors{{id(1), 4}}));
 }
 
 TEST_F(PackageStoreTest, OnlyWhatWasAskedForIsInstalled) {
@@ -128,17 +128,43 @@ TEST_F(PackageStoreTest, AFloorOnlyRisesAndOutlivesThePackage) {
   ASSERT_TRUE(store_->erase(id(1)));
   EXPECT_FALSE(store_->has(id(1)));
   EXPECT_TRUE(store_->erase(id(1)));
-  EXPECT_EQ(store_->floors(), (EpochFloors{{id(1), 5}}));
+  EXPECT_EQ(*store_->floors(), (EpochFloors{{id(1), 5}}));
+}
+
+TEST_F(PackageStoreTest, AFloorIsRaisedWithoutAPackage) {
+  ASSERT_TRUE(store_->raise_floor(id(1), 3));
+  ASSERT_TRUE(store_->raise_floor(id(1), 2));
+  EXPECT_EQ(*store_->floors(), (EpochFloors{{id(1), 3}}));
+  EXPECT_FALSE(store_->has(id(1)));
+}
+
+// Nobody starts an app because its floor could not be looked up.
+TEST_F(PackageStoreTest, WithoutItsFolderNothingIsKnown) {
+  std::filesystem::remove_all(store_->folder());
+  EXPECT_TRUE(store_->floors().error().is(kStoreFailed));
+  EXPECT_TRUE(store_->raise_floor(id(1), 3).error().is(kStoreFailed));
+}
+
+// A floor that cannot be written leaves the package of before.
+TEST_F(PackageStoreTest, WhatCannotBeKeptWholeIsNotKept) {
+  const Bytes first(100, std::byte{1});
+  send(first);
+  ASSERT_TRUE(store_->keep(id(1), 1));
+  send(Bytes(100, std::byte{2}));
+  std::filesystem::create_directory(store_->folder() + "/floor.new");
+  EXPECT_TRUE(store_->keep(id(1), 2).error().is(kStoreFailed));
+  EXPECT_EQ(content(store_->path_of(id(1))), first);
+  EXPECT_EQ(*store_->floors(), (EpochFloors{{id(1), 1}}));
 }
 
 TEST_F(PackageStoreTest, AFloorThatCannotBeReadLetsNothingPass) {
   constexpr std::uint32_t kHighest = ~0U;
   for (const char* text : {"", "x", "4x", "-1", "4294967296", "00000000004"}) {
     std::ofstream(store_->folder() + '/' + id(1).text() + ".epoch") << text;
-    EXPECT_EQ(store_->floors(), (EpochFloors{{id(1), kHighest}})) << text;
+    EXPECT_EQ(*store_->floors(), (EpochFloors{{id(1), kHighest}})) << text;
   }
   std::ofstream(store_->folder() + "/other.epoch") << "9";
-  EXPECT_EQ(store_->floors().size(), 1U);
+  EXPECT_EQ(store_->floors()->size(), 1U);
 }
 
 TEST_F(PackageStoreTest, NobodyElseLooksIntoIt) {

@@ -64,11 +64,28 @@ RunningApp* House::find(std::string_view name) {
   return found == apps_.end() ? nullptr : found->get();
 }
 
+void House::start_all_later() {
+  for (const auto& app : apps_) to_start_.push_back(app->name());
+}
+
+bool House::start_next() {
+  if (to_start_.empty()) return false;
+  const std::string name = std::move(to_start_.front());
+  to_start_.pop_front();
+  if (RunningApp* const app = find(name)) start(*app);
+  return true;
+}
+
+bool House::starts_later(std::string_view name) const {
+  return std::ranges::find(to_start_, name) != to_start_.end();
+}
+
 void House::start(RunningApp& app) {
   act(app, app.life().want_running(now_ms(around_.clock)));
 }
 
 void House::stop(RunningApp& app) {
+  std::erase(to_start_, app.name());
   act(app, app.life().want_stopped(now_ms(around_.clock)));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,7 +67,14 @@ class House {
   // does what is due. Those of `others` that can be read are returned.
   std::vector<int> turn(const std::vector<int>& others, std::int64_t timeout_ms);
 
-  // By a person's word, for one of apps().
+  // All that are there, one with each start_next(): those that run already are looked after in
+  // between, and so are their names.
+  void start_all_later();
+  // False: there was none to start.
+  bool start_next();
+  bool starts_later(std::string_view name) const;
+
+  // By a person's word, for one of apps(). One that is stopped is not started later.
   void start(RunningApp& app);
   void stop(RunningApp& app);
   void restart(RunningApp& app);
@@ -88,6 +96,7 @@ class House {
 
   Surroundings around_;
   std::vector<std::unique_ptr<RunningApp>> apps_;
+  std::deque<std::string> to_start_;  // names
   std::int64_t refused_at_ms_ = 0;
   Requests requests_;
   // Why apps are asked to end, and how long they have at most.

@@ -32,7 +32,10 @@ Status check_owner(const image::Package& package, const Owner& owner) {
 Status check_beside(const manifest::Manifest& app, std::vector<manifest::Manifest> others) {
   if (others.size() == kAppsMax) return kTooManyApps;
   others.push_back(app);
-  const std::vector<Error> found = manifest::conflicts(others);
+  std::vector<Error> found = manifest::conflicts(others);
+  // Versions that begin to list each other come one by one. Whether both do is asked at each
+  // connection (../words).
+  std::erase_if(found, [](const Error& error) { return error.is(manifest::kOneSided); });
   if (!found.empty()) return found.front();
   return {};
 }

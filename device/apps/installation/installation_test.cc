@@ -191,6 +191,16 @@ TEST_F(InstallationTest, ADeployedPackageIsJudgedBesideOthers) {
   EXPECT_TRUE(judge_deployed(path, strict, {}).error().is(image::kNotSigned));
 }
 
+// Otherwise two apps that are there could never begin to: each would wait for the other.
+TEST_F(InstallationTest, AppsThatListEachOtherMayComeOneByOne) {
+  const std::string lists = R"({"app_connections":[")" + component(2) + R"("]})";
+  put("deployed/a.pvimage", {.name = "one", .number = 1, .capabilities = lists});
+  put("deployed/b.pvimage", {.name = "two", .number = 2});
+  const Installation got = read();
+  EXPECT_EQ(names(got), (std::vector<std::string>{"one", "two"}));
+  EXPECT_TRUE(judge_deployed(deployed_ / "a.pvimage", rules(), {got.apps[1].manifest()}));
+}
+
 TEST_F(InstallationTest, TheImagesPackageOfAnAppIsFound) {
   put("a.pvimage", {.name = "one", .number = 1});
   put("b.pvimage", {.name = "two", .number = 2, .epoch = 3});

@@ -69,6 +69,7 @@ class AppLife {
   LifeAction time_passed(std::int64_t now_ms);
 
   LifeState state() const { return state_; }
+  bool wanted() const { return wanted_; }  // to run, now or soon
   // When time_passed() has something to do; nothing: never.
   std::optional<std::int64_t> wakes_at_ms() const { return wake_ms_; }
   std::uint64_t restarts() const { return restarts_; }            // since want_running()

@@ -36,30 +36,36 @@ Status Deploying::hear_out(RunningApp& app, const std::string& version) {
     const std::int64_t now = clock.steady_ms();
     return Requests::update_due_ms(app, now) - now;
   };
-  Requests::announce_update(app, version, clock.steady_ms());
+  const bool is_news = Requests::announce_update(app, version, clock.steady_ms());
   const std::int64_t due_ms = Requests::update_due_ms(app, clock.steady_ms());
   const std::int64_t heard_ms = std::min(due_ms, clock.steady_ms() + kUpdateNoticeMs);
-  while (clock.steady_ms() < heard_ms && Requests::update_due_ms(app, clock.steady_ms()) == due_ms)
-    around_.turn(heard_ms - clock.steady_ms());
+  while (is_news && clock.steady_ms() < heard_ms &&
+         Requests::update_due_ms(app, clock.steady_ms()) == due_ms)
+    if (!around_.turn(heard_ms - clock.steady_ms())) return kGoesDown;
   if (const std::int64_t left = left_ms(); left > 0)
     return Error(kUpdateWaits, app.name() + ": " + std::to_string((left + 999) / 1000) + " s");
   Requests::update_done(app);
   return {};
 }
 
-// Its manifest says how long it may take, at most kUpdateStopMs.
+// Its manifest says how long it may take, at most kUpdateStopMs; then it is killed, which takes
+// effect at once but for what hangs in the kernel.
 House::MovedOut Deploying::end(RunningApp& app) {
   const std::int64_t end_ms = around_.clock.steady_ms() + kUpdateStopMs;
   around_.house.stop(app);
-  while (app.running() && around_.clock.steady_ms() < end_ms)
-    around_.turn(end_ms - around_.clock.steady_ms());
+  bool waits = true;
+  while (waits && app.running() && around_.clock.steady_ms() < end_ms)
+    waits = around_.turn(end_ms - around_.clock.steady_ms());
+  app.kill();
+  while (waits && app.running() && around_.clock.steady_ms() < end_ms + kKillMs)
+    waits = around_.turn(end_ms + kKillMs - around_.clock.steady_ms());
   return around_.house.move_out(app);
 }
 
 Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
   PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
   InstallRules rules = around_.rules;
-  rules.floors = around_.store.floors();
+  PAVISE_TRY_ASSIGN(rules.floors, around_.store.floors());
   for (const auto& one : around_.house.apps()) {
     std::uint32_t& floor = rules.floors[one->app().manifest().component_id];
     floor = std::max(floor, one->app().header().security_epoch);
@@ -72,10 +78,12 @@ Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest2
   const uid_t user = user_of(component);
   std::optional<House::MovedOut> before;
   bool wanted = true;
-  if (RunningApp* const old = find(component)) {
-    PAVISE_TRY(hear_out(*old, out.version));
+  RunningApp* const old = find(component);
+  if (old != nullptr) PAVISE_TRY(hear_out(*old, out.version));
+  PAVISE_TRY(around_.measure(app));
+  if (old != nullptr) {
     out.replaced = old->app().manifest().version.text();
-    wanted = old->life().state() != LifeState::stopped;
+    wanted = old->life().state() != LifeState::stopped || around_.house.starts_later(old->name());
     old->tell("ends for version " + out.version);
     before = end(*old);
   }
@@ -111,10 +119,11 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
   RunningApp* const app = around_.house.find(name);
   if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
   const manifest::ComponentId component = app->app().manifest().component_id;
-  if (!around_.store.has(component)) return kPartOfImage;
+  if (!app->app().deployed) return kPartOfImage;
+  PAVISE_TRY(around_.store.raise_floor(component, app->app().header().security_epoch));
+  PAVISE_TRY(around_.store.erase(component));
   app->tell("is removed");
   (void)end(*app);
-  PAVISE_TRY(around_.store.erase(component));
   PAVISE_TRY(around_.storage.erase(component));
   return bring_image_version(component) ? apps_ipc::AppSource::image
                                         : apps_ipc::AppSource::deployed;
@@ -122,8 +131,10 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
 
 bool Deploying::bring_image_version(const manifest::ComponentId& app) {
   InstallRules rules = around_.rules;
-  rules.floors = around_.store.floors();
-  auto found = find_in_image(around_.image_folder, app, rules, manifests());
+  auto floors = around_.store.floors();
+  if (floors) rules.floors = *std::move(floors);
+  auto found = floors ? find_in_image(around_.image_folder, app, rules, manifests())
+                      : Result<std::optional<InstalledApp>>(floors.error());
   Result<RunningApp*> moved = nullptr;
   if (!found)
     moved = found.error();

@@ -21,8 +21,13 @@ inline constexpr ErrorInfo kPartOfImage{"PV-DEP-005", Retry::never,
 inline constexpr ErrorInfo kUpdateWaits{"PV-DEP-006", Retry::later, "the app has its update wait",
                                         "Deploy it again when the time of the detail has passed."};
 
+inline constexpr ErrorInfo kGoesDown{"PV-DEP-007", Retry::later, "the device goes down",
+                                     "Deploy again when it is back."};
+
 // How long the version before may take to end, whatever its manifest says.
 inline constexpr std::int64_t kUpdateStopMs = 10'000;
+// From its kill to its end.
+inline constexpr std::int64_t kKillMs = 2000;
 
 // Not thread-safe. Others are looked after while it waits for an app to end.
 class Deploying {
@@ -36,8 +41,11 @@ class Deploying {
     std::string image_folder;  // of the packages that came with the image
     const Clock& clock;
     Tell tell;
+    // So that what cannot be measured is refused while the version before still runs.
+    std::function<Status(const InstalledApp&)> measure;
     // Waits for something to happen at most so many milliseconds, and looks after all that runs.
-    std::function<void(std::int64_t)> turn;
+    // False: the device goes down, and nobody waits any more.
+    std::function<bool(std::int64_t)> turn;
   };
   explicit Deploying(Surroundings around) : around_(std::move(around)) {}
 

@@ -35,7 +35,8 @@ void HouseDebuggees::let_go(std::string_view name) {
   RunningApp* const app = house_.find(name);
   if (app == nullptr) return;
   app->debug_next(std::nullopt);
-  if (app->debugged()) house_.restart(*app);
+  // A person's stop holds.
+  if (app->debugged() && app->life().wanted()) house_.restart(*app);
 }
 
 }  // namespace pavise::device

@@ -9,7 +9,6 @@
 #include <array>
 #include <csignal>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -76,12 +75,11 @@ class LauncherOfApps {
       // Who asks before all is measured waits.
       if (started && agent_) others.push_back(agent_->fd());
       const std::int64_t wait_ms = std::min(kTurnMs, debugging_.wait_ms());
-      const std::vector<int> ready = turn(std::move(others), to_start_.empty() ? wait_ms : 0);
+      const std::vector<int> ready = turn(std::move(others), house_.start_next() ? 0 : wait_ms);
       if (std::ranges::count(ready, signals_.get()) != 0) break;
       debugging_.on_time();
       if (started && agent_ && std::ranges::count(ready, agent_->fd()) != 0) serve_agent();
       if (std::ranges::count(ready, kInitChannel) != 0 && !take_channels()) break;
-      if (!to_start_.empty()) start_next();
       if (started || !monitor_) continue;
       started = true;
       move_in();
@@ -139,7 +137,9 @@ class LauncherOfApps {
 
   void move_in() {
     open_data();
-    Installation installation = read_installation(paths_.packages, paths_.deployed, rules_);
+    // Without the floors nothing of it is believed.
+    Installation installation =
+        read_installation(paths_.packages, store_ ? paths_.deployed : std::string(), rules_);
     for (const RefusedPackage& refused : installation.refused)
       print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
             ": refused: " + refused.why.message());
@@ -152,20 +152,22 @@ class LauncherOfApps {
     const AppUsers users = assign_users(components, storage_ ? storage_->owners() : AppUsers{});
     for (InstalledApp& app : installation.apps) {
       const std::string name = app.manifest().name;
+      if (store_) keep_floor(app);
       const uid_t user = users.at(app.manifest().component_id);
       if (const auto moved = house_.move_in(std::move(app), user); !moved)
         print("event " + name + ": not installed: " + moved.error().message());
     }
     measure_all();
-    for (const auto& app : house_.apps()) to_start_.push_back(app->name());
+    house_.start_all_later();
     print("up: " + std::to_string(house_.apps().size()) + " apps, " +
           std::to_string(installation.refused.size()) + " packages refused");
   }
 
-  // One a turn: those that run already are looked after in between, and so are their names.
-  void start_next() {
-    if (RunningApp* const app = house_.find(to_start_.front())) house_.start(*app);
-    to_start_.pop_front();
+  // An end between two writes of an earlier deployment may have left it low.
+  void keep_floor(const InstalledApp& app) {
+    const image::Header& header = app.header();
+    if (const Status kept = store_->raise_floor(header.component_id, header.security_epoch); !kept)
+      print("event " + app.manifest().name + ": " + kept.error().message());
   }
 
   // What apps keep, and packages that came later: without the data partition there is none of it.
@@ -178,16 +180,27 @@ class LauncherOfApps {
     }
     storage_ = std::make_unique<AppStorage>(*std::move(storage));
     store_ = std::make_unique<PackageStore>(*std::move(store));
-    rules_.floors = store_->floors();
-    deploying_.emplace(
-        Deploying::Surroundings{.house = house_,
-                                .store = *store_,
-                                .storage = *storage_,
-                                .rules = rules_,
-                                .image_folder = paths_.packages,
-                                .clock = clock_,
-                                .tell = print,
-                                .turn = [this](std::int64_t wait_ms) { (void)turn({}, wait_ms); }});
+    auto floors = store_->floors();
+    if (!floors) {
+      print(floors.error().message());
+      store_.reset();
+      return;
+    }
+    rules_.floors = *std::move(floors);
+    deploying_.emplace(Deploying::Surroundings{
+        .house = house_,
+        .store = *store_,
+        .storage = *storage_,
+        .rules = rules_,
+        .image_folder = paths_.packages,
+        .clock = clock_,
+        .tell = print,
+        .measure = [this](const InstalledApp& app) { return measure(app, app.policy.digest); },
+        .turn =
+            [this](std::int64_t wait_ms) {
+              const auto ready = turn({signals_.get()}, wait_ms);
+              return std::ranges::count(ready, signals_.get()) == 0;
+            }});
     control_.set_deploying(&*deploying_);
   }
 
@@ -230,7 +243,6 @@ class LauncherOfApps {
   std::unique_ptr<PackageStore> store_;  // as storage_
   HouseNames names_;
   House house_;
-  std::deque<std::string> to_start_;  // names
   std::optional<Deploying> deploying_;
   HouseDebuggees debuggees_{house_};
   Debugging debugging_;

@@ -144,10 +144,13 @@ void Requests::ended(Asker& app) {
   if (auto& update = app.requests().update; update) update->defer(0, 0);
 }
 
-void Requests::announce_update(Asker& app, std::string_view version, std::int64_t now_ms) {
+bool Requests::announce_update(Asker& app, std::string_view version, std::int64_t now_ms) {
   const AppGrants& grants = app.grants();
-  if (!app.running() || (!grants.system_events && !grants.update_deferral)) return;
+  if (!app.running() || (!grants.system_events && !grants.update_deferral)) return false;
   auto& update = app.requests().update;
+  // Nobody came back for that one: this is another.
+  if (update && now_ms >= update->last_ms() + kUpdateDeferralMsMax) update.reset();
+  const bool is_first = !update;
   const UpdateWait wait = update.value_or(UpdateWait(now_ms));
   app_wire::UpdateWaits news{version, 0, 0};
   if (grants.update_deferral) {
@@ -156,6 +159,7 @@ void Requests::announce_update(Asker& app, std::string_view version, std::int64_
   }
   const bool heard = app.words().send(app_wire::encode(news));
   if (heard && grants.update_deferral) update = wait;
+  return heard && grants.update_deferral && is_first;
 }
 
 std::int64_t Requests::update_due_ms(Asker& app, std::int64_t now_ms) {

@@ -65,7 +65,8 @@ class Requests {
   // An update of the app is there: says so to it, if its manifest has it hear of that. If the app
   // may defer it, it has from the first time on kUpdateNoticeMs to do so; another update that comes
   // meanwhile waits no longer than the one before.
-  static void announce_update(Asker& app, std::string_view version, std::int64_t now_ms);
+  // True: it was told now and may say something.
+  static bool announce_update(Asker& app, std::string_view version, std::int64_t now_ms);
   // When it is to be put in place; a time that has passed: at once.
   static std::int64_t update_due_ms(Asker& app, std::int64_t now_ms);
   static void update_done(Asker& app) { app.requests().update.reset(); }

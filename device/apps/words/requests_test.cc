@@ -287,6 +287,17 @@ TEST_F(RequestsTest, AnUpdateWaitsForWhoMaySo) {
   EXPECT_EQ(meter.answer(), answer(4, 7));
 }
 
+TEST_F(RequestsTest, AnUpdateThatNobodyCameBackForTakesNothingFromTheNext) {
+  meter.may.update_deferral = true;
+  EXPECT_TRUE(Requests::announce_update(meter, "1.1.0", 1000));
+  EXPECT_FALSE(Requests::announce_update(meter, "1.1.0", 2000)) << "it was told before";
+  const std::int64_t over = 1000 + 2 * kUpdateDeferralMsMax;
+  EXPECT_FALSE(Requests::announce_update(meter, "1.1.0", over - 1));
+  EXPECT_EQ(Requests::update_due_ms(meter, over - 1), 1000 + kUpdateNoticeMs);
+  EXPECT_TRUE(Requests::announce_update(meter, "1.2.0", over));
+  EXPECT_EQ(Requests::update_due_ms(meter, over), over + kUpdateNoticeMs);
+}
+
 TEST_F(RequestsTest, NobodyWaitsForWhoDoesNotReadOrRun) {
   meter.may.update_deferral = true;
   meter.runs = false;
