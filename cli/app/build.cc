@@ -51,7 +51,8 @@ Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manif
                       *out.root / fs::path(manifest.entry_point).relative_path(), ignored));
   if (!has_program && fs::is_regular_file(request.folder / "CMakeLists.txt", ignored)) {
     PAVISE_TRY_ASSIGN(const fs::path sdk, find_sdk(request.sdk));
-    PAVISE_TRY_ASSIGN(out.binary, build_program(request.folder, sdk));
+    PAVISE_TRY_ASSIGN(out.binary,
+                      build_program(request.folder, sdk, request.gdbserver.has_value()));
   }
   if (!out.root && !out.binary)
     return Error(kNoSource, (request.folder / "root").string() + " is no folder");

@@ -133,8 +133,7 @@ std::vector<Sentence> explain_capabilities(const Manifest& manifest) {
                                          c.device_authentication->text() +
                                          ", without seeing the key");
   out.say_each("app_connections", c.app_connections, [](const manifest::ComponentId& peer) {
-    return "talk to app " + peer.text() +
-           ", which has to list this one too, or both are not on one device";
+    return "talk to app " + peer.text() + ", which has to list this one too";
   });
   // Of these manifests may speak, and no device grants them.
   const std::string later = " (no device offers that yet)";

@@ -49,7 +49,7 @@ TEST(Explain, EveryGrantHasItsSentence) {
 /capabilities/pwm/0 drive the PWM output FAN
 /capabilities/adc/0 read the analogue input PROBE
 /capabilities/device_authentication prove to servers that it runs on a device of tenant acme-2, without seeing the key
-/capabilities/app_connections/0 talk to app 6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e03, which has to list this one too, or both are not on one device
+/capabilities/app_connections/0 talk to app 6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e03, which has to list this one too
 /capabilities/system_time set the device's clock (no device offers that yet)
 /capabilities/network_configuration change the device's network: addresses, name servers, Wi-Fi, proxy (no device offers that yet)
 /capabilities/update_deferral have an update of itself wait, ten minutes at most

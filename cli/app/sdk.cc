@@ -58,16 +58,17 @@ Result<fs::path> find_sdk(const std::optional<fs::path>& given) {
   return folder;
 }
 
-Result<fs::path> build_program(const fs::path& folder, const fs::path& sdk) {
+Result<fs::path> build_program(const fs::path& folder, const fs::path& sdk, bool debug) {
   std::error_code ignored;
   const fs::path source = fs::absolute(folder, ignored).lexically_normal();
-  const fs::path build = source / "build";
+  const fs::path build = source / (debug ? "build/debug" : "build");
   // A folder that was configured to the end notices by itself what it has to do again.
   if (!fs::exists(build / "Makefile", ignored) && !fs::exists(build / "build.ninja", ignored)) {
     std::vector<std::string> configure{"cmake", "-S", source.string(), "-B", build.string()};
     // A second time it warns that this is not used, since it is known already.
     if (!fs::exists(build / "CMakeCache.txt", ignored))
       configure.push_back("-DCMAKE_TOOLCHAIN_FILE=" + (sdk / kToolchain).string());
+    if (debug) configure.emplace_back("-DCMAKE_BUILD_TYPE=Debug");
     PAVISE_TRY(run_cmake(std::move(configure)));
   }
   PAVISE_TRY(run_cmake({"cmake", "--build", build.string()}));

@@ -13,8 +13,9 @@ namespace pavise::cli::app {
 Result<std::filesystem::path> find_sdk(const std::optional<std::filesystem::path>& given);
 
 // Runs CMake in `folder`/build with the SDK's toolchain file; what it prints goes to stderr. The
-// program that it made. Executes what the folder says. Blocks. kNotBuilt.
+// program that it made; with `debug` in build/debug, with its symbols. Executes what the folder
+// says. Blocks. kNotBuilt.
 Result<std::filesystem::path> build_program(const std::filesystem::path& folder,
-                                            const std::filesystem::path& sdk);
+                                            const std::filesystem::path& sdk, bool debug);
 
 }  // namespace pavise::cli::app

@@ -37,7 +37,7 @@ constexpr std::chrono::seconds kAwayMax{50};
 
 struct DebugArguments {
   std::string device, app, grant;
-  std::string program = "build/pavise-app";
+  std::string program = "build/debug/pavise-app";
   std::uint16_t port = 0;
 };
 
@@ -281,7 +281,7 @@ void add_app_debug_verb(CLI::App& app, Action& run) {
   CLI::App* verb =
       add_verb(app, "debug", "debug an app on a device with gdb or VS Code on this machine",
                "  pavise app debug sim0 blink --grant blink.grant\n"
-               "  pavise app debug 3fa81c0b blink --port 3000 --program build/pavise-app\n"
+               "  pavise app debug 3fa81c0b blink --port 3000 --program build/debug/pavise-app\n"
                "\n"
                "The app is ended and started behind the gdbserver in its package (pavise app build "
                "--debug), "
@@ -295,7 +295,7 @@ void add_app_debug_verb(CLI::App& app, Action& run) {
   verb->add_option("--grant", a->grant, "a development grant; none if the device has it already");
   verb->add_option("--port", a->port, "of 127.0.0.1, for gdb; a free one if absent");
   verb->add_option("--program", a->program,
-                   "the program with its symbols (default: build/pavise-app)");
+                   "the program with its symbols (default: build/debug/pavise-app)");
   on_verb(verb, run, a, &debug);
 }
 

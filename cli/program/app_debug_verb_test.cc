@@ -126,7 +126,8 @@ TEST_F(AppDebugVerb, RelaysUntilGdbLeaves) {
   EXPECT_EQ(heard, "$g#67");
   EXPECT_TRUE(ended);
   EXPECT_NE(done.out.find(R"("miDebuggerServerAddress":"127.0.0.1:)"), std::string::npos);
-  EXPECT_NE(done.out.find(R"("program":"${workspaceFolder}/build/pavise-app")"), std::string::npos);
+  EXPECT_NE(done.out.find(R"("program":"${workspaceFolder}/build/debug/pavise-app")"),
+            std::string::npos);
 }
 
 TEST_F(AppDebugVerb, ALostAnswerLosesNothingAndDoublesNothing) {

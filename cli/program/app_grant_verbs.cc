@@ -49,14 +49,16 @@ Exit create_grant(Session& session, const GrantArguments& a) {
   if (!device) return session.exit();
   const auto component = component_of(a.app);
   if (!component) return session.fail(component.error());
-  const auto key = app::read_owner_key(a.key);
+  auto key = app::OwnerKey::open(a.key);
   if (!key) return session.fail(key.error());
   const UnixSeconds now = SystemClock().now_s();
   const dev_grant::Terms terms{.device = *device,
                                .component = *component,
                                .not_before = now - kEarlySeconds,
                                .not_after = now + a.hours * kHourSeconds};
-  const auto grant = dev_grant::Grant::sign(terms, *key);
+  const auto grant =
+      dev_grant::Grant::sign(terms, key->public_key(),
+                             [&key](const Digest256& digest) { return key->sign_digest(digest); });
   if (!grant) return session.fail(grant.error());
   if (const Status written = app::write_whole(a.out, grant->encode()); !written)
     return session.fail(written.error());
@@ -94,9 +96,12 @@ void add_app_grant_verbs(CLI::App& app, Action& run) {
                "Whoever has the file can debug the app on this device until it expires: pavise app "
                "debug.\n"
                "With the whole id of the device no server is asked.");
-  verb->add_option("--device", a->device, "id, or the first characters of it")->required();
+  verb->add_option("--device", a->device,
+                   "its name in the context, its id, or the first characters of it")
+      ->required();
   verb->add_option("--app", a->app, "its folder, its manifest, or its component id")->required();
-  verb->add_option("--key", a->key, "the owner's key (pavise app key create)")->required();
+  verb->add_option("--key", a->key, "the owner's key: a file (pavise app key create) or pkcs11:...")
+      ->required();
   verb->add_option("--hours", a->hours, "how long it holds (default: 8)")
       ->check(CLI::Range(1, kHoursMax));
   verb->add_option("--out", a->out, "file to write")->required();

@@ -36,12 +36,17 @@ Digest256 signed_digest(const Terms& terms, const Digest256& key_id) {
 
 }  // namespace
 
-Result<Grant> Grant::sign(const Terms& terms, const crypto::P256PrivateKey& key) {
+Result<Grant> Grant::sign(const Terms& terms, const crypto::P256PublicKey& key,
+                          const SignDigest& sign_digest) {
   if (!are_times(terms.not_before, terms.not_after)) return kBadTerms;
-  const Digest256 key_id = image::key_id(key.public_key());
-  PAVISE_TRY_ASSIGN(const crypto::EcdsaRaw signature,
-                    key.sign_digest(signed_digest(terms, key_id)));
+  const Digest256 key_id = image::key_id(key);
+  PAVISE_TRY_ASSIGN(const crypto::EcdsaRaw signature, sign_digest(signed_digest(terms, key_id)));
   return Grant(terms, key_id, signature);
+}
+
+Result<Grant> Grant::sign(const Terms& terms, const crypto::P256PrivateKey& key) {
+  return sign(terms, key.public_key(),
+              [&key](const Digest256& digest) { return key.sign_digest(digest); });
 }
 
 Result<Grant> Grant::parse(ByteView bytes) {

@@ -5,6 +5,7 @@
 //   PAVISE_TRY_ASSIGN(const Terms terms, grant.accept(owner_keys, this_device, clock.now_s()));
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "common/base/bytes.h"
@@ -52,7 +53,10 @@ struct Terms {
 // Immutable. Pure; thread-safe.
 class Grant {
  public:
-  // kBadTerms; crypto::kCryptoFailed.
+  // By whoever holds the key, which may be in a token. kBadTerms; errors of `sign_digest`.
+  using SignDigest = std::function<Result<crypto::EcdsaRaw>(const Digest256& digest)>;
+  static Result<Grant> sign(const Terms& terms, const crypto::P256PublicKey& key,
+                            const SignDigest& sign_digest);
   static Result<Grant> sign(const Terms& terms, const crypto::P256PrivateKey& key);
   // One spelling for each grant. kNotGrant, with the rule in the detail.
   static Result<Grant> parse(ByteView bytes);
