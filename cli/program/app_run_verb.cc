@@ -237,8 +237,9 @@ void add_app_run_verb(CLI::App& app, Action& run) {
                "folder's author wrote (CMakeLists.txt).");
   verb->add_option("FOLDER", a->folder, "the app's folder; the current one if absent");
   verb->add_option("--on", a->device, kDeviceHelp)->required();
-  verb->add_flag("--watch", a->watch, "again whenever a source changes");
+  CLI::Option* watch = verb->add_flag("--watch", a->watch, "again whenever a source changes");
   CLI::Option* once = verb->add_flag("--once", a->once, "end when it runs, without its log");
+  once->excludes(watch);
   verb->add_option("--count", a->count, "end after so many lines of the log")
       ->check(CLI::Range(1, 1'000'000))
       ->excludes(once);

@@ -71,7 +71,7 @@ class AppsPeer:
             return {1: False, 2: "PV-AIP-003", 3: "the device has no app of this name", 4: "See the names."}
         if operation == LIST:
             return {1: True, 2: [{1: "blink", 2: bytes(range(16)), 3: "1.2.3", 4: self.state, 5: 2, 6: 4 << 20,
-                                  7: 8 << 20, 8: 0, 9: "started", 10: bytes(32)}]}
+                                  7: 8 << 20, 8: 0, 9: "started", 10: bytes(32), 11: 0, 12: bytes(32)}]}
         if operation == LOGS:
             lines = [[number, 1000 * number, f"line {number}"] for number in (2, 3) if number > arguments[2]]
             return {1: True, 2: {1: 2, 2: 3, 3: lines}}

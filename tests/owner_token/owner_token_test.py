@@ -32,10 +32,8 @@ class OwnerTokenTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="pavise-owner-token-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        (cls.folder / "tokens").mkdir()
-        configuration = cls.folder / "softhsm2.conf"
-        configuration.write_text(f"directories.tokendir = {cls.folder}/tokens\nlog.level = ERROR\n")
-        cls.environment = {**os.environ, "SOFTHSM2_CONF": str(configuration), "HOME": str(cls.folder),
+        # The page's own words set it for its terminal; each block here has a shell of its own.
+        cls.environment = {**os.environ, "SOFTHSM2_CONF": str(cls.folder / "softhsm2.conf"), "HOME": str(cls.folder),
                            "PATH": f"{PROGRAMS}:{os.environ['PATH']}:/usr/sbin:/sbin"}
         cls.environment.pop("PAVISE_PIN", None)
         cls.make, cls.take, cls.sign = BLOCK.findall(PAGE.read_text(encoding="utf-8"))

@@ -64,7 +64,6 @@ class RunningApp final : public Asker {
   bool has_debugger() const;
   // The next run is this one; nothing: an ordinary one.
   void debug_next(std::optional<DebugRun> run) { next_ = std::move(run); }
-  bool will_be_debugged() const { return next_.has_value(); }
   // Makes what debug_next() said what start() starts. To be called before each start.
   void take_up_next();
   bool debugged() const { return debug_.has_value(); }

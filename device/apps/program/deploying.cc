@@ -129,12 +129,14 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
                                         : apps_ipc::AppSource::deployed;
 }
 
-bool Deploying::bring_image_version(const manifest::ComponentId& app) {
+Result<std::optional<InstalledApp>> Deploying::version_of_image(const manifest::ComponentId& app) {
   InstallRules rules = around_.rules;
-  auto floors = around_.store.floors();
-  if (floors) rules.floors = *std::move(floors);
-  auto found = floors ? find_in_image(around_.image_folder, app, rules, manifests())
-                      : Result<std::optional<InstalledApp>>(floors.error());
+  PAVISE_TRY_ASSIGN(rules.floors, around_.store.floors());
+  return find_in_image(around_.image_folder, app, rules, manifests());
+}
+
+bool Deploying::bring_image_version(const manifest::ComponentId& app) {
+  auto found = version_of_image(app);
   Result<RunningApp*> moved = nullptr;
   if (!found)
     moved = found.error();

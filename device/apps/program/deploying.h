@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -67,6 +68,7 @@ class Deploying {
   Status hear_out(RunningApp& app, const std::string& version);
   House::MovedOut end(RunningApp& app);
   void bring_back(House::MovedOut before, bool wanted);
+  Result<std::optional<InstalledApp>> version_of_image(const manifest::ComponentId& app);
   bool bring_image_version(const manifest::ComponentId& app);
 
   Surroundings around_;
