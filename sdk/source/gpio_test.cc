@@ -1,26 +1,26 @@
-// A line that this program plays, by the rules of <linux/gpio.h>: the linker sends the library's
-// ioctl() here. A socket stands for its descriptor, so that edges are read as they are from the
-// kernel. The kernel's own lines are in tests/e2e/apps_test.py.
+// A line that this program plays, by the rules of <linux/gpio.h>. A socket stands for its
+// descriptor, so that edges are read as they are from the kernel. The kernel's own lines are in
+// tests/e2e/apps_test.py.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/gpio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstring>
 #include <pavise/pavise.hpp>
 #include <string>
 #include <vector>
 
+#include "sdk/source/testing/played.h"
+
 namespace {
 
-class FakeLine {
+class FakeLine : public sdk_testing::Played {
  public:
   FakeLine() {
     std::array<int, 2> ends{};
@@ -30,18 +30,14 @@ class FakeLine {
     struct stat info{};
     ::fstat(app_.get(), &info);
     inode_ = info.st_ino;
-    current = this;
   }
-  ~FakeLine() { current = nullptr; }
-  FakeLine(const FakeLine&) = delete;
-  FakeLine& operator=(const FakeLine&) = delete;
 
   std::string number() const { return std::to_string(app_.get()); }
-  bool is_mine(int descriptor) const {
+  bool is_mine(int descriptor) const override {
     struct stat info{};
     return ::fstat(descriptor, &info) == 0 && info.st_ino == inode_;
   }
-  int answer(unsigned long request, void* argument) {
+  int answer(unsigned long request, void* argument) override {
     if (request == GPIO_V2_LINE_SET_CONFIG_IOCTL)
       return set_config(*static_cast<gpio_v2_line_config*>(argument));
     auto& values = *static_cast<gpio_v2_line_values*>(argument);
@@ -71,7 +67,6 @@ class FakeLine {
   std::uint64_t flags = 0;
   bool level = false;
   int refuse = 0;  // what the next settings are answered with
-  static FakeLine* current;
 
  private:
   int set_config(const gpio_v2_line_config& config) {
@@ -97,26 +92,6 @@ class FakeLine {
   pavise::Descriptor app_, ours_;
   ino_t inode_ = 0;
 };
-FakeLine* FakeLine::current = nullptr;
-
-}  // namespace
-
-// The names that the linker's --wrap=ioctl gives them.
-extern "C" int real_ioctl(int descriptor, unsigned long request, ...) __asm__("__real_ioctl");
-extern "C" int wrapped_ioctl(int descriptor, unsigned long request, ...) __asm__("__wrap_ioctl");
-extern "C" int wrapped_ioctl(int descriptor, unsigned long request, ...) {
-  va_list arguments;
-  va_start(arguments, request);
-  void* const argument = va_arg(arguments, void*);
-  va_end(arguments);
-  if (FakeLine::current == nullptr || !FakeLine::current->is_mine(descriptor))
-    return real_ioctl(descriptor, request, argument);
-  errno = FakeLine::current->answer(request, argument);
-  return errno == 0 ? 0 : -1;
-}
-
-namespace {
-
 class SdkGpio : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(::setenv("PAVISE_GPIO_LED", line_.number().c_str(), 1), 0); }

@@ -1,12 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pavise/internal/node.h>
 #include <pavise/uart.h>
-#include <stdio.h>
-#include <string.h>
 #include <termios.h>
 #include <unistd.h>
-
-enum { kNameBytesMax = 32 };
 
 struct rate {
   uint32_t baud;
@@ -55,12 +52,9 @@ static int set_up(int port, const struct pavise_uart_config* config) {
 }
 
 int pavise_uart_open(const char* name, const struct pavise_uart_config* config) {
-  if (!name || !config || !*name || *name == '.' || strchr(name, '/')) return -EINVAL;
-  if (strlen(name) > kNameBytesMax) return -EINVAL;
-  char path[kNameBytesMax + 6];
-  snprintf(path, sizeof path, "/dev/%s", name);
-  const int port = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (port < 0) return -errno;
+  if (!config) return -EINVAL;
+  const int port = node_open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  if (port < 0) return port;
   const int outcome = set_up(port, config);
   if (outcome == 0) return port;
   close(port);

@@ -116,14 +116,13 @@ def refused(shop, folder):
 
 
 def with_lines(shop):
-    """Apps with lines of the virtual device's simulated chip, one that wants another's, one with its I2C bus."""
+    """Apps with lines of the virtual device's simulated chip, one that wants another's, one with the I2C bus, too."""
     again = {"restart": "always", "restart_delay_ms": 5000, "restart_delay_max_ms": 5000}
     return [shop.build_template("blink", "gpio")[0],
             shop.build("lines", "try_lines", 5, 6, capabilities={"gpio": ["GPIO2", "GPIO3"]}),
             shop.build("line", "try_lines", 5, 6, capabilities={"gpio": ["GPIO4"]}, lifecycle=again),
             shop.build("thief-of-line", "nothing", capabilities={"gpio": ["GPIO4"]}),
-            shop.build("bus", "read_bus", "/dev/I2C0", capabilities={"i2c": ["I2C0"]}),
-            shop.build("pulls", program=PROBE, budgets={"memory_kib": 4096}, capabilities={"gpio": ["GPIO5"]})]
+            shop.build("pulls", program=PROBE, budgets={"memory_kib": 4096}, capabilities={"gpio": ["GPIO5"], "i2c": ["I2C0"]})]
 
 
 class AppsTest(WalkedTest):
@@ -230,10 +229,12 @@ class AppsTest(WalkedTest):
             self.assertEqual(read[:4], ["1", "0", "1", "0"])
         self.wait(r"lines: other 0$")
         self.wait(rf"line: other {EBADF}$")
-        self.wait(r"bus: 0$")
         # An input's edges arrive, through the SDK.
         self.wait(r"pulls: info: level 0, then 1; edge 1 to 1$")
         self.wait(r"pulls: info: set an input: EPERM$")
+        self.wait(r"pulls: info: register is 42, and 42$")
+        self.wait(r"pulls: info: nobody there: ENXIO$")
+        self.wait(r"pulls: info: read what no SMBus can: EOPNOTSUPP$")
         self.wait(r"blink: info: blink 1\.0\.0 blinks$")
         # With the end of an app its lines are free for its next start, wherever it left their descriptors.
         until(lambda: len(re.findall(rf"apps: line: other {EBADF}", self.device.console_text())) >= 2,

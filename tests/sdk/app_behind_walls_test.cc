@@ -355,7 +355,7 @@ TEST_F(AppBehindWalls, WhatIsNotGrantedIsSaidSo) {
   wait_for(*app, "well: ");
   EXPECT_THAT(log_, HasSubstr("info: replace: EROFS\ninfo: read: ENOENT\n"
                               "info: mutable file: EROFS\ninfo: large: EROFS\n"
-                              "info: uart: ENOENT\ninfo: gpio: ENOENT\n"
+                              "info: uart: ENOENT\ninfo: gpio: ENOENT\ninfo: i2c: ENOENT\n"
                               "info: connect: EPERM\ninfo: listen: EPERM\ninfo: hub: ENOTCONN\n"
                               "info: well: ENOTCONN\n"));
 }

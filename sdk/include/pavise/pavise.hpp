@@ -9,10 +9,12 @@
 #include <pavise/event_loop.h>
 #include <pavise/gpio.h>
 #include <pavise/health.h>
+#include <pavise/i2c.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
 #include <pavise/peers.h>
 #include <pavise/power.h>
+#include <pavise/spi.h>
 #include <pavise/storage.h>
 #include <pavise/system_events.h>
 #include <pavise/uart.h>

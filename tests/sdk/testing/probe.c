@@ -8,6 +8,7 @@
 #include <pavise/event_loop.h>
 #include <pavise/gpio.h>
 #include <pavise/health.h>
+#include <pavise/i2c.h>
 #include <pavise/log.h>
 #include <pavise/network.h>
 #include <pavise/peers.h>
@@ -60,6 +61,22 @@ static void try_gpio(void) {
   pavise_log(PAVISE_LOG_INFO, "level %d, then %d; edge %" PRIu32 " to %d", before,
              pavise_gpio_get_value(line), edge.number, (int)edge.value);
   say("set an input", pavise_gpio_set_value(line, PAVISE_GPIO_LOW));
+}
+
+/* The virtual machine has memories of 256 bytes at its bus, of which a register is a byte. */
+static void try_i2c(void) {
+  const int bus = pavise_i2c_open("I2C0");
+  say("i2c", bus);
+  if (bus < 0) return;
+  const unsigned char written[] = {5, 42, 43};
+  say("write one", pavise_i2c_write(bus, 0x50, written, 2));
+  unsigned char byte = 0;
+  say("read one", pavise_i2c_write_then_read(bus, 0x50, written, 1, &byte, 1));
+  unsigned char bytes[32] = {0};
+  say("read all", pavise_i2c_write_then_read(bus, 0x50, written, 1, bytes, sizeof bytes));
+  pavise_log(PAVISE_LOG_INFO, "register is %d, and %d", byte, bytes[0]);
+  say("nobody there", pavise_i2c_write(bus, 0x2f, written, 1));
+  say("read what no SMBus can", pavise_i2c_read(bus, 0x50, bytes, 2));
 }
 
 static void on_result(void* context, uint32_t id, bool accepted, const char* reason) {
@@ -154,6 +171,7 @@ int main(int count, char** words) {
   try_storage();
   try_uart();
   try_gpio();
+  try_i2c();
   const uint16_t port = (uint16_t)(count > 2 ? strtoul(words[2], NULL, 10) : 1);
   say("connect", pavise_network_connect(count > 2 ? words[1] : "127.0.0.1", port, 60000));
   say("listen", pavise_network_listen(0, 1));
