@@ -13,7 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
-#include <pavise/pavise.hpp>
+#include <pavise/device.hpp>
 #include <string>
 #include <vector>
 
@@ -331,6 +331,55 @@ TEST_F(LauncherChannel, ElsewhereThereIsNone) {
   EXPECT_EQ(pavise_system_events_open(
                 loop_.get(), [](void*, const pavise_system_event*) {}, this),
             -ENOTCONN);
+}
+
+TEST_F(LauncherChannel, FunctionsOfCppHearOutcomes) {
+  const auto hear = [this](int outcome, uint32_t value) { on_outcome(this, outcome, value); };
+  ASSERT_EQ(pavise::restart_device(loop_, hear), 0);
+  send(answer(requested(3, "\x01"), 6, 1500));
+  ASSERT_EQ(pavise::switch_device_off(loop_), 0);  // without a handler
+  send(answer(requested(3, "\x02"), 0));
+  ASSERT_EQ(pavise::defer_update(loop_, 7000, hear), 0);
+  send(answer(requested(4, number(7000)), 0, 5000));
+  EXPECT_THAT(seen_, ElementsAre("outcome -11 1500", "outcome 0 5000"));
+  launcher_ = pavise::Descriptor();
+  run();
+  EXPECT_EQ(pavise::restart_device(loop_, hear), -ENOTCONN);
+  EXPECT_EQ(seen_.size(), 2U) << "an error at once is no outcome";
+}
+
+TEST_F(LauncherChannel, ObjectsOfCppHearEventsAndPeers) {
+  std::string heard;
+  pavise_peer* meter = nullptr;
+  {
+    const pavise::SystemEvents events(
+        loop_, [&](const pavise_system_event& event) { heard += std::to_string(event.ms) + ';'; });
+    EXPECT_EQ(events.error(), 0);
+    EXPECT_EQ(pavise::SystemEvents(loop_, {}).error(), -EEXIST);
+    pavise::Peers peers(
+        loop_, {.connected = [&](pavise_peer* peer, bool) { meter = peer; },
+                .refused = [&](const char* name, int outcome,
+                               uint32_t) { heard += name + std::to_string(outcome) + ';'; },
+                .received = [&](pavise_peer*, std::string_view text) { heard.append(text); },
+                .closed = [&](pavise_peer*) { heard += "closed"; }});
+    EXPECT_EQ(peers.error(), 0);
+    EXPECT_EQ(pavise::Peers(loop_, {}).connect("meter"), -EEXIST);
+    ASSERT_EQ(peers.connect("stranger"), 0);
+    send(answer(requested(2, text("stranger")), 2));
+    Pipe to_app, from_app;
+    send("\x82" + number(0) + text("meter"), {to_app.read.get(), from_app.write.get()});
+    ASSERT_NE(meter, nullptr);
+    EXPECT_EQ(pavise::Peers::send(meter, "hello"), 0);
+    std::array<char, 8> bytes{};
+    EXPECT_EQ(::read(from_app.read.get(), bytes.data(), bytes.size()), 5);
+    ASSERT_EQ(::write(to_app.write.get(), "word;", 5), 5);
+    run();
+    send("\x83" + std::string(1, '\1') + number(9));
+    to_app = Pipe();
+    run();
+  }
+  EXPECT_EQ(heard, "stranger-2;word;9;closed");
+  EXPECT_EQ(pavise_peers_connect("meter"), -ENOTCONN) << "they end with the object";
 }
 
 TEST_F(LauncherChannel, OneLoopReadsIt) {
