@@ -4,18 +4,14 @@
 
 #include <map>
 
-#include "protocol/erofs/testing/images.h"
+#include "protocol/erofs/testing/malformed_images.h"
 
 namespace pavise::erofs {
 namespace {
 
-using testing::dirent_of;
 using testing::Folder;
-using testing::get;
 using testing::image_of;
-using testing::inode_of;
-using testing::put;
-using testing::seal;
+using testing::small_tree;
 
 // "path kind size" for each entry.
 Result<std::vector<std::string>> listing(ByteView image) {
@@ -34,19 +30,12 @@ Error refusal(ByteView image) {
   return outcome ? Error(kNotErofs, "accepted") : outcome.error();
 }
 
-Folder& small_tree() {
-  static Folder folder;
-  static const bool once = [] {
-    folder.write("app/bin/blink", std::string(5000, 'b'), 0755);
-    folder.write("app/greeting", "hello\n");
-    folder.write("app/nothing", "");
-    folder.write("block", std::string(4096, 'x'));
-    std::filesystem::create_symlink("../greeting", folder / "app/bin/link");
-    std::filesystem::create_hard_link(folder / "app/greeting", folder / "twice");
-    return true;
-  }();
-  EXPECT_TRUE(once);
-  return folder;
+void expect_refusals(const std::vector<testing::MalformedImage>& rows) {
+  for (const testing::MalformedImage& row : rows) {
+    const Error said = refusal(row.image);
+    EXPECT_EQ(said.code(), row.expected.code) << row.what;
+    if (!row.detail.empty()) EXPECT_EQ(said.detail(), row.detail) << row.what;
+  }
 }
 
 TEST(Erofs, ListsWhatMkfsWrote) {
@@ -103,105 +92,15 @@ TEST(Erofs, TheVisitorEndsTheWalk) {
 }
 
 TEST(Erofs, WhatOurImagesDoNotUseIsRefused) {
-  EXPECT_EQ(refusal(image_of(small_tree(), {"-zlz4"})).code(), kNotErofs.code);
-  EXPECT_EQ(refusal(image_of(small_tree(), {"--chunksize=4096"})).code(), kNotErofs.code);
-  const Bytes good = image_of(small_tree());
-  const struct {
-    const char* what;
-    std::size_t at;
-    std::uint64_t value;
-    std::size_t bytes;
-    const ErrorInfo& expected;
-  } rows[] = {{"magic", 1024, 0, 4, kNotErofs},
-              {"compatible feature", 1032, 7, 4, kNotErofs},
-              {"no checksum", 1032, 2, 4, kDamaged},
-              {"block bits", 1036, 13, 1, kNotErofs},
-              {"extra slots", 1037, 1, 1, kNotErofs},
-              {"root outside", 1038, 0xffff, 2, kDamaged},
-              {"blocks", 1024 + 36, 1, 4, kDamaged},
-              {"meta block", 1024 + 40, 0xffffffff, 4, kDamaged},
-              {"shared attributes", 1024 + 44, 1, 4, kHasAttributes},
-              {"incompatible feature", 1024 + 80, 1, 4, kNotErofs},
-              {"extra devices", 1024 + 86, 1, 2, kNotErofs}};
-  for (const auto& row : rows) {
-    Bytes image = good;
-    put(image, row.at, row.value, row.bytes);
-    seal(image);
-    EXPECT_EQ(refusal(image).code(), row.expected.code) << row.what;
-  }
-  Bytes unsealed = good;
-  put(unsealed, 1024 + 24, 1, 4);
-  EXPECT_EQ(refusal(unsealed).detail(), "checksum of the superblock");
+  expect_refusals(testing::malformed_superblocks());
 }
 
 TEST(Erofs, EveryContradictionOfAnInodeIsRefused) {
-  const Bytes good = image_of(small_tree());
-  const std::size_t big = inode_of(good, "blink");
-  const std::size_t small = inode_of(good, "greeting");
-  const struct {
-    const char* what;
-    std::size_t at;
-    std::uint64_t value;
-    std::size_t bytes;
-    const ErrorInfo& expected;
-  } rows[] = {{"compressed", big, 1U << 1U, 2, kNotErofs},
-              {"chunks", big, 4U << 1U, 2, kNotErofs},
-              {"unknown layout", big, 7U << 1U, 2, kNotErofs},
-              {"high format bit", big, 1U << 9U, 2, kNotErofs},
-              {"attributes", big + 2, 1, 2, kHasAttributes},
-              {"no kind", big + 4, 0, 2, kDamaged},
-              {"another kind", big + 4, 0040755, 2, kDamaged},
-              {"size beyond", big + 8, 0xffffffff, 4, kDamaged},
-              {"data beyond", big + 16, 0xfffffff0, 4, kDamaged},
-              {"tail over a block", small + 8, 4095, 4, kDamaged}};
-  for (const auto& row : rows) {
-    Bytes image = good;
-    put(image, row.at, row.value, row.bytes);
-    seal(image);
-    EXPECT_EQ(refusal(image).code(), row.expected.code) << row.what;
-  }
+  expect_refusals(testing::malformed_inodes());
 }
 
 TEST(Erofs, EveryContradictionOfADirectoryIsRefused) {
-  const Bytes good = image_of(small_tree());
-  const std::size_t entry = dirent_of(good, "greeting");
-  const std::size_t link = dirent_of(good, "bin");  // of the same directory
-  const auto changed = [&good](auto change) {
-    Bytes image = good;
-    change(image);
-    seal(image);
-    return refusal(image);
-  };
-  const auto at = [&](std::size_t offset, std::uint64_t value, std::size_t bytes) {
-    return changed([=](Bytes& image) { put(image, offset, value, bytes); });
-  };
-  EXPECT_EQ(at(entry, 0xffffffffffff, 8).code(), kDamaged.code);  // inode outside
-  EXPECT_EQ(at(entry + 8, 0xffff, 2).code(), kDamaged.code);      // name outside
-  EXPECT_EQ(at(entry + 8, 0, 2).code(), kDamaged.code);           // names overlap
-  EXPECT_EQ(at(entry + 10, 5, 1).code(), kDamaged.code);          // other kind
-  EXPECT_EQ(at(entry + 10, 0, 1).code(), kDamaged.code);
-  EXPECT_EQ(at(dirent_of(good, "..") + 0, 1, 8).code(), kDamaged.code);
-  const auto name = [&](std::string_view wanted, char c) {
-    return changed([=](Bytes& image) {
-      const std::size_t begin = dirent_of(image, wanted);
-      for (std::size_t i = begin; i < image.size(); ++i)
-        if (as_text(ByteView(image).subspan(i, wanted.size())) == wanted) {
-          image[i] = static_cast<std::byte>(c);
-          return;
-        }
-    });
-  };
-  EXPECT_EQ(name("greeting", '/').detail(), "/app: a name");
-  EXPECT_EQ(name("greeting", '\0').code(), kDamaged.code);
-  EXPECT_EQ(name("greeting", 'a').detail(), "/app: order of names");
-  // A directory below itself, and one that is in two places.
-  const std::uint64_t root = get(good, 1038, 2);
-  EXPECT_EQ(at(link, root, 8).code(), kDamaged.code);
-  EXPECT_EQ(changed([&](Bytes& image) {
-              put(image, entry, get(image, link, 8), 8);
-              put(image, entry + 10, 2, 1);
-            }).code(),
-            kDamaged.code);
+  expect_refusals(testing::malformed_directories());
 }
 
 TEST(Erofs, DepthAndLinkLengthHoldAtNAndNPlusOne) {

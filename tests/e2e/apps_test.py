@@ -8,6 +8,8 @@ import re
 import shutil
 import socket
 import ssl
+import time
+import types
 import unittest
 
 from pymodbus.client import ModbusTcpClient
@@ -18,8 +20,9 @@ from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile,
 from tests.e2e.app_shop import AppShop, component
 from tests.e2e.name_server import NameServer
 from tests.e2e.walked import WalkedTest
-from tests.e2e.workshop import PROGRAMS
+from tests.e2e.workshop import PROGRAMS, run
 from tests.host_walk.house import until
+from tests.hub_alone.https import Caller
 from tests.modbus_guardian.machine import Machine
 
 EPERM, ENOENT, EBADF, EAGAIN, ENOTTY, ENOSYS, ENOTSOCK, EAFNOSUPPORT, EDQUOT = 1, 2, 9, 11, 25, 38, 88, 97, 122
@@ -27,6 +30,8 @@ DNS_REFUSED = 1005  # as the program tells DNS codes
 GUARDIAN = pathlib.Path(os.environ.get("PAVISE_MODBUS_GUARDIAN",
                                        PROGRAMS.parent / "samples/modbus_guardian/modbus-guardian"))
 PROBE = pathlib.Path(os.environ.get("PAVISE_SDK_PROBE", PROGRAMS.parent / "tests/sdk/sdk_probe"))
+WRITE_MALFORMED = pathlib.Path(os.environ.get("PAVISE_WRITE_MALFORMED",
+                                              PROGRAMS.parent / "tests/app_package/write_malformed"))
 VIRTUAL_HARDWARE = ROOT / "sim/hardware.conf"
 QUOTA_KIB = 64
 PART_BYTES = 65536  # of a package in one method
@@ -405,24 +410,27 @@ class AppsTest(WalkedTest):
               BOOT_TIMEOUT_S)
         self.assertEqual(self.state_of("door"), "running")
 
-    def deploy(self, package):
-        """Sends a package and has it installed: the status and what the device says."""
+    def deploy(self, package, call=None):
+        """Sends a package and has it installed: the status and what the device says. As a client would that checks nothing."""
+        call = call or self.call
         data = pathlib.Path(package).read_bytes()
         for at in range(0, len(data), PART_BYTES):
             part = base64.b64encode(data[at:at + PART_BYTES]).decode()
-            status, said = self.call("pavise.apps.receive", {"size": len(data), "offset": at, "data": part})
+            status, said = call("pavise.apps.receive", {"size": len(data), "offset": at, "data": part})
             self.assertEqual((status, said), (200, {"received": min(at + PART_BYTES, len(data))}))
-        return self.call("pavise.apps.install", {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        return call("pavise.apps.install", {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
 
     def installed(self, package):
         """As deploy(); None if it was refused."""
         status, said = self.deploy(package)
         return (status, said) if status == 200 else None
 
-    def refused_deployment(self, package):
-        status, said = self.deploy(package)
+    def refused_deployment(self, package, call=None):
+        """The refusal's code; of a content's rule that rule's own."""
+        status, said = self.deploy(package, call)
         self.assertEqual(status, 409, said)
-        return said["error"]["code"]
+        inner = re.search(r"\((PV-[A-Z]{3}-\d{3})", said["error"]["message"])
+        return inner[1] if said["error"]["code"] == "PV-PKG-002" and inner else said["error"]["code"]
 
     def listed(self, name):
         return next((app for app in self.app("list")["apps"] if app["name"] == name), None)
@@ -461,8 +469,7 @@ class AppsTest(WalkedTest):
                 "PV-INS-001": AppShop(self.state / "other-2", "other", key=self.shop.key).build("newcomer", "nothing"),
                 "PV-MAN-022": self.shop.build("squatter", "nothing", capabilities={"listening_tcp": [1502]}),
                 "PV-APL-001": self.shop.build("wants-pin", "nothing", capabilities={"gpio": ["LED1"]}),
-                "PV-PKG-002": damaged(self.shop, "bent", -5000),
-                "PV-IMG-001": damaged(self.shop, "other-magic", 0)}.items():
+                "PV-IMG-009": damaged(self.shop, "bent", -5000)}.items():
             with self.subTest(code):
                 self.assertEqual(self.refused_deployment(package), code)
         self.assertEqual(self.call("pavise.apps.receive", {"size": 9, "offset": 5, "data": "AAAA"})[1]["error"]["code"], "PV-DEP-001")
@@ -470,12 +477,51 @@ class AppsTest(WalkedTest):
         self.assertEqual(self.call("pavise.apps.remove", {"name": "meter"})[1]["error"]["code"], "PV-DEP-005")
         self.assertEqual((self.listed("newcomer")["version"], self.state_of("newcomer")), ("1.1.0", "running"))
 
+    def calls(self):
+        """As call(), over one connection for all: the tool makes its own each time."""
+        house, hub = self.walk.house, f"tenant-{TENANT}"
+        string = house.cli_json("hub", "connection-string", "show", hub)["connectionString"]
+        service = Caller(types.SimpleNamespace(facts={"ca_file": house.server_dir / "service-ca.pem",
+                                                      "ports": {"https": house.ports()["hub_https"]}}), string)
+        self.addCleanup(service.close)
+
+        def call(method, payload):
+            _, answer = service.expect(200, "POST", f"/twins/{self.walk.device_id}/methods", {
+                "methodName": method, "payload": payload, "responseTimeoutInSeconds": 30, "connectTimeoutInSeconds": 10})
+            return answer["status"], answer["payload"]
+        return call
+
+    def test_7b_no_malformed_field_passes_the_device(self):
+        """The table of tests/app_package, signed by the owner, sent past the tool's own check."""
+        folder = self.state / "malformed"
+        folder.mkdir()
+        run(WRITE_MALFORMED, self.shop.key, TENANT, folder)
+        rows = json.loads((folder / "list.json").read_text(encoding="utf-8"))
+        before, beats = self.running_apps(), self.beats()[-1]
+        call, began = self.calls(), time.monotonic()
+        for row in rows:
+            with self.subTest(row["what"]):
+                self.assertEqual(self.refused_deployment(folder / row["file"], call), row["code"])
+        print(f"{len(rows)} malformed packages refused in {time.monotonic() - began:.1f} s", flush=True)
+        # No app came, changed, ended or waited; the device takes what is good, and attests.
+        self.assertEqual(self.running_apps(), before)
+        until(lambda: self.beats()[-1] >= beats + 2, "the neighbour's next lines", BOOT_TIMEOUT_S)
+        self.assertEqual(self.deploy(self.shop.build("afterwards", "nothing"), call)[0], 200)
+        self.evidence_has("afterwards", "1.0.0")
+        self.assertEqual(self.call("pavise.apps.remove", {"name": "afterwards"})[0], 200)
+
+    def running_apps(self):
+        return {app["name"]: (app["version"], app["state"], app["restarts"], app["policy_digest"])
+                for app in self.app("list")["apps"]}
+
     def test_8_what_was_deployed_outlives_a_boot_and_goes_by_its_owners_word(self):
         self.assertEqual(self.deploy(neighbour(self.shop, "2.0.0"))[0], 200)
         self.device.stop()
         self.device.start(serial=True)
         self.wait(r"event newcomer: started, version 1\.1\.0")
         self.wait(r"event neighbour: started, version 2\.0\.0")
+        # Of what was refused the store has nothing.
+        self.assertEqual(re.findall(r"apps: event .*: refused: PV-.*", self.device.console_text()), [])
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         self.device_is_online()
         self.assertEqual(self.call("pavise.apps.remove", {"name": "newcomer"}), (200, {"name": "newcomer", "state": "removed"}))

@@ -3,7 +3,7 @@ import http.client
 import json
 import ssl
 
-from tests.hub_alone.running_hub import sas_token
+from tests.hub_alone.running_hub import fields, sas_token
 
 API_VERSION = "2021-04-12"
 
@@ -14,14 +14,14 @@ class Caller:
     def __init__(self, house, connection_string):
         trust = ssl.create_default_context(cafile=house.facts["ca_file"])
         self.connection = http.client.HTTPSConnection("127.0.0.1", house.facts["ports"]["https"], timeout=30, context=trust)
-        self.token = sas_token(connection_string)
+        self.host, self.token = fields(connection_string)["HostName"], sas_token(connection_string)
 
     def close(self):
         self.connection.close()
 
     def call(self, method, path, body=None, headers=None):
         """Status, headers and body, whatever the status is."""
-        given = {"Authorization": self.token, "Content-Type": "application/json", **(headers or {})}
+        given = {"Host": self.host, "Authorization": self.token, "Content-Type": "application/json", **(headers or {})}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body)
         self.connection.request(method, f"{path}?api-version={API_VERSION}", data, given)
         answer = self.connection.getresponse()
