@@ -81,6 +81,7 @@ class House:
         self.owner_key = self.state / "app-owner.pem"
         self.pid_file = self.state / "server.pid"
         self.started_server = False
+        self.server = None  # the process, if this object started it
         # In the server's certificate, besides its host name. Other names: another certificate at the next start.
         self.server_names = [HOST_SEEN_BY_GUEST]
         self.server_words = []  # more of its command line
@@ -129,13 +130,13 @@ class House:
         with open(log_path, "a", encoding="utf-8") as log:
             out = open(os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
             with out:
-                process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                           stdout=out, stderr=log, start_new_session=True)
-        self.pid_file.write_text(str(process.pid), encoding="utf-8")
-        self.started_server = True
+                self.started_server = True  # also if an interrupt comes before the next line
+                self.server = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                               stdout=out, stderr=log, start_new_session=True)
+        self.pid_file.write_text(str(self.server.pid), encoding="utf-8")
 
         def up():
-            if process.poll() is not None:
+            if self.server.poll() is not None:
                 tail = log_path.read_text(encoding="utf-8").strip().splitlines()[-3:]
                 raise StepFailed("the server ended at its start: " + " / ".join(tail),
                                  f"Read {log_path}; another program may use its ports.")
@@ -184,6 +185,8 @@ class House:
 
     def stop_server(self):
         pid = self.server_pid()
+        if not pid and self.server and self.server.poll() is None:
+            pid = self.server.pid  # the folder has gone, with the file
         if pid:
             os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + 10

@@ -310,63 +310,74 @@ class HubAloneTest(unittest.TestCase):
 
 
 class StartAndStopTest(unittest.TestCase):
+    def folder(self):
+        """Asked for before the hub in it is started: what comes later is cleaned up first."""
+        return self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
+
+    def start(self, folder, *words):
+        house = RunningHub(folder, *words)
+        self.addCleanup(house.stop)
+        return house.wait_until_ready()
+
+    def test_a_server_does_not_outlive_its_folder(self):
+        folder = self.folder()
+        house = self.start(folder)
+        server = house.server_pid()
+        shutil.rmtree(pathlib.Path(folder) / "state")
+        house.stop()
+        self.assertFalse(alive(server))
+
     def test_ctrl_c_stops_everything_and_the_state_comes_back(self):
-        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
-            house = RunningHub(folder).wait_until_ready()
-            first = house.facts
-            server = house.server_pid()
-            code, out = house.stop()
-            self.assertEqual(code, 0, out)
-            for part in ("NODE_EXTRA_CA_CERTS=", first["connection_strings"]["device"], "Stopping"):
-                self.assertIn(part, out)
-            self.assertFalse(alive(server))
-            again = RunningHub(folder, "--once", "--host", "iot.example.com").wait_until_ready()
-            out = again.process.communicate(timeout=30)[0]
-            self.assertEqual(again.process.returncode, 0, out)
-            self.assertIn("Every step held.", out)
-            self.assertIn("reused", out)
-            strings = again.facts["connection_strings"]
-            self.assertEqual(fields(strings["device"])["HostName"], "iot.example.com")
-            self.assertEqual(fields(strings["device"])["SharedAccessKey"],
-                             fields(first["connection_strings"]["device"])["SharedAccessKey"])
+        folder = self.folder()
+        house = self.start(folder)
+        first = house.facts
+        server = house.server_pid()
+        code, out = house.stop()
+        self.assertEqual(code, 0, out)
+        for part in ("NODE_EXTRA_CA_CERTS=", first["connection_strings"]["device"], "Stopping"):
+            self.assertIn(part, out)
+        self.assertFalse(alive(server))
+        again = self.start(folder, "--once", "--host", "iot.example.com")
+        out = again.process.communicate(timeout=30)[0]
+        self.assertEqual(again.process.returncode, 0, out)
+        self.assertIn("Every step held.", out)
+        self.assertIn("reused", out)
+        strings = again.facts["connection_strings"]
+        self.assertEqual(fields(strings["device"])["HostName"], "iot.example.com")
+        self.assertEqual(fields(strings["device"])["SharedAccessKey"],
+                         fields(first["connection_strings"]["device"])["SharedAccessKey"])
 
     def test_a_method_of_a_job_is_not_called_twice_after_kill_9(self):
-        with tempfile.TemporaryDirectory(prefix="pavise-hub-alone-") as folder:
-            house = RunningHub(folder).wait_until_ready()
-            self.addCleanup(house.stop)
-            string = house.facts["connection_strings"]["device"]
-            device = house.client(DEVICE, string)
-            device.subscribe("$iothub/methods/POST/#")
-            house.hub("job", "create", "--job-id", "once", "--job-type", "scheduleDeviceMethod", "-q",
-                      f"deviceId = '{DEVICE}'", "--method-name", "open-the-gate")
-            self.assertIn("open-the-gate", device.next_message()[0])
-            # It is under way, and the device never says what it did.
-            house.kill_server()
-            device.close()
-            again = RunningHub(folder).wait_until_ready()
-            self.addCleanup(again.stop)
-            device = again.client(DEVICE, again.facts["connection_strings"]["device"])
-            self.addCleanup(device.close)
-            device.subscribe("$iothub/methods/POST/#")
-            job = again.hub("job", "create", "--job-id", "after", "--job-type", "scheduleUpdateTwin", "-q", "*",
-                            "--twin-patch", '{"tags":{"x":1}}', "--wait", "30")
-            self.assertEqual(job["status"], "completed")
-            self.assertEqual(again.hub("job", "show", "--job-id", "once")["deviceJobStatistics"],
-                             {"deviceCount": 1, "failedCount": 1, "succeededCount": 0, "runningCount": 0, "pendingCount": 0})
-            part, = again.hub("query", "-q", "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'once'")
-            self.assertIn("PV-HJB-002", part["error"]["description"])
-            device.tls.settimeout(2)
-            with self.assertRaises(TimeoutError, msg="the method came a second time"):
-                device.next_message()
+        folder = self.folder()
+        house = self.start(folder)
+        string = house.facts["connection_strings"]["device"]
+        device = house.client(DEVICE, string)
+        device.subscribe("$iothub/methods/POST/#")
+        house.hub("job", "create", "--job-id", "once", "--job-type", "scheduleDeviceMethod", "-q",
+                  f"deviceId = '{DEVICE}'", "--method-name", "open-the-gate")
+        self.assertIn("open-the-gate", device.next_message()[0])
+        # It is under way, and the device never says what it did.
+        house.kill_server()
+        device.close()
+        again = self.start(folder)
+        device = again.client(DEVICE, again.facts["connection_strings"]["device"])
+        self.addCleanup(device.close)
+        device.subscribe("$iothub/methods/POST/#")
+        job = again.hub("job", "create", "--job-id", "after", "--job-type", "scheduleUpdateTwin", "-q", "*",
+                        "--twin-patch", '{"tags":{"x":1}}', "--wait", "30")
+        self.assertEqual(job["status"], "completed")
+        self.assertEqual(again.hub("job", "show", "--job-id", "once")["deviceJobStatistics"],
+                         {"deviceCount": 1, "failedCount": 1, "succeededCount": 0, "runningCount": 0, "pendingCount": 0})
+        part, = again.hub("query", "-q", "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'once'")
+        self.assertIn("PV-HJB-002", part["error"]["description"])
+        device.tls.settimeout(2)
+        with self.assertRaises(TimeoutError, msg="the method came a second time"):
+            device.next_message()
 
     def test_a_port_in_use_is_named(self):
-        # Entered first, so that the hub stops before its folder goes.
-        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
-        other = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-hub-alone-"))
-        house = RunningHub(folder)
-        self.addCleanup(house.stop)
-        port = house.wait_until_ready().facts["ports"]["mqtt"]
-        second = RunningHub(other, "--mqtt-port", str(port), "--once")
+        port = self.start(self.folder()).facts["ports"]["mqtt"]
+        second = RunningHub(self.folder(), "--mqtt-port", str(port), "--once")
+        self.addCleanup(second.stop)
         out = second.process.communicate(timeout=60)[0]
         self.assertEqual(second.process.returncode, 1, out)
         self.assertIn(f"port {port} of 127.0.0.1", out)

@@ -2,6 +2,7 @@
 
 PAVISE_PROGRAMS: folder with the programs (default build/release/bin)."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -18,6 +19,12 @@ from tests.hub_alone.mqtt import Client
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get("PAVISE_PROGRAMS", ROOT / "build/release/bin"))
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+
+
+def heed_interrupts():
+    """For preexec_fn. What a script starts in the background, and all that this starts, would pay Ctrl-C no heed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def fields(connection_string):
@@ -49,7 +56,7 @@ class RunningHub:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sim.hub", "--state", self.folder / "state", "--mqtt-port", "0", "--amqp-port", "0",
              "--https-port", "0", "--json", self.report, *words],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=ROOT, preexec_fn=heed_interrupts, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "PAVISE_PROGRAMS": str(PROGRAMS), "PYTHONUNBUFFERED": "1"})
         self.facts = {}
 
@@ -57,8 +64,7 @@ class RunningHub:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.report.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                raise AssertionError(f"the hub did not start:\n{self.process.communicate()[0]}")
+                raise AssertionError(f"the hub did not start:\n{self.end_by_force()}")
             time.sleep(0.05)
         self.facts = json.loads(self.report.read_text(encoding="utf-8"))
         if not self.facts["ok"]:
@@ -66,11 +72,21 @@ class RunningHub:
         return self
 
     def stop(self):
-        """Ctrl-C; returns what it printed."""
+        """Ctrl-C; returns its exit code and what it printed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        out = self.process.communicate(timeout=30)[0]
+        try:
+            out = self.process.communicate(timeout=STOP_TIMEOUT_S)[0]
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the hub did not end by Ctrl-C:\n{self.end_by_force()}") from None
         return self.process.returncode, out
+
+    def end_by_force(self):
+        """Its server has a session of its own, and would outlive it. Returns what it printed."""
+        self.process.kill()
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(self.server_pid(), signal.SIGKILL)
+        return self.process.communicate()[0]
 
     def server_pid(self):
         return int((self.folder / "state/server.pid").read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -109,6 +110,8 @@ class OwnerTokenTest(unittest.TestCase):
         if pid == 0:
             os.chdir(self.folder)
             os.execvpe("pavise", ["pavise", "app", "build", "blink", "--key", KEY, "--tenant", "home"], self.environment)
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(self.end, pid)
         shown = b""
         while b"PIN of the token owner" not in shown or not shown.endswith(b": "):
             shown += os.read(terminal, 1024)
@@ -120,7 +123,16 @@ class OwnerTokenTest(unittest.TestCase):
             pass
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
         self.assertNotIn(PIN.encode(), shown)
-        os.close(terminal)
+
+    @staticmethod
+    def end(pid):
+        """Of a child that may have ended long ago."""
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        except ChildProcessError:
+            pass
 
     def test_the_sources_of_an_app_do_not_see_the_pin(self):
         self.shell("pavise app new thief --template cpp-minimal")

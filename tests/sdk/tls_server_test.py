@@ -29,17 +29,23 @@ def free_port():
 
 
 class Door:
-    """The app `door`, running."""
+    """The app `door`, running until the test `case` ends."""
 
-    def __init__(self, folder, home):
+    def __init__(self, case, folder, home):
         environment = {"HOME": str(home), "PAVISE_APP": "door", "PAVISE_VERSION": "1.0.0"}
         self.process = subprocess.Popen([folder / "door/build/pavise-app"], stderr=subprocess.PIPE, text=True, env=environment)
+        case.addCleanup(self.kill)
         self.log = ""
         while "listening on port" not in self.log and "not started" not in self.log:
             line = self.process.stderr.readline()
             if not line:
                 break
             self.log += line
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
 
     def fingerprint(self):
         return re.search(r"certificate SHA-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})$", self.log, re.M).group(1)
@@ -85,8 +91,7 @@ class TlsServerTest(unittest.TestCase):
 
     def setUp(self):
         self.home = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-door-")))
-        self.door = Door(self.folder, self.home)
-        self.addCleanup(lambda: (self.door.process.kill(), self.door.process.wait(), self.door.process.stderr.close()))
+        self.door = Door(self, self.folder, self.home)
 
     def raw(self, address="127.0.0.1"):
         """A connection from an address of this machine's."""
@@ -156,7 +161,7 @@ class TlsServerTest(unittest.TestCase):
         self.assertEqual(stored.stat().st_mode & 0o777, 0o600)
         self.assertEqual(self.door.end(), 0)
         self.assertIn("asked to end", self.door.log)
-        again = Door(self.folder, self.home)
+        again = Door(self, self.folder, self.home)
         self.assertEqual(again.fingerprint(), first)
         self.assertNotIn("new key", again.log)
         self.assertIn("start 2", again.log)
@@ -166,7 +171,7 @@ class TlsServerTest(unittest.TestCase):
         whole = stored.read_bytes()
         for damaged in (whole[:-200], b"", whole[:40] + b"A" + whole[41:], b"x" * 8193):
             stored.write_bytes(damaged)
-            broken = Door(self.folder, self.home)
+            broken = Door(self, self.folder, self.home)
             self.assertEqual(broken.end(), 1, broken.log)
             self.assertEqual(stored.read_bytes(), damaged)
 
