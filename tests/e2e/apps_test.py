@@ -18,6 +18,7 @@ from sim import qemu
 from sim.walk.house import ROOT, free_ports
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
 from tests.e2e.app_shop import AppShop, component
+from tests.e2e.languages.compilers import compile_go, compile_rust
 from tests.e2e.name_server import NameServer
 from tests.e2e.walked import WalkedTest
 from tests.e2e.workshop import PROGRAMS, run
@@ -215,7 +216,7 @@ class AppsTest(WalkedTest):
         beats = self.beats()
         self.assertEqual(beats, sorted(set(beats)))
         until(lambda: self.beats()[-1] >= beats[-1] + 2, "the neighbour's next lines", BOOT_TIMEOUT_S)
-        self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+        self.attests_anew()
         self.assertIn(component("neighbour"), self.apps_of_evidence())
 
     def test_1_lines_are_those_that_an_app_names_and_no_others(self):
@@ -245,6 +246,7 @@ class AppsTest(WalkedTest):
         until(lambda: len(re.findall(rf"apps: line: other {EBADF}", self.device.console_text())) >= 2,
               "the second start of line", BOOT_TIMEOUT_S)
         self.assertNotIn("PV-GPI-001", self.device.console_text())
+        self.attests_anew()
 
     def races(self):
         return re.findall(r"races: raced with (\d+)", self.device.console_text())
@@ -256,6 +258,20 @@ class AppsTest(WalkedTest):
         """{component id: version} of what the device may run, as its last evidence says."""
         shown = self.walk.house.cli_json("device", "show", self.walk.device_id)
         return {app["component_id"]: app["version"] for app in shown["apps"]}
+
+    def attests_anew(self):
+        """With its certificates revoked the device has to prove all again, and is believed."""
+        house, device = self.walk.house, self.walk.device_id
+        self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
+        before = house.cli_json("device", "evidence", device)["evidence_sha256"]
+        house.cli("device", "revoke", device, "--reason", "a test")
+
+        def next_verdict():
+            verdict = house.try_cli_json("device", "evidence", device)
+            return verdict if verdict and verdict["evidence_sha256"] != before else None
+        verdict = until(next_verdict, "new evidence", BOOT_TIMEOUT_S)
+        self.assertTrue(verdict["accepted"], verdict)
+        self.device_is_online()
 
     def guardian(self):
         """The sample for a machine that the test plays, as its maker would write it."""
@@ -279,6 +295,7 @@ class AppsTest(WalkedTest):
                       r"wants-neighbour: refused: to connect to neighbour: that app's manifest does not list this one"):
             with self.subTest(event):
                 self.wait(f"event {event}")
+        self.attests_anew()
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         meter, meter_id = self.shop.build_template("meter", "telemetry")
@@ -503,12 +520,28 @@ class AppsTest(WalkedTest):
             with self.subTest(row["what"]):
                 self.assertEqual(self.refused_deployment(folder / row["file"], call), row["code"])
         print(f"{len(rows)} malformed packages refused in {time.monotonic() - began:.1f} s", flush=True)
-        # No app came, changed, ended or waited; the device takes what is good, and attests.
+        # No app came, changed, ended or waited.
         self.assertEqual(self.running_apps(), before)
         until(lambda: self.beats()[-1] >= beats + 2, "the neighbour's next lines", BOOT_TIMEOUT_S)
-        self.assertEqual(self.deploy(self.shop.build("afterwards", "nothing"), call)[0], 200)
-        self.evidence_has("afterwards", "1.0.0")
-        self.assertEqual(self.call("pavise.apps.remove", {"name": "afterwards"})[0], 200)
+        self.attests_anew()
+
+    def test_7c_a_static_program_in_rust_is_an_app(self):
+        self.counts_its_starts("of-rust", "Rust", compile_rust)
+
+    def test_7c_a_static_program_in_go_is_an_app(self):
+        self.counts_its_starts("of-go", "Go", compile_go)
+
+    def counts_its_starts(self, name, language, compile_it):
+        """A program of a language that knows nothing of us runs behind the walls that all have, and keeps a file."""
+        compile_it(self.state / name)
+        package = self.shop.build(name, program=self.state / name, capabilities={"mutable_storage": {"size_kib": QUOTA_KIB}},
+                                  budgets={"memory_kib": 4096, "processes": 8})
+        self.assertEqual(self.deploy(package)[0], 200)
+        self.wait(rf"{name}: {name} in {language}, start 1$")
+        self.evidence_has(name, "1.0.0")
+        self.app("start", name)
+        self.wait(rf"{name}: {name} in {language}, start 2$")
+        self.assertEqual(self.call("pavise.apps.remove", {"name": name})[0], 200)
 
     def running_apps(self):
         return {app["name"]: (app["version"], app["state"], app["restarts"], app["policy_digest"])

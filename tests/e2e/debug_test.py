@@ -1,13 +1,17 @@
-"""An app of the virtual device under gdb, by the owner's grant and by nobody else's; evidence says that it was open."""
+"""An app of the virtual device under gdb, by the owner's grant and by nobody else's; evidence says that it was open.
+And docs/debugging.md as a reader follows it."""
 import json
 import os
 import pathlib
+import re
 import subprocess
+import tempfile
 import unittest
 
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
 from sim.walk.house import StepFailed
 from tests.e2e.app_shop import AppShop, component
+from tests.e2e.reader import Reader, blocks
 from tests.e2e.walked import WalkedTest
 from tests.e2e.workshop import PROGRAMS, run
 from tests.host_walk.house import until
@@ -20,8 +24,8 @@ class DebugTest(WalkedTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.shop = AppShop(cls.state / "apps", TENANT)
         house, keys = cls.walk.house, cls.walk.keys
+        cls.shop = AppShop(cls.state / "apps", TENANT, key=house.owner_key)
         packages = [cls.debuggee("debuggee", "--debug"), cls.debuggee("plain")]
         words = ["--app-owner-key", cls.shop.public, "--app-tenant", TENANT]
         for package in packages:
@@ -77,31 +81,64 @@ class DebugTest(WalkedTest):
         before = self.listed("debuggee")["policy_digest"]
         command = [PROGRAMS / "pavise", "app", "debug", self.walk.device_id, "debuggee", "--grant", self.grant("debuggee"),
                    "-o", "json"]
-        with subprocess.Popen(command, env=self.walk.house.environment(), stdout=subprocess.PIPE, text=True) as session:
-            self.addCleanup(session.kill)
-            address = json.loads(session.stdout.readline())["address"]
-            gdb = ["gdb", "-batch", "-nx", "-ex", "set remotetimeout 60", "-ex", f"target remote {address}", "-ex", "break say",
-                   "-ex", "continue", "-ex", "print value", "-ex", "set var value=43", "-ex", "continue", DEBUGGEE]
-            with subprocess.Popen(gdb, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True) as debugger:
-                self.device.wait_console_match(r"apps: event debuggee: started to be debugged", BOOT_TIMEOUT_S)
-                try:
-                    said, _ = debugger.communicate(timeout=GDB_TIMEOUT_S)
-                finally:
-                    debugger.kill()
-            self.assertIn("$1 = 42", said)
-            self.assertIn("exited with code 05", said)
-            self.assertEqual(session.wait(GDB_TIMEOUT_S), 0)
+        session = self.begin(command, env=self.walk.house.environment())
+        address = json.loads(session.stdout.readline())["address"]
+        debugger = self.begin(["gdb", "-batch", "-nx", "-ex", "set remotetimeout 60", "-ex", f"target remote {address}", "-ex",
+                               "break say", "-ex", "continue", "-ex", "print value", "-ex", "set var value=43", "-ex", "continue",
+                               DEBUGGEE], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self.device.wait_console_match(r"apps: event debuggee: started to be debugged", BOOT_TIMEOUT_S)
+        said, _ = debugger.communicate(timeout=GDB_TIMEOUT_S)
+        self.assertIn("$1 = 42", said)
+        self.assertIn("exited with code 05", said)
+        self.assertEqual(session.wait(GDB_TIMEOUT_S), 0)
         self.device.wait_console_match(r"apps: debuggee: answer 43", BOOT_TIMEOUT_S)
         # It is started as ever, and what was measured of it stays: both are in this boot's evidence.
         self.device.wait_console_match(r"answer 43[\s\S]*apps: event debuggee: started, version 1\.0\.0", BOOT_TIMEOUT_S)
-        until(lambda: len(self.measured("debuggee")) == 2, "evidence of both policies", BOOT_TIMEOUT_S)
-        self.assertIn(before, self.measured("debuggee"))
+        until(lambda: len(self.measured(component("debuggee"))) == 2, "evidence of both policies", BOOT_TIMEOUT_S)
+        self.assertIn(before, self.measured(component("debuggee")))
 
-    def measured(self, name):
+    def begin(self, command, **options):
+        """A program whose output is read, and which does not outlive the test, whatever that sees."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_3_the_page_on_debugging_does_what_it_says(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="pavise-debugging-"))
+        reader = Reader(self, folder)
+        pathlib.Path(folder, ".pavise").symlink_to(self.state)
+        deploy, grant, debug, attach, afterwards = blocks("docs/debugging.md")
+        (typed,) = blocks("docs/debugging.md", "gdb")
+        terminal = deploy.splitlines(keepends=True)[0]  # of each further one
+        self.assertIn("lamp", reader.shell(deploy))
+        self.device.wait_console_match(r"apps: lamp: info: +online$", BOOT_TIMEOUT_S)
+        self.setUp()
+        self.assertIn("8 hours", reader.shell(terminal + grant))
+
+        session = reader.begin(terminal + debug, "session.log")
+        session.wait("Ctrl-C ends this", GDB_TIMEOUT_S)
+        self.assertIn(re.search("'(.*)'", attach)[1], session.said())
+        said = reader.shell(attach, typed)
+        self.assertRegex(said, r"Breakpoint 1, main \(\) at \./main\.c:\d+\n\d+\s+int main\(void\)")
+        self.assertRegex(said, r"Breakpoint 2, on_period \(context=0x")
+        self.assertRegex(said, r"\$1 = 2\n")  # its starts: in the storage that it had before
+        self.assertRegex(said, r"\$2 = \{hub = 0x[0-9a-f]+, starts = 2,\s+started_ms = \d+\}")
+        self.assertRegex(said, r"#\d+ +0x[0-9a-f]+ in main \(\)")
+        self.assertEqual(session.process.wait(GDB_TIMEOUT_S), 0, session.said())
+        self.device.wait_console_match(r"apps: lamp: info: +lamp 1\.0\.0, start 3$", BOOT_TIMEOUT_S)
+        manifest = json.loads(pathlib.Path(folder, "lamp/app_manifest.json").read_text(encoding="utf-8"))
+        until(lambda: len(self.measured(manifest["component_id"])) == 2, "evidence of both policies", BOOT_TIMEOUT_S)
+        self.setUp()
+        said = reader.look(terminal + afterwards)
+        self.assertRegex(said, r"lamp +1\.0\.0 +running")
+        self.assertIn("removed", said)
+
+    def measured(self, component_id):
         """Digests of the policies under which the app ran in this boot, by the device's evidence."""
         shown = self.walk.house.try_cli_json("device", "show", self.walk.device_id)
-        return {app["policy_digest"] for app in (shown or {}).get("apps", []) if app["component_id"] == component(name)}
+        return {app["policy_digest"] for app in (shown or {}).get("apps", []) if app["component_id"] == component_id}
 
 
 if __name__ == "__main__":
