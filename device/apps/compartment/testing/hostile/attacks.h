@@ -48,10 +48,9 @@ int run_program(const char* path);
 int executable_memory();
 int fill(const char* path);
 
-// hardware.cc: lines and buses
+// hardware.cc: lines
 int gpio(std::string_view request, const char* descriptor);
 int try_lines(const char* own, const char* other);
-int read_bus(const char* path);
 
 // network.cc: hosts, ports, names, options
 int connect_to(const char* host, const char* port);

@@ -1,7 +1,5 @@
 #include <fcntl.h>
 #include <linux/gpio.h>
-#include <linux/i2c-dev.h>
-#include <linux/i2c.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -77,16 +75,6 @@ int try_lines(const char* own, const char* other) {
               gpio("chip_info", own), open_it("/dev/gpiochip0", O_RDWR),
               gpio("line_get_values", "3"));
   return failed + park(number(own));
-}
-
-// The first byte of the memory at address 0x50 of an I2C bus.
-int read_bus(const char* path) {
-  const int bus = ::open(path, O_RDWR);
-  if (bus < 0 || ::ioctl(bus, I2C_SLAVE, 0x50UL) < 0) return errno;
-  i2c_smbus_data data{};
-  i2c_smbus_ioctl_data request{
-      .read_write = I2C_SMBUS_READ, .command = 0, .size = I2C_SMBUS_BYTE_DATA, .data = &data};
-  return outcome(::ioctl(bus, I2C_SMBUS, &request));
 }
 
 }  // namespace pavise::device::hostile

@@ -55,7 +55,6 @@ int act(int count, char** words) {
   if (verb == "trace_child") return trace_child();
   if (verb == "say_on_three") return outcome(::write(kLauncher, "hello", 5) - 5);
   if (verb == "try_lines") return try_lines(first, second);
-  if (verb == "read_bus") return read_bus(first);
   if (verb == "gpio") return gpio(first, second);
   if (verb == "kill") return outcome(::kill(number(first), 0));
   return forbidden(first);
