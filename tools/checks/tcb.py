@@ -17,8 +17,9 @@ PARTS = {
                                "protocol/app_measurement"],
     "Launcher of apps (makes the walls)": [
         "device/apps/compartment", "device/apps/control", "device/apps/egress", "device/apps/gpio", "device/apps/hardware",
-        "device/apps/house", "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement", "device/apps/packages",
-        "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/apps/words",
+        "device/apps/house", "device/apps/housekeeping", "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement",
+        "device/apps/packages", "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/apps/walls",
+        "device/apps/words",
         "device/console", "protocol/app_wire", "protocol/apps_ipc"],
     "Resolver of apps (a process without privileges)": ["device/apps/names", "protocol/dns"],
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",

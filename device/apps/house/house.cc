@@ -22,11 +22,19 @@ std::uint8_t House::free_number() const {
   return number;
 }
 
-Result<RunningApp*> House::move_in(InstalledApp app, uid_t user) {
+RunningApp& House::move_in(InstalledApp app, uid_t user) {
   PAVISE_CHECK(apps_.size() < kAppsMax);
-  PAVISE_TRY_ASSIGN(auto ready, RunningApp::prepare(std::move(app), user, free_number(),
-                                                    around_.ground, around_.clock, around_.tell));
-  return apps_.emplace_back(std::move(ready)).get();
+  return *apps_.emplace_back(std::make_unique<RunningApp>(
+      std::move(app), user, free_number(), around_.put_up, around_.clock, around_.tell));
+}
+
+Result<RunningApp*> House::move_in_behind_walls(InstalledApp app, uid_t user) {
+  RunningApp& moved = move_in(std::move(app), user);
+  if (const Status stand = moved.put_up_walls(); !stand) {
+    (void)move_out(moved);
+    return stand.error();
+  }
+  return &moved;
 }
 
 House::MovedOut House::move_out(RunningApp& app) {

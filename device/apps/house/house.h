@@ -31,7 +31,7 @@ class House {
  public:
   // All outlive it.
   struct Surroundings {
-    Ground ground;
+    PutUpWalls put_up;
     const Clock& clock;
     Tell tell;  // whole lines without their end
     Measure measure;
@@ -47,11 +47,12 @@ class House {
   House(const House&) = delete;
   House& operator=(const House&) = delete;
 
-  // Null: the data partition is closed.
-  void set_storage(AppStorage* storage) { around_.ground.storage = storage; }
-  // Puts up the walls of an app, which is not started yet, behind the others. Errors of
-  // RunningApp::prepare().
-  Result<RunningApp*> move_in(InstalledApp app, uid_t user);
+  // An app, which is not started yet, behind the others. Its walls are put up with its first start:
+  // if one fails, that start has failed, and is tried again like any other.
+  RunningApp& move_in(InstalledApp app, uid_t user);
+  // The same for an app that is to be refused if a wall fails. What PutUpWalls says; it has not
+  // moved in then.
+  Result<RunningApp*> move_in_behind_walls(InstalledApp app, uid_t user);
   // Ends an app at once. Its walls go; its log is what is left.
   struct MovedOut {
     InstalledApp app;

@@ -14,8 +14,7 @@ RunningApp* app_of(House& house, std::uint32_t number) {
 
 bool pin_all(RunningApp& app, const PinRequest& request) {
   return std::ranges::all_of(request.pins, [&](const NamePin& pin) {
-    return app.guard()
-        .pin(pin.address, pin.socket_type, pin.port, std::chrono::seconds(request.lifetime_s))
+    return app.pin(pin.address, pin.socket_type, pin.port, std::chrono::seconds(request.lifetime_s))
         .has_value();
   });
 }

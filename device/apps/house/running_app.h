@@ -1,5 +1,5 @@
-// One installed app from its mount to its end: the walls are put up once, the program may come and
-// go behind them.
+// One installed app from the day that it moves in until it moves out: the walls are put up once,
+// the program may come and go behind them.
 #pragma once
 
 #include <functional>
@@ -9,18 +9,13 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "device/apps/compartment/compartment.h"
-#include "device/apps/egress/egress_guard.h"
-#include "device/apps/gpio/gpio_lines.h"
 #include "device/apps/house/app_log.h"
 #include "device/apps/house/held_back.h"
 #include "device/apps/house/hub_channel.h"
+#include "device/apps/house/walls.h"
 #include "device/apps/house/word_budget.h"
 #include "device/apps/installation/installation.h"
 #include "device/apps/lifecycle/app_life.h"
-#include "device/apps/names/name_service.h"
-#include "device/apps/packages/content_mount.h"
-#include "device/apps/storage/app_storage.h"
 #include "device/apps/words/requests.h"
 #include "device/console/line_relay.h"
 
@@ -29,14 +24,6 @@ namespace pavise::device {
 inline constexpr int kAppChannel = 3;  // to us: ../words
 // To the device's agent, of apps with device_authentication (docs/formats/app-channels.md).
 inline constexpr int kHubChannel = 4;
-
-// Where walls are put up.
-struct Ground {
-  std::string groups;                   // folder of cgroup2 whose children have the controllers
-  std::string mounts;                   // folder on a tmpfs
-  AppStorage* storage;                  // null: the data partition is closed
-  std::function<NameService*()> names;  // null: names cannot be resolved
-};
 
 // What everybody may have to know of an app.
 using Tell = std::function<void(const std::string& line)>;
@@ -50,18 +37,17 @@ struct DebugRun {
 // Not thread-safe.
 class RunningApp final : public Asker {
  public:
-  // Mounts the image, provides storage, makes group and guard. Nothing runs yet. `clock` and `tell`
-  // outlive it. Errors of all of these rooms.
-  // `number`: from 1, unique on the device.
-  static Result<std::unique_ptr<RunningApp>> prepare(InstalledApp app, uid_t user,
-                                                     std::uint8_t number, const Ground& ground,
-                                                     const Clock& clock, const Tell& tell);
+  // No wall stands yet. `put_up`, `clock` and `tell` outlive it; `number` and `user`: as in
+  // PutUpWalls.
+  RunningApp(InstalledApp app, uid_t user, std::uint8_t number, const PutUpWalls& put_up,
+             const Clock& clock, const Tell& tell);
   RunningApp(const RunningApp&) = delete;
   RunningApp& operator=(const RunningApp&) = delete;
-  ~RunningApp() override;
 
-  // Whether its image has a debugger (protocol/dev_grant/debugger_files.h).
-  bool has_debugger() const;
+  // Nothing if they stand. What PutUpWalls says.
+  Status put_up_walls();
+  // As its walls say, which stand.
+  bool has_debugger() const { return walls_ != nullptr && walls_->has_debugger(); }
   // The next run is this one; nothing: an ordinary one.
   void debug_next(std::optional<DebugRun> run) { next_ = std::move(run); }
   // Makes what debug_next() said what start() starts. To be called before each start.
@@ -70,8 +56,9 @@ class RunningApp final : public Asker {
   // Of the run that is, or is being started; its digest has to be measured first.
   const AppPolicy& policy() const { return debug_ ? debug_->policy : app_.policy; }
 
-  // Blocks for some milliseconds. The errors of Compartment::start(), kNoGpioLine. An app whose
-  // channel cannot be given to the agent runs all the same: the next agent gets it.
+  // Puts up the walls, if they do not stand yet. Blocks for some milliseconds. The errors of
+  // PutUpWalls and Walls::start(), kNoWordChannel. An app whose channel cannot be given to the
+  // agent runs all the same: the next agent gets it.
   Status start(const Introduce& introduce);
   // There is a new agent. Nothing if the app does not run, or has no channel to the hub.
   void introduce_to_agent(const Introduce& introduce);
@@ -85,21 +72,24 @@ class RunningApp final : public Asker {
   const manifest::ComponentId& component() const override { return app_.manifest().component_id; }
   const AppGrants& grants() const override { return app_.policy.grants; }
   AppLife& life() { return life_; }
+  const AppLife& life() const { return life_; }
   const AppLog& log() const { return log_; }
   // Of its version before: its numbers go on. Before it is started.
   void continue_log(AppLog log) { log_ = std::move(log); }
   const std::string& last_event() const { return last_event_; }
   std::uint8_t number() const { return number_; }
   uid_t user() const { return user_; }
-  EgressGuard& guard() { return guard_; }
-  std::uint64_t memory_bytes() const { return group_.memory_bytes(); }
-  bool running() const override { return compartment_.has_value(); }
+  // Errors of Walls::pin(); kGuardRefused: no wall stands.
+  Status pin(const AddressBytes& address, int socket_type, std::uint16_t port,
+             std::chrono::seconds lifetime);
+  std::uint64_t memory_bytes() const { return walls_ ? walls_->memory_bytes() : 0; }
+  bool running() const override { return program_ != nullptr; }
   WordChannel& words() override { return words_; }
   RequestState& requests() override { return requests_; }
 
   // To be polled; -1: nothing.
-  int output() const { return compartment_ && output_open_ ? compartment_->output() : -1; }
-  int end_descriptor() const { return compartment_ ? compartment_->end_descriptor() : -1; }
+  int output() const { return program_ && output_open_ ? program_->output() : -1; }
+  int end_descriptor() const { return program_ ? program_->end_descriptor() : -1; }
 
   // Until then neither output() nor channel() is polled.
   void rest_until(std::int64_t steady_ms) { rests_until_ms_ = steady_ms; }
@@ -115,22 +105,14 @@ class RunningApp final : public Asker {
   void tell_refusal(const std::string& what);
 
  private:
-  RunningApp(InstalledApp app, uid_t user, std::uint8_t number, AppGroup group, EgressGuard guard,
-             ContentMount mount, const Clock& clock, const Tell& tell);
-  CompartmentSpec spec(std::vector<int> descriptors) const;
-  Status provide_names(NameService* names);
   std::string words_for(const Ending& ending, const BudgetEvents& before) const;
 
   InstalledApp app_;
   uid_t user_;
   std::uint8_t number_;
-  AppGroup group_;
-  EgressGuard guard_;
-  ContentMount mount_;
-  std::string storage_;
-  const AppStorage* quota_ = nullptr;  // null: no storage
-  bool told_full_ = false;             // since it was started
-  NameService* names_ = nullptr;       // null: it lists no names
+  const PutUpWalls& put_up_;
+  std::unique_ptr<Walls> walls_;  // null: they do not stand yet
+  bool told_full_ = false;        // since it was started
   const Clock& clock_;
   const Tell& tell_;
   std::optional<DebugRun> next_, debug_;
@@ -141,7 +123,7 @@ class RunningApp final : public Asker {
   BudgetEvents events_;
   HeldBack held_back_;
   WordBudget refusals_;
-  std::optional<Compartment> compartment_;
+  std::unique_ptr<Program> program_;
   std::int64_t rests_until_ms_ = 0;
   bool output_open_ = false;  // an app may close it and live on
   WordChannel words_;

@@ -6,38 +6,17 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
-#include "protocol/image/testing/packages.h"
+#include "device/apps/installation/testing/app_packages.h"
 
 namespace pavise::device {
 namespace {
 
-using testing::HasSubstr;
-constexpr uid_t kNobody = 65534;
+using testing::component_text;
+using ::testing::HasSubstr;
+using Wish = testing::AppWish;
 
-struct Wish {
-  std::string name;
-  int number = 1;  // in the component id
-  int epoch = 4;
-  std::string capabilities = "{}";
-  std::string lifecycle = "{}";
-};
-
-std::string component(int number) {
-  return "6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e0" + std::to_string(number);
-}
-
-std::string manifest_of(const Wish& wish) {
-  return R"({"schema_version":1,"name":")" + wish.name + R"(","component_id":")" +
-         component(wish.number) + R"(","version":"1.2.3","security_epoch":)" +
-         std::to_string(wish.epoch) + R"(,"entry_point":"/app/bin/blink","capabilities":)" +
-         wish.capabilities +
-         R"(,"budgets":{"memory_kib":1024,"cpu_percent":10,"processes":2},"lifecycle":)" +
-         wish.lifecycle + "}";
-}
-
-class InstallationTest : public testing::Test {
+class InstallationTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root for the inspection";
@@ -51,21 +30,15 @@ class InstallationTest : public testing::Test {
   }
 
   void put(const std::string& file, const Bytes& bytes) const {
-    std::ofstream(folder_ / file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
+    testing::write_package(folder_ / file, bytes);
   }
   void put(const std::string& file, const Wish& wish, const char* tenant = "acme") const {
-    const std::string manifest = manifest_of(wish);
-    image::Parts parts = image::testing::parts();
-    parts.manifest = as_bytes(manifest);
-    parts.tenant = *TenantId::parse(tenant);
-    put(file, image::testing::package(parts).bytes);
+    put(file, testing::package_of(wish, tenant));
   }
   static InstallRules rules(const HardwareDefinition& hardware = {}) {
-    return {.owner = {*TenantId::parse("acme"), image::testing::owner_keys()},
-            .hardware = hardware,
-            .inspector = kNobody};
+    InstallRules out = testing::rules_of_acme();
+    out.hardware = hardware;
+    return out;
   }
   Installation read(const HardwareDefinition& hardware = {}) const {
     return read_installation(folder_, deployed_, rules(hardware));
@@ -89,12 +62,13 @@ TEST_F(InstallationTest, AFolderThatIsNotThereHasNoApps) {
 }
 
 TEST_F(InstallationTest, AppsComeInTheOrderInWhichTheyStart) {
-  put("a.pvimage",
-      {.name = "last", .number = 1, .lifecycle = R"({"start_after":[")" + component(3) + R"("]})"});
+  put("a.pvimage", {.name = "last",
+                    .number = 1,
+                    .lifecycle = R"({"start_after":[")" + component_text(3) + R"("]})"});
   put("b.pvimage", {.name = "middle", .number = 2});
   put("c.pvimage", {.name = "first",
                     .number = 3,
-                    .lifecycle = R"({"start_after":[")" + component(9) + R"("]})"});
+                    .lifecycle = R"({"start_after":[")" + component_text(9) + R"("]})"});
   put("readme.txt", Bytes(10));
   const Installation got = read();
   EXPECT_EQ(names(got), (std::vector<std::string>{"middle", "first", "last"}));
@@ -167,7 +141,7 @@ TEST_F(InstallationTest, AnOlderEpochIsRefused) {
 
   // One that was there before may not come back, from whatever place.
   InstallRules strict = rules();
-  strict.floors[*manifest::ComponentId::parse(component(1))] = 6;
+  strict.floors[*manifest::ComponentId::parse(component_text(1))] = 6;
   got = read_installation(folder_, deployed_, strict);
   EXPECT_TRUE(got.apps.empty());
   EXPECT_EQ(got.refused.size(), 2U);
@@ -193,7 +167,7 @@ TEST_F(InstallationTest, ADeployedPackageIsJudgedBesideOthers) {
 
 // Otherwise two apps that are there could never begin to: each would wait for the other.
 TEST_F(InstallationTest, AppsThatListEachOtherMayComeOneByOne) {
-  const std::string lists = R"({"app_connections":[")" + component(2) + R"("]})";
+  const std::string lists = R"({"app_connections":[")" + component_text(2) + R"("]})";
   put("deployed/a.pvimage", {.name = "one", .number = 1, .capabilities = lists});
   put("deployed/b.pvimage", {.name = "two", .number = 2});
   const Installation got = read();
@@ -205,7 +179,7 @@ TEST_F(InstallationTest, TheImagesPackageOfAnAppIsFound) {
   put("a.pvimage", {.name = "one", .number = 1});
   put("b.pvimage", {.name = "two", .number = 2, .epoch = 3});
   put("c.pvimage", Bytes(10));
-  const auto id = [](int number) { return *manifest::ComponentId::parse(component(number)); };
+  const auto id = [](int number) { return *manifest::ComponentId::parse(component_text(number)); };
   const auto found = find_in_image(folder_, id(2), rules(), {});
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->manifest().name, "two");
@@ -225,7 +199,7 @@ TEST_F(InstallationTest, ACopyOfAnAppIsRefused) {
 
 TEST_F(InstallationTest, LimitAtNAndNPlusOne) {
   for (std::size_t i = 0; i <= kAppsMax; ++i) {
-    std::string manifest = manifest_of({.name = "app" + std::to_string(i)});
+    std::string manifest = testing::manifest_text({.name = "app" + std::to_string(i)});
     char number[3];
     std::snprintf(number, sizeof number, "%02zu", i);
     manifest.replace(manifest.find("3e01"), 4, std::string("4e") + number);

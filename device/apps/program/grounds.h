@@ -7,6 +7,7 @@
 #include "common/base/result.h"
 #include "device/apps/house/running_app.h"
 #include "device/apps/installation/installation.h"
+#include "device/apps/storage/app_storage.h"
 
 namespace pavise::device {
 

@@ -17,9 +17,10 @@
 #include "device/apps/hardware/hardware_definition.h"
 #include "device/apps/house/house.h"
 #include "device/apps/house/house_names.h"
+#include "device/apps/housekeeping/house_control.h"
+#include "device/apps/housekeeping/house_debuggees.h"
 #include "device/apps/measurement/app_measurements.h"
-#include "device/apps/program/house_control.h"
-#include "device/apps/program/house_debuggees.h"
+#include "device/apps/walls/app_walls.h"
 #include "device/init/init_word.h"
 
 namespace pavise::device {
@@ -56,15 +57,15 @@ class LauncherOfApps {
         measured_(std::move(measured)),
         names_({.program = paths.resolver, .user = kNamesUid, .upstream = read_name_server(paths)},
                clock, print),
-        house_(
-            {.ground = {paths.groups, paths.mounts, nullptr, [this] { return names_.service(); }},
-             .clock = clock,
-             .tell = print,
-             .measure = [this](const InstalledApp& app,
-                               const Digest256& policy) { return measure(app, policy); },
-             .introduce = [this](const std::string& packet,
-                                 int end) { return introduce(packet, end); },
-             .power = ask_init}),
+        house_({.put_up = [this](const InstalledApp& app, uid_t user,
+                                 std::uint8_t number) { return put_up(app, user, number); },
+                .clock = clock,
+                .tell = print,
+                .measure = [this](const InstalledApp& app,
+                                  const Digest256& policy) { return measure(app, policy); },
+                .introduce = [this](const std::string& packet,
+                                    int end) { return introduce(packet, end); },
+                .power = ask_init}),
         debugging_(debuggees_,
                    Grants(rules_.owner.keys, [this] { return which_device(); }, clock), clock) {}
 
@@ -144,23 +145,26 @@ class LauncherOfApps {
       print("event " + refused.path.substr(refused.path.rfind('/') + 1) +
             ": refused: " + refused.why.message());
     if (storage_) erase_orphans(*storage_, installation, print);
-    house_.set_storage(storage_.get());
     std::vector<manifest::ComponentId> components;
     components.reserve(installation.apps.size());
     for (const InstalledApp& app : installation.apps)
       components.push_back(app.manifest().component_id);
     const AppUsers users = assign_users(components, storage_ ? storage_->owners() : AppUsers{});
     for (InstalledApp& app : installation.apps) {
-      const std::string name = app.manifest().name;
       if (store_) keep_floor(app);
       const uid_t user = users.at(app.manifest().component_id);
-      if (const auto moved = house_.move_in(std::move(app), user); !moved)
-        print("event " + name + ": not installed: " + moved.error().message());
+      (void)house_.move_in(std::move(app), user);
     }
     measure_all();
     house_.start_all_later();
     print("up: " + std::to_string(house_.apps().size()) + " apps, " +
           std::to_string(installation.refused.size()) + " packages refused");
+  }
+
+  Result<std::unique_ptr<Walls>> put_up(const InstalledApp& app, uid_t user, std::uint8_t number) {
+    return AppWalls::put_up(
+        app, user, number,
+        {paths_.groups, paths_.mounts, storage_.get(), [this] { return names_.service(); }});
   }
 
   // An end between two writes of an earlier deployment may have left it low.

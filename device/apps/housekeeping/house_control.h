@@ -4,7 +4,7 @@
 #include "device/apps/control/control.h"
 #include "device/apps/debugging/debugging.h"
 #include "device/apps/house/house.h"
-#include "device/apps/program/deploying.h"
+#include "device/apps/housekeeping/deploying.h"
 
 namespace pavise::device {
 

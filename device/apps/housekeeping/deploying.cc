@@ -1,4 +1,4 @@
-#include "device/apps/program/deploying.h"
+#include "device/apps/housekeeping/deploying.h"
 
 #include <algorithm>
 #include <array>
@@ -28,6 +28,16 @@ uid_t Deploying::user_of(const manifest::ComponentId& app) const {
   return assign_users(std::array{app}, users).at(app);
 }
 
+// False: the device goes down, and nobody waits any more.
+bool Deploying::wait_until(std::int64_t steady_ms) {
+  if (!goes_down_) goes_down_ = !around_.turn(steady_ms - around_.clock.steady_ms());
+  return !goes_down_;
+}
+
+bool Deploying::wanted(const RunningApp& app) const {
+  return app.life().state() != LifeState::stopped || around_.house.starts_later(app.name());
+}
+
 // An app that may have its update wait has some time to say so. It may also end, or change its
 // mind.
 Status Deploying::hear_out(RunningApp& app, const std::string& version) {
@@ -41,7 +51,7 @@ Status Deploying::hear_out(RunningApp& app, const std::string& version) {
   const std::int64_t heard_ms = std::min(due_ms, clock.steady_ms() + kUpdateNoticeMs);
   while (is_news && clock.steady_ms() < heard_ms &&
          Requests::update_due_ms(app, clock.steady_ms()) == due_ms)
-    if (!around_.turn(heard_ms - clock.steady_ms())) return kGoesDown;
+    if (!wait_until(heard_ms)) return kGoesDown;
   if (const std::int64_t left = left_ms(); left > 0)
     return Error(kUpdateWaits, app.name() + ": " + std::to_string((left + 999) / 1000) + " s");
   Requests::update_done(app);
@@ -51,48 +61,51 @@ Status Deploying::hear_out(RunningApp& app, const std::string& version) {
 // Its manifest says how long it may take, at most kUpdateStopMs; then it is killed, which takes
 // effect at once but for what hangs in the kernel.
 House::MovedOut Deploying::end(RunningApp& app) {
-  const std::int64_t end_ms = around_.clock.steady_ms() + kUpdateStopMs;
+  const Clock& clock = around_.clock;
+  const auto runs_until = [&](std::int64_t end_ms) {
+    while (app.running() && clock.steady_ms() < end_ms && wait_until(end_ms)) {
+    }
+  };
+  const std::int64_t end_ms = clock.steady_ms() + kUpdateStopMs;
   around_.house.stop(app);
-  bool waits = true;
-  while (waits && app.running() && around_.clock.steady_ms() < end_ms)
-    waits = around_.turn(end_ms - around_.clock.steady_ms());
+  runs_until(end_ms);
   app.kill();
-  while (waits && app.running() && around_.clock.steady_ms() < end_ms + kKillMs)
-    waits = around_.turn(end_ms + kKillMs - around_.clock.steady_ms());
+  runs_until(end_ms + kKillMs);
   return around_.house.move_out(app);
 }
 
-Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
-  PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
+Result<InstalledApp> Deploying::judge(const std::string& path) const {
   InstallRules rules = around_.rules;
   PAVISE_TRY_ASSIGN(rules.floors, around_.store.floors());
   for (const auto& one : around_.house.apps()) {
     std::uint32_t& floor = rules.floors[one->app().manifest().component_id];
     floor = std::max(floor, one->app().header().security_epoch);
   }
-  PAVISE_TRY_ASSIGN(InstalledApp app, judge_deployed(path, rules, manifests()));
+  return judge_deployed(path, rules, manifests());
+}
 
+Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
+  PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
+  PAVISE_TRY_ASSIGN(InstalledApp app, judge(path));
   const manifest::ComponentId component = app.manifest().component_id;
-  const std::uint32_t epoch = app.header().security_epoch;
   apps_ipc::Installed out{.name = app.manifest().name, .version = app.manifest().version.text()};
-  const uid_t user = user_of(component);
-  std::optional<House::MovedOut> before;
-  bool wanted = true;
   RunningApp* const old = find(component);
   if (old != nullptr) PAVISE_TRY(hear_out(*old, out.version));
   PAVISE_TRY(around_.measure(app));
+
+  const uid_t user = user_of(component);
+  std::optional<House::MovedOut> before;
+  bool starts = true;
   if (old != nullptr) {
     out.replaced = old->app().manifest().version.text();
-    wanted = old->life().state() != LifeState::stopped || around_.house.starts_later(old->name());
+    starts = wanted(*old);
     old->tell("ends for version " + out.version);
     before = end(*old);
   }
-  const auto moved = around_.house.move_in(std::move(app), user);
-  Status kept = moved ? around_.store.keep(component, epoch) : Status(moved.error());
-  if (!kept) {
-    if (moved) (void)around_.house.move_out(**moved);
-    if (before) bring_back(*std::move(before), wanted);
-    return kept.error();
+  const auto moved = put_in_place(std::move(app), user);
+  if (!moved) {
+    if (before) bring_back(*std::move(before), user, starts);
+    return moved.error();
   }
   RunningApp& running = **moved;
   if (before) running.continue_log(std::move(before->log));
@@ -103,16 +116,25 @@ Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest2
   return out;
 }
 
-void Deploying::bring_back(House::MovedOut before, bool wanted) {
-  const std::string name = before.app.manifest().name;
-  const uid_t user = user_of(before.app.manifest().component_id);
-  const auto moved = around_.house.move_in(std::move(before.app), user);
-  if (!moved) {
-    around_.tell("event " + name + ": not installed: " + moved.error().message());
-    return;
+// Behind its walls and on the disk, or neither. Nothing is begun while the device goes down.
+Result<RunningApp*> Deploying::put_in_place(InstalledApp app, uid_t user) {
+  if (goes_down_) return kGoesDown;
+  const image::Header& header = app.header();
+  const manifest::ComponentId component = header.component_id;
+  const std::uint32_t epoch = header.security_epoch;
+  PAVISE_TRY_ASSIGN(RunningApp* const moved,
+                    around_.house.move_in_behind_walls(std::move(app), user));
+  if (const Status kept = around_.store.keep(component, epoch); !kept) {
+    (void)around_.house.move_out(*moved);
+    return kept.error();
   }
-  (*moved)->continue_log(std::move(before.log));
-  if (wanted) around_.house.start(**moved);
+  return moved;
+}
+
+void Deploying::bring_back(House::MovedOut before, uid_t user, bool wanted) {
+  RunningApp& app = around_.house.move_in(std::move(before.app), user);
+  app.continue_log(std::move(before.log));
+  if (wanted && !goes_down_) around_.house.start(app);
 }
 
 Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
@@ -124,9 +146,10 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
   PAVISE_TRY(around_.store.erase(component));
   app->tell("is removed");
   (void)end(*app);
-  PAVISE_TRY(around_.storage.erase(component));
-  return bring_image_version(component) ? apps_ipc::AppSource::image
-                                        : apps_ipc::AppSource::deployed;
+  const Status erased = around_.storage.erase(component);
+  const bool is_back = bring_image_version(component);
+  if (!erased) return erased.error();
+  return is_back ? apps_ipc::AppSource::image : apps_ipc::AppSource::deployed;
 }
 
 Result<std::optional<InstalledApp>> Deploying::version_of_image(const manifest::ComponentId& app) {
@@ -137,16 +160,12 @@ Result<std::optional<InstalledApp>> Deploying::version_of_image(const manifest::
 
 bool Deploying::bring_image_version(const manifest::ComponentId& app) {
   auto found = version_of_image(app);
-  Result<RunningApp*> moved = nullptr;
   if (!found)
-    moved = found.error();
-  else if (std::optional<InstalledApp>& image = *found; image)
-    moved = around_.house.move_in(*std::move(image), user_of(app));
-  if (!moved)
     around_.tell("event " + app.text() +
-                 ": the image's version is not installed: " + moved.error().message());
-  if (!moved || *moved == nullptr) return false;
-  around_.house.start(**moved);
+                 ": the image's version is not installed: " + found.error().message());
+  if (!found || !*found) return false;
+  RunningApp& moved = around_.house.move_in(**std::move(found), user_of(app));
+  if (!goes_down_) around_.house.start(moved);
   return true;
 }
 

@@ -1,4 +1,4 @@
-#include "device/apps/program/house_debuggees.h"
+#include "device/apps/housekeeping/house_debuggees.h"
 
 #include <algorithm>
 
@@ -22,6 +22,7 @@ Result<std::string> HouseDebuggees::name_of(const manifest::ComponentId& compone
 Status HouseDebuggees::debug(std::string_view name, UniqueFd console, UnixSeconds until) {
   RunningApp* const app = house_.find(name);
   if (app == nullptr) return Error(apps_ipc::kUnknownApp, std::string(name));
+  PAVISE_TRY(app->put_up_walls());
   if (!app->has_debugger()) return Error(kNoDebugger, std::string(name));
   PAVISE_TRY_ASSIGN(AppPolicy policy, make_debug_policy(app->app().manifest(), app->app().policy));
   app->tell("a development grant lets it be debugged until " + std::to_string(until) +

@@ -1,4 +1,4 @@
-#include "device/apps/program/house_control.h"
+#include "device/apps/housekeeping/house_control.h"
 
 namespace pavise::device {
 namespace {

@@ -54,24 +54,31 @@ class Deploying {
     return around_.store.receive(size, offset, data);
   }
   // Checks what was received, puts it in the place of the app's version before, keeps it and starts
-  // it. After an error that version goes on. kUpdateWaits; errors of PackageStore, judge_deployed()
-  // and RunningApp::prepare().
+  // it. After an error that version goes on, or is started again like any app that ended; when the
+  // device goes down it is what the next start finds. kUpdateWaits, kGoesDown; errors of
+  // PackageStore, judge_deployed(), `measure` and PutUpWalls.
   Result<apps_ipc::Installed> install(std::uint64_t size, const Digest256& sha256);
   // Ends the app; its package and storage are gone. The image's version, if there is one, is back.
-  // kUnknownApp, kPartOfImage, errors of PackageStore and AppStorage.
+  // That is so as well if the storage cannot be erased, which is an error. kUnknownApp,
+  // kPartOfImage, errors of PackageStore and AppStorage.
   Result<apps_ipc::AppSource> remove(std::string_view name);
 
  private:
   std::vector<manifest::Manifest> manifests() const;
   RunningApp* find(const manifest::ComponentId& app) const;
   uid_t user_of(const manifest::ComponentId& app) const;
+  Result<InstalledApp> judge(const std::string& path) const;
   Status hear_out(RunningApp& app, const std::string& version);
+  bool wait_until(std::int64_t steady_ms);
+  bool wanted(const RunningApp& app) const;
   House::MovedOut end(RunningApp& app);
-  void bring_back(House::MovedOut before, bool wanted);
+  Result<RunningApp*> put_in_place(InstalledApp app, uid_t user);
+  void bring_back(House::MovedOut before, uid_t user, bool wanted);
   Result<std::optional<InstalledApp>> version_of_image(const manifest::ComponentId& app);
   bool bring_image_version(const manifest::ComponentId& app);
 
   Surroundings around_;
+  bool goes_down_ = false;  // the device
 };
 
 }  // namespace pavise::device

@@ -1,0 +1,142 @@
+#include "device/apps/housekeeping/house_control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "device/apps/house/testing/paper_walls.h"
+#include "device/apps/housekeeping/house_debuggees.h"
+#include "device/apps/installation/testing/app_packages.h"
+
+namespace pavise::device {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class HouseControlTest : public ::testing::Test {
+ protected:
+  HouseControlTest() {
+    for (int number = 1; number <= 2; ++number)
+      (void)house.move_in(testing::installed(folder.path(), {.name = number == 1 ? "blink" : "pump",
+                                                             .number = number}),
+                          kAppUserMin);
+  }
+  template <typename T>
+  static std::string code(const Result<T>& result) {
+    return result ? "ok" : std::string(result.error().code());
+  }
+  void turn(std::int64_t ms = 0) {
+    clock.advance_ms(ms);
+    (void)house.turn({}, 0);
+  }
+
+  erofs::testing::Folder folder;
+  ManualClock clock{0};
+  testing::PaperGround ground;
+  Tell tell = [](const std::string&) {};
+  House house{{.put_up = ground.put_up(),
+               .clock = clock,
+               .tell = tell,
+               .measure = [](const InstalledApp&, const Digest256&) { return Status(); },
+               .introduce = [](const std::string&, int) { return Status(); },
+               .power = [](app_wire::PowerAction) { return Status(); }}};
+  HouseDebuggees debuggees{house};
+  Debugging debugging{
+      debuggees,
+      Grants(
+          image::testing::owner_keys(),
+          [] { return Result<DeviceId>(*DeviceId::parse(std::string(64, 'a'))); }, clock),
+      clock};
+  HouseControl control{house, debugging};
+};
+
+TEST_F(HouseControlTest, ListsWhatThereIsAndHowItIs) {
+  ASSERT_EQ(control.start("blink").value(), apps_ipc::AppState::running);
+  const apps_ipc::AppList list = control.list();
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0].name, "blink");
+  EXPECT_EQ(list[0].version, "1.0.0");
+  EXPECT_EQ(list[0].component_id, testing::component_of(1));
+  EXPECT_EQ(list[0].state, apps_ipc::AppState::running);
+  EXPECT_EQ(list[0].memory_bytes, 4096U);
+  EXPECT_EQ(list[0].memory_limit_bytes, 1024U * 1024U);
+  EXPECT_EQ(list[0].last_event, "started, version 1.0.0");
+  EXPECT_EQ(list[0].source, apps_ipc::AppSource::image);
+  EXPECT_EQ(list[0].policy_digest, house.find("blink")->policy().digest);
+  EXPECT_EQ(list[1].state, apps_ipc::AppState::stopped);
+  EXPECT_EQ(list[1].memory_bytes, 0U) << "it has no walls yet";
+}
+
+TEST_F(HouseControlTest, AnAppWhoseWallsFailIsListedWithTheReason) {
+  ground.fails["put up blink 1.0.0"] = 2;
+  EXPECT_EQ(control.start("blink").value(), apps_ipc::AppState::waiting);
+  turn(1000);
+  const apps_ipc::AppStatus blink = control.list().front();
+  EXPECT_EQ(blink.state, apps_ipc::AppState::waiting);
+  EXPECT_EQ(blink.restarts, 2U);
+  EXPECT_THAT(blink.last_event, ::testing::HasSubstr("not started: PV-TST-001"));
+}
+
+TEST_F(HouseControlTest, SaysTheStateRightAfterwards) {
+  EXPECT_EQ(control.restart("blink").value(), apps_ipc::AppState::running) << "it was stopped";
+  EXPECT_EQ(control.restart("blink").value(), apps_ipc::AppState::ending);
+  turn();
+  EXPECT_EQ(control.list().front().state, apps_ipc::AppState::running);
+  EXPECT_EQ(control.stop("blink").value(), apps_ipc::AppState::ending);
+  turn();
+  EXPECT_EQ(control.stop("blink").value(), apps_ipc::AppState::stopped);
+}
+
+TEST_F(HouseControlTest, NobodyOfThatNameIsAnError) {
+  EXPECT_EQ(code(control.start("nobody")), "PV-AIP-003");
+  EXPECT_EQ(code(control.stop("nobody")), "PV-AIP-003");
+  EXPECT_EQ(code(control.restart("nobody")), "PV-AIP-003");
+  EXPECT_EQ(code(control.logs("nobody", 0)), "PV-AIP-003");
+  EXPECT_EQ(code(control.debug("nobody")), "PV-AIP-003");
+  EXPECT_THAT(ground.done, IsEmpty());
+}
+
+TEST_F(HouseControlTest, LogsAreThoseBehindANumber) {
+  ASSERT_TRUE(control.start("blink"));
+  ground.print("blink", "on\n");
+  turn(20);
+  const auto page = control.logs("blink", 1);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->oldest, 1U);
+  EXPECT_EQ(page->newest, 2U);
+  ASSERT_EQ(page->lines.size(), 1U);
+  EXPECT_EQ(page->lines[0].text, "on");
+  EXPECT_EQ(page->lines[0].sequence, 2U);
+  EXPECT_EQ(page->lines[0].boot_ms, 20U);
+}
+
+TEST_F(HouseControlTest, WithoutADataPartitionNothingIsDeployed) {
+  EXPECT_EQ(code(control.receive({.size = 1, .offset = 0, .data = Bytes(1)})), "PV-DEP-004");
+  EXPECT_EQ(code(control.install({.size = 1, .sha256 = {}})), "PV-DEP-004");
+  EXPECT_EQ(code(control.remove("blink")), "PV-DEP-004");
+  EXPECT_EQ(house.apps().size(), 2U);
+}
+
+TEST_F(HouseControlTest, WithOneItIs) {
+  auto store = PackageStore::open(folder / "packages");
+  auto storage = AppStorage::open(folder / "storage");
+  ASSERT_TRUE(store && storage);
+  Deploying deploying({.house = house,
+                       .store = *store,
+                       .storage = *storage,
+                       .rules = testing::rules_of_acme(),
+                       .image_folder = folder / "image",
+                       .clock = clock,
+                       .tell = tell,
+                       .measure = [](const InstalledApp&) { return Status(); },
+                       .turn = [](std::int64_t) { return true; }});
+  control.set_deploying(&deploying);
+  EXPECT_EQ(control.receive({.size = 2, .offset = 0, .data = Bytes(1)}).value(), 1U);
+  EXPECT_EQ(code(control.receive({.size = 2, .offset = 0, .data = {}})), "ok");
+  EXPECT_EQ(code(control.receive({.size = 2, .offset = 1, .data = Bytes(1)})), "PV-DEP-001");
+  EXPECT_EQ(code(control.install({.size = 2, .sha256 = {}})), "PV-DEP-002");
+  EXPECT_EQ(code(control.remove("blink")), "PV-DEP-005") << "it came with the image";
+}
+
+}  // namespace
+}  // namespace pavise::device
