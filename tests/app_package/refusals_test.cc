@@ -97,6 +97,7 @@ class Refusals : public ::testing::Test {
                      const std::vector<crypto::P256PublicKey>& keys = image::testing::owner_keys(),
                      const EpochFloors& floors = {}) const {
     std::vector<manifest::Manifest> there;
+    there.reserve(others.size());
     for (const std::string& text : others)
       there.push_back(*manifest::Manifest::parse(as_bytes(text)));
     device_.write("sent.pvimage", std::string(as_text(bytes)));

@@ -1,4 +1,5 @@
 """A device that has gone through the whole walk, for all tests of a class, with the house that it belongs to."""
+import atexit
 import pathlib
 import tempfile
 import unittest
@@ -12,6 +13,7 @@ class WalkedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="pavise-walked-")
+        atexit.register(cls.doClassCleanups)  # unittest itself does nothing more after a Ctrl-C
         cls.addClassCleanup(folder.cleanup)
         cls.state = pathlib.Path(folder.name) / "state"
         cls.walk = Walk(cls.state, Steps())

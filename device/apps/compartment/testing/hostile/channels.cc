@@ -127,12 +127,12 @@ int flood_hub() {
 
 // Talks to a peer, and then tries what it may not.
 int talk(const char* peer, const char* stranger) {
-  int ends[2];
+  int ends[2] = {-1, -1};
   if (const int refused = ask_for(peer, ends); refused != 0) return refused;
   if (::write(ends[1], "ping", 4) != 4) return errno;
   std::printf("the peer says %s\n", read_message(ends[0]).c_str());
   std::printf("a descriptor to the peer: %d\n", send_descriptors(ends[1], {STDOUT_FILENO}));
-  int none[2];
+  int none[2] = {-1, -1};
   std::printf("a stranger: %d\n", ask_for(stranger, none));
   constexpr char kRestart[] = "\x03\x02\x00\x00\x00\x01";
   if (::send(kLauncher, kRestart, 6, 0) != 6) return errno;
