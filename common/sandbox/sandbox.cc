@@ -39,8 +39,10 @@ bool is_kept(const SandboxPolicy& policy, int capability) {
 }
 
 Status drop_bounding_set(const SandboxPolicy& policy) {
-  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (is_kept(policy, capability)) continue;
+  int in_set = 0;  // below 0: the kernel has no such capability
+  for (int capability = 0; (in_set = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0)) >= 0;
+       ++capability) {
+    if (in_set == 0 || is_kept(policy, capability)) continue;
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
     // Without CAP_SETPCAP there is nothing to gain either: no_new_privs keeps exec from adding any.
     if (errno == EPERM && ::geteuid() != 0) return {};
@@ -92,12 +94,16 @@ Status drop_privileges(const SandboxPolicy& policy) {
 
 }  // namespace
 
-Status apply(const SandboxPolicy& policy) {
+Status apply_before_filter(const SandboxPolicy& policy) {
   PAVISE_TRY(set_limits(policy.limits));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return Error(kPrivilegesStay, errno_text("no_new_privs"));
   PAVISE_TRY(restrict_paths(policy));
-  PAVISE_TRY(drop_privileges(policy));
+  return drop_privileges(policy);
+}
+
+Status apply(const SandboxPolicy& policy) {
+  PAVISE_TRY(apply_before_filter(policy));
   return restrict_syscalls(policy);
 }
 

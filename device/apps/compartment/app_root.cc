@@ -51,8 +51,7 @@ bool is_component(const std::string& name) {
 }
 
 Status make_node(const std::string& path, mode_t mode, dev_t device, uid_t user) {
-  if (::mknod(path.c_str(), mode, device) != 0 || ::chmod(path.c_str(), mode & 0777U) != 0 ||
-      ::chown(path.c_str(), user, user) != 0)
+  if (::mknod(path.c_str(), mode, device) != 0 || ::chown(path.c_str(), user, user) != 0)
     return failed(path);
   return {};
 }
@@ -80,10 +79,23 @@ Status give_device(const DeviceNode& device, uid_t user) {
                    user);
 }
 
+// Nodes have the mode that is asked for while one of these lives.
+class NoUmask {
+ public:
+  NoUmask() : before_(::umask(0)) {}
+  ~NoUmask() { ::umask(before_); }
+  NoUmask(const NoUmask&) = delete;
+  NoUmask& operator=(const NoUmask&) = delete;
+
+ private:
+  mode_t before_;
+};
+
 Status build_dev(const AppRootSpec& spec, uid_t user) {
+  const NoUmask as_asked;
   PAVISE_TRY(mount_new("tmpfs", "dev", kNoSuidNoExec, "mode=0755,size=64k"));
   for (const StandardNode& node : kStandardNodes)
-    PAVISE_TRY(make_node(node.path, S_IFCHR | 0666U, makedev(1, node.minor), 0));
+    if (::mknod(node.path, S_IFCHR | 0666U, makedev(1, node.minor)) != 0) return failed(node.path);
   if (::symlink("/proc/self/fd", "dev/fd") != 0) return failed("dev/fd");
   for (const DeviceNode& device : spec.devices) PAVISE_TRY(give_device(device, user));
   if (::mount(nullptr, "dev", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | kNoSuidNoExec, nullptr) !=
@@ -115,13 +127,6 @@ Status give_resolver(const std::string& text) {
   return {};
 }
 
-Status leave_old_root() {
-  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("pivot_root");
-  // The old root lies on top of the new one now.
-  if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) return failed("umount");
-  return {};
-}
-
 }  // namespace
 
 Status enter_app_root(const AppRootSpec& spec, uid_t user) {
@@ -138,7 +143,12 @@ Status enter_app_root(const AppRootSpec& spec, uid_t user) {
                        "mode=0700,uid=" + owner + ",gid=" + owner +
                            ",size=" + std::to_string(spec.temporary_bytes_max)));
   if (!spec.storage.empty()) PAVISE_TRY(bind(spec.storage, "data", kLocked));
-  return leave_old_root();
+  if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::chdir("/") != 0) return failed("pivot_root");
+  return {};
+}
+
+[[clang::no_sanitize("address")]] int forget_old_root() {
+  return ::umount2(".", MNT_DETACH);
 }
 
 }  // namespace pavise::device

@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "common/sandbox/sandbox.h"
@@ -17,6 +21,9 @@
 
 namespace pavise::device {
 namespace {
+
+constexpr std::size_t kBeginningStackBytes = 256U << 10U;
+constexpr int kNotStarted = 127;  // exit code
 
 struct Pipe {
   UniqueFd read_end;
@@ -38,11 +45,12 @@ struct ChildEnds {
   int output;
   int setup;   // a failure before the program runs is written here; closed without: it runs
   int report;  // how it ended
+  int turns;   // the app's side of the socket on which it and the warden take turns
 };
 
 [[noreturn]] void give_up(const ChildEnds& ends, const std::string& why) {
   (void)!::write(ends.setup, why.data(), why.size());
-  ::_exit(127);
+  ::_exit(kNotStarted);
 }
 
 void require(bool done, const ChildEnds& ends, const char* what) {
@@ -62,17 +70,18 @@ void reset_signals() {
 // 0 is empty, 1 and 2 are the output (or 0 and 1 the console), 3 and above the app's; all else is
 // closed but the pipe for failures, which exec closes. First out of the way: one may stand where
 // another has to go.
-bool place_descriptors(std::vector<int> given, int console, ChildEnds& ends) {
+bool place_descriptors(std::vector<int>& given, int console, ChildEnds& ends) {
   const int above = kFirstDescriptor + static_cast<int>(given.size());
   for (int& fd : given) {
     if (fd == kNoDescriptor) continue;
-    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above + 1);
+    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, above + 2);
     if (fd < 0) return false;
   }
-  const int setup = ::fcntl(ends.setup, F_DUPFD_CLOEXEC, above + 1);
+  const int setup = ::fcntl(ends.setup, F_DUPFD_CLOEXEC, above + 2);
+  const int turns = ::fcntl(ends.turns, F_DUPFD_CLOEXEC, above + 2);
   const int input = console < 0 ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
-                                : ::fcntl(console, F_DUPFD_CLOEXEC, above + 1);
-  if (setup < 0 || input < 0 || ::dup2(input, STDIN_FILENO) < 0 ||
+                                : ::fcntl(console, F_DUPFD_CLOEXEC, above + 2);
+  if (setup < 0 || turns < 0 || input < 0 || ::dup2(input, STDIN_FILENO) < 0 ||
       ::dup2(ends.output, STDERR_FILENO) < 0 ||
       ::dup2(console < 0 ? STDERR_FILENO : STDIN_FILENO, STDOUT_FILENO) < 0)
     return false;
@@ -83,9 +92,11 @@ bool place_descriptors(std::vector<int> given, int console, ChildEnds& ends) {
     else if (::dup2(given[i], number) < 0)
       return false;
   }
-  if (::dup3(setup, above, O_CLOEXEC) != above) return false;
+  if (::dup3(setup, above, O_CLOEXEC) != above || ::dup3(turns, above + 1, O_CLOEXEC) != above + 1)
+    return false;
   ends.setup = above;
-  return ::close_range(static_cast<unsigned>(above) + 1, ~0U, 0) == 0;
+  ends.turns = above + 1;
+  return ::close_range(static_cast<unsigned>(above) + 2, ~0U, 0) == 0;
 }
 
 sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
@@ -98,7 +109,6 @@ sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
   if (spec.network)
     policy.groups = {sandbox::SyscallGroup::tcp_client, sandbox::SyscallGroup::tcp_server};
   policy.limits.open_files = spec.open_files_max;
-  policy.compiled_filter = spec.filter;
   return policy;
 }
 
@@ -110,29 +120,127 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return out;
 }
 
-[[noreturn]] void become_app(const CompartmentSpec& spec, ChildEnds ends) {
+// All that the two processes need, made before they are: what they write to memory that they share
+// with their parent costs a fault each.
+struct Plan {
+  const CompartmentSpec& spec;
+  sandbox::SandboxPolicy app;
+  sandbox::SandboxPolicy warden;
+  std::vector<sock_filter> filter;  // of the app
+  std::vector<int> descriptors;
+  std::vector<char*> arguments;
+  std::vector<char*> environment;
+};
+
+Result<Plan> make_plan(const CompartmentSpec& spec) {
+  static const auto warden_filter = make_warden_filter();
+  if (!warden_filter) return warden_filter.error();
+  if (spec.filter.size() > BPF_MAXINSNS)
+    return Error(kAppNotStarted, spec.name + ": its system call filter is too long");
+  return Plan{.spec = spec,
+              .app = app_policy(spec),
+              .warden = warden_policy(spec.user, *warden_filter),
+              .filter = spec.filter,
+              .descriptors = spec.descriptors,
+              .arguments = pointers(spec.arguments),
+              .environment = pointers(spec.environment)};
+}
+
+// Stays where it is until the program runs: both processes use it.
+struct Beginning {
+  Plan& plan;
+  ChildEnds ends;
+  int warden_turns;  // the other side of ends.turns
+  bool old_root_forgotten = false;
+};
+
+constexpr char kTurn = 't';
+
+// The app's process has the memory of the warden until its exec or its end: to copy it would take
+// longer than all that is done there. So they take turns. Whoever does not have it is in one of the
+// functions that are marked so: they make system calls and touch nothing but their own stack. The
+// address sanitizer, too, has state that is one for both.
+#define PAVISE_OUT_OF_TURN [[clang::no_sanitize("address"), clang::noinline]]
+
+// The turn comes, or (false) nobody is on the other side any more.
+PAVISE_OUT_OF_TURN bool wait_for_turn(int turns) {
+  char word = 0;
+  ssize_t size = 0;
+  do size = ::read(turns, &word, sizeof word);
+  while (size < 0);  // by a signal
+  return size == sizeof word;
+}
+
+struct Filtered {
+  bool filter_loaded;
+  bool warden_stands;
+};
+
+// Loading the app's filter takes as long as the warden needs to stand behind its own.
+PAVISE_OUT_OF_TURN Filtered load_filter_out_of_turn(const sock_fprog& filter, int turns) {
+  if (::send(turns, &kTurn, sizeof kTurn, MSG_NOSIGNAL) != sizeof kTurn) return {};
+  const bool loaded = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
+  return {loaded, wait_for_turn(turns)};
+}
+
+// Comes back only if there is no program to be: with the process's exit code.
+int become_app(Plan& plan, ChildEnds ends) {
   reset_signals();
   require(::setsid() >= 0, ends, "session");
-  require(place_descriptors(spec.descriptors, spec.console, ends), ends, "descriptors");
-  const auto arguments = pointers(spec.arguments);
-  const auto environment = pointers(spec.environment);
-  require(sandbox::apply(app_policy(spec)), ends);
-  ::execve(arguments.front(), arguments.data(), environment.data());
-  give_up(ends, failed(spec.arguments.front()).detail());
+  require(place_descriptors(plan.descriptors, plan.spec.console, ends), ends, "descriptors");
+  require(sandbox::apply_before_filter(plan.app), ends);
+  const sock_fprog filter{.len = static_cast<unsigned short>(plan.filter.size()),
+                          .filter = plan.filter.data()};
+  const Filtered done = load_filter_out_of_turn(filter, ends.turns);
+  require(done.warden_stands, ends, "the warden");
+  require(done.filter_loaded, ends, "system call filter");
+  ::execve(plan.arguments.front(), plan.arguments.data(), plan.environment.data());
+  require(false, ends, plan.arguments.front());
+  return kNotStarted;
 }
 
-// The two pipes in places of their own, and nothing else open.
-ChildEnds keep_only(const ChildEnds& ends) {
+int begin_app(void* beginning) {
+  const auto* const of = static_cast<const Beginning*>(beginning);
+  return become_app(of->plan, of->ends);
+}
+
+#if __has_feature(thread_sanitizer)
+constexpr int kMemoryOfTheWarden = 0;  // its run-time takes the two for one thread
+#else
+constexpr int kMemoryOfTheWarden = CLONE_VM;
+#endif
+
+// Comes back when the app's process has done what it does before its filter, or has ended; the
+// kernel has meanwhile waited for those that may still look up paths in the old root.
+PAVISE_OUT_OF_TURN pid_t clone_app(Beginning& beginning) {
+  // Static: pages of it that are not reached are never there.
+  alignas(16) static std::byte stack[kBeginningStackBytes];
+  const int turns = beginning.warden_turns;
+  const int turns_of_app = beginning.ends.turns;
+  const pid_t app =
+      ::clone(begin_app, stack + sizeof stack, kMemoryOfTheWarden | SIGCHLD, &beginning);
+  if (app < 0) return app;
+  ::close(turns_of_app);
+  const int forgotten = forget_old_root();
+  (void)wait_for_turn(turns);  // if it has ended instead, it has said why
+  beginning.old_root_forgotten = forgotten == 0;
+  return app;
+}
+
+// What the warden keeps in places of its own, and nothing else open.
+ChildEnds keep_only(const ChildEnds& ends, int turns) {
   const int report = ::fcntl(ends.report, F_DUPFD_CLOEXEC, 3);
   const int setup = ::fcntl(ends.setup, F_DUPFD_CLOEXEC, 3);
-  require(report >= 0 && setup >= 0 && ::dup3(report, 0, O_CLOEXEC) == 0 &&
-              ::dup3(setup, 1, O_CLOEXEC) == 1 && ::close_range(2, ~0U, 0) == 0,
+  const int moved = ::fcntl(turns, F_DUPFD_CLOEXEC, 3);
+  require(report >= 0 && setup >= 0 && moved >= 0 && ::dup3(report, 0, O_CLOEXEC) == 0 &&
+              ::dup3(setup, 1, O_CLOEXEC) == 1 && ::dup3(moved, 2, O_CLOEXEC) == 2 &&
+              ::close_range(3, ~0U, 0) == 0,
           ends, "descriptors");
-  return {.output = -1, .setup = 1, .report = 0};
+  return {.output = -1, .setup = 1, .report = 0, .turns = 2};
 }
 
-[[noreturn]] void become_warden(const CompartmentSpec& spec, std::span<const sock_filter> filter,
-                                const ChildEnds& ends) {
+[[noreturn]] void become_warden(Plan& plan, const ChildEnds& ends) {
+  const CompartmentSpec& spec = plan.spec;
   sigset_t heard;
   ::sigemptyset(&heard);
   ::sigaddset(&heard, SIGTERM);
@@ -140,12 +248,19 @@ ChildEnds keep_only(const ChildEnds& ends) {
   require(::sigprocmask(SIG_BLOCK, &heard, nullptr) == 0, ends, "signals");
   require(::sethostname(spec.name.data(), spec.name.size()) == 0, ends, "host name");
   require(enter_app_root(spec.root, spec.user), ends);
-  const pid_t app = ::fork();
-  require(app >= 0, ends, "fork");
-  if (app == 0) become_app(spec, ends);
-  // From here it has nothing of its parent's: not the app's sockets, not its output.
-  const ChildEnds kept = keep_only(ends);
-  require(sandbox::apply(warden_policy(spec.user, filter)), kept);
+  std::array<int, 2> turns{};
+  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, turns.data()) == 0, ends, "sockets");
+  Beginning beginning{.plan = plan, .ends = ends, .warden_turns = turns[0]};
+  beginning.ends.turns = turns[1];
+  const pid_t app = clone_app(beginning);
+  require(app >= 0, ends, "clone");
+  require(beginning.old_root_forgotten, ends, "the old root");
+  // From here it has nothing of its parent's: not the app's sockets, not its output. The program
+  // does not run before its warden is behind walls, too.
+  const ChildEnds kept = keep_only(ends, turns[0]);
+  require(sandbox::apply(plan.warden), kept);
+  (void)!::write(kept.turns, &kTurn, sizeof kTurn);
+  ::close(kept.turns);
   ::close(kept.setup);
   guard_app(app, kept.report);
 }
@@ -155,20 +270,18 @@ std::uint64_t ipc_namespace() {
   return ::access("/proc/self/ns/ipc", F_OK) == 0 ? std::uint64_t{CLONE_NEWIPC} : 0U;
 }
 
-Result<pid_t> fork_warden(const CompartmentSpec& spec, const AppGroup& group, UniqueFd& process,
+Result<pid_t> fork_warden(Plan& plan, const AppGroup& group, UniqueFd& process,
                           const ChildEnds& ends) {
-  static const auto warden_filter = make_warden_filter();
-  if (!warden_filter) return warden_filter.error();
   int process_descriptor = -1;
   clone_args arguments{};
   arguments.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_PIDFD | CLONE_INTO_CGROUP |
-                    ipc_namespace() | (spec.network ? 0U : std::uint64_t{CLONE_NEWNET});
+                    ipc_namespace() | (plan.spec.network ? 0U : std::uint64_t{CLONE_NEWNET});
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&process_descriptor);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<std::uint64_t>(group.folder());
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
   if (pid < 0) return failed("namespaces");
-  if (pid == 0) become_warden(spec, *warden_filter, ends);
+  if (pid == 0) become_warden(plan, ends);
   process = UniqueFd(process_descriptor);
   return pid;
 }
@@ -199,14 +312,15 @@ Compartment::Compartment(pid_t pid, UniqueFd process, UniqueFd output, UniqueFd 
 
 Result<Compartment> Compartment::start(const CompartmentSpec& spec, const AppGroup& group) {
   PAVISE_CHECK(spec.user >= kFirstAppUid && !spec.arguments.empty() && !spec.filter.empty());
+  PAVISE_TRY_ASSIGN(Plan plan, make_plan(spec));
   PAVISE_TRY_ASSIGN(Pipe output, make_pipe());
   PAVISE_TRY_ASSIGN(Pipe setup, make_pipe());
   PAVISE_TRY_ASSIGN(Pipe report, make_pipe());
   if (::fcntl(output.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return failed("pipe");
   UniqueFd process;
-  PAVISE_TRY_ASSIGN(const pid_t pid, fork_warden(spec, group, process,
+  PAVISE_TRY_ASSIGN(const pid_t pid, fork_warden(plan, group, process,
                                                  {output.write_end.get(), setup.write_end.get(),
-                                                  report.write_end.get()}));
+                                                  report.write_end.get(), -1}));
   setup.write_end.reset();
   Compartment out(pid, std::move(process), std::move(output.read_end), std::move(report.read_end));
   report.write_end.reset();
