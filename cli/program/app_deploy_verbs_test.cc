@@ -322,6 +322,30 @@ TEST_F(AppDeployVerbs, WatchBringsEachEdit) {
   EXPECT_NE(outcome.err.find(" s after the edit ("), std::string::npos) << outcome.err;
 }
 
+TEST_F(AppDeployVerbs, WatchBringsWhatDidNotStayUpAgainThoughNothingChanged) {
+  states = {"waiting", "waiting", "running"};
+  Outcome outcome;
+  bool edited = false;
+  const std::string same = manifest("1.2.3");
+  Streams streams{.out = [&](std::string_view text) { outcome.out += text; },
+                  .err =
+                      [&](std::string_view text) {
+                        outcome.err += text;
+                        if (!std::exchange(edited, edited || outcome.err.contains("watching")))
+                          if (edited) write("blink/app_manifest.json", same);
+                      },
+                  .pause = [](std::chrono::milliseconds) {}};
+  const std::string of = folder / "blink";
+  outcome.code = run_program(
+      std::vector<const char*>{"app", "run", of.c_str(), "--on", "sim0", "--watch", "--count", "2"},
+      streams);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("PV-CLI-022"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("blink 1.2.3 runs, "), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find("nothing of the package has changed"), std::string::npos);
+  EXPECT_EQ(std::ranges::count(methods, "install"), 2);
+}
+
 TEST_F(AppDeployVerbs, NamesOfTheContextWorkWhereverADeviceIsNamed) {
   EXPECT_EQ(app({"list", "sim0"}).code, 0);
   const Outcome other = app({"list", "sim1"});

@@ -168,11 +168,12 @@ bool AppRun::bring(Clock::time_point begin, std::string_view from) {
   if (!file) return false;
   open_log(built->manifest.name);
   DeployTimes times;
+  running_.reset();
   const auto answer = deploy(session_, device_, *file, &times);
   if (!answer) return false;
-  running_ = digest;
   const auto installed = Clock::now();
   if (!wait_until_it_runs(*file, text_of(*answer, "state"))) return false;
+  running_ = digest;
   show(*file, from, since(begin), build_time, built->program_time, times, since(installed));
   return true;
 }

@@ -68,19 +68,20 @@ DeviceMapper::~DeviceMapper() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<std::string> DeviceMapper::create(const std::string& name, const DmTable& table,
-                                         bool read_only) {
-  PAVISE_TRY_ASSIGN(SecretBytes request, dm_table_request(name, table, read_only));
+std::optional<unsigned> DeviceMapper::add(const std::string& name) {
   dm_ioctl io = header(name, sizeof(dm_ioctl), 0);
-  if (::ioctl(fd_, DM_DEV_CREATE, &io) != 0) return refused("create", name);
-  const unsigned node = minor(static_cast<dev_t>(io.dev));
+  if (::ioctl(fd_, DM_DEV_CREATE, &io) != 0) return std::nullopt;
+  return minor(static_cast<dev_t>(io.dev));
+}
 
-  if (::ioctl(fd_, DM_TABLE_LOAD, request.span().data()) != 0) {
+Result<std::string> DeviceMapper::activate(const std::string& name, unsigned node,
+                                           SecretBytes& table) {
+  if (::ioctl(fd_, DM_TABLE_LOAD, table.span().data()) != 0) {
     Error error = refused("load", name);
     (void)remove(name);
     return error;
   }
-  io = header(name, sizeof(dm_ioctl), 0);  // DEV_SUSPEND without the suspend flag resumes
+  dm_ioctl io = header(name, sizeof(dm_ioctl), 0);  // DEV_SUSPEND without the suspend flag resumes
   if (::ioctl(fd_, DM_DEV_SUSPEND, &io) != 0) {
     Error error = refused("activate", name);
     (void)remove(name);
@@ -89,23 +90,39 @@ Result<std::string> DeviceMapper::create(const std::string& name, const DmTable&
   return "/dev/dm-" + std::to_string(node);
 }
 
-Result<bool> DeviceMapper::remove_if_there(const std::string& name) {
-  const Status removed = remove(name);
-  if (removed || errno == ENXIO) return true;
-  if (errno == EBUSY) return false;
-  return removed.error();
+Result<std::string> DeviceMapper::create(const std::string& name, const DmTable& table,
+                                         bool read_only) {
+  PAVISE_TRY_ASSIGN(SecretBytes request, dm_table_request(name, table, read_only));
+  const auto node = add(name);
+  if (!node) return refused("create", name);
+  return activate(name, *node, request);
 }
 
-// errno says why.
-Status DeviceMapper::remove(const std::string& name) {
-  if (name.empty() || name.size() > kDmNameMax) return Error(kBadMapping, "name");
-  dm_ioctl io = header(name, sizeof(dm_ioctl), 0);
-  if (::ioctl(fd_, DM_DEV_REMOVE, &io) != 0) {
-    const int why = errno;
-    Error error = refused("remove", name);
-    errno = why;
-    return error;
+Result<DeviceMapper::Numbered> DeviceMapper::create_numbered(const std::string& stem,
+                                                             const DmTable& table, bool read_only) {
+  for (int number = 1;; ++number) {
+    std::string name = stem + '-' + std::to_string(number);
+    PAVISE_TRY_ASSIGN(SecretBytes request, dm_table_request(name, table, read_only));
+    const auto node = add(name);
+    if (!node && errno == EBUSY && number < kDmNumberMax) continue;
+    if (!node) return refused("create", name);
+    PAVISE_TRY_ASSIGN(std::string path, activate(name, *node, request));
+    return Numbered{std::move(name), std::move(path)};
   }
+}
+
+Status DeviceMapper::remove(const std::string& name) {
+  return remove(name, 0);
+}
+
+Status DeviceMapper::remove_when_unused(const std::string& name) {
+  return remove(name, DM_DEFERRED_REMOVE);
+}
+
+Status DeviceMapper::remove(const std::string& name, std::uint32_t flags) {
+  if (name.empty() || name.size() > kDmNameMax) return Error(kBadMapping, "name");
+  dm_ioctl io = header(name, sizeof(dm_ioctl), flags);
+  if (::ioctl(fd_, DM_DEV_REMOVE, &io) != 0) return refused("remove", name);
   return {};
 }
 

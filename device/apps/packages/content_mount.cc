@@ -8,15 +8,12 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "device/devmapper/device_mapper.h"
 
 namespace pavise::device {
 namespace {
 
-constexpr int kClearTries = 100;
-constexpr unsigned kClearPauseUs = 10'000;
 constexpr int kLoopTries = 16;  // somebody else may take the device that was free
 
 Error failed(const std::string& what) {
@@ -67,33 +64,14 @@ VerityTarget target_of(const image::Header& header, const LoopDevice& data,
 
 }  // namespace
 
-ContentMount::ContentMount(std::string name, std::string folder)
-    : name_(std::move(name)), folder_(std::move(folder)) {}
-
-ContentMount::ContentMount(ContentMount&& other) noexcept
-    : name_(std::exchange(other.name_, {})), folder_(std::move(other.folder_)) {}
-
 ContentMount::~ContentMount() {
-  if (name_.empty()) return;
-  (void)::umount2(folder_.c_str(), MNT_DETACH);
-  if (auto mapper = DeviceMapper::open()) (void)mapper->remove(name_).has_value();
-}
-
-Status ContentMount::clear(const std::string& name, const std::string& folder) {
-  while (::umount2(folder.c_str(), MNT_DETACH) == 0) {
-  }
-  PAVISE_TRY_ASSIGN(DeviceMapper mapper, DeviceMapper::open());
-  // The last that had a file of it open may be ending still.
-  for (int tries = 0; tries < kClearTries; ++tries) {
-    PAVISE_TRY_ASSIGN(const bool gone, mapper.remove_if_there(name));
-    if (gone) return {};
-    ::usleep(kClearPauseUs);
-  }
-  return Error(kContentNotMounted, name + ": an earlier mapping is in use");
+  if (!folder_.empty()) (void)::umount2(folder_.c_str(), MNT_DETACH);
 }
 
 Result<ContentMount> ContentMount::mount(const PackageFile& package, const std::string& name,
                                          const std::string& folder) {
+  while (::umount2(folder.c_str(), MNT_DETACH) == 0) {
+  }
   const image::Header& header = package.package.header();
   const int file = package.file.get();
   PAVISE_TRY_ASSIGN(const LoopDevice data,
@@ -101,15 +79,16 @@ Result<ContentMount> ContentMount::mount(const PackageFile& package, const std::
   PAVISE_TRY_ASSIGN(const LoopDevice tree,
                     attach_loop(file, header.tree_offset(), header.tree_bytes()));
   PAVISE_TRY_ASSIGN(DeviceMapper mapper, DeviceMapper::open());
-  PAVISE_TRY_ASSIGN(const std::string node,
-                    mapper.create(name, verity_table(target_of(header, data, tree)), true));
-  if (::mount(node.c_str(), folder.c_str(), "erofs", MS_RDONLY | MS_NODEV | MS_NOSUID, nullptr) !=
-      0) {
-    const Error why = failed(folder);
-    (void)mapper.remove(name).has_value();
-    return why;
-  }
-  return ContentMount(name, folder);
+  PAVISE_TRY_ASSIGN(const DeviceMapper::Numbered made,
+                    mapper.create_numbered(name, verity_table(target_of(header, data, tree)), true));
+  const bool mounted = ::mount(made.node.c_str(), folder.c_str(), "erofs",
+                               MS_RDONLY | MS_NODEV | MS_NOSUID, nullptr) == 0;
+  const Error why = failed(folder);
+  const Status goes = mapper.remove_when_unused(made.name);
+  if (!mounted) return why;
+  ContentMount out(folder);
+  if (!goes) return goes.error();
+  return out;
 }
 
 }  // namespace pavise::device

@@ -52,11 +52,10 @@ Result<std::unique_ptr<Walls>> AppWalls::put_up(const InstalledApp& app, uid_t u
   const std::string folder = ground.mounts + '/' + name;
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
     return Error(kContentNotMounted, folder + ": " + std::strerror(errno));
-  const std::string mapping = to_hex(app.manifest().component_id.bytes());
   PAVISE_TRY(AppGroup::clear(ground.groups, name));
-  PAVISE_TRY(ContentMount::clear(mapping, folder));
   PAVISE_TRY_ASSIGN(AppGroup group, AppGroup::create(ground.groups, name, app.policy.budget));
   PAVISE_TRY_ASSIGN(EgressGuard guard, make_guard(group, app.policy));
+  const std::string mapping = to_hex(app.manifest().component_id.bytes());
   PAVISE_TRY_ASSIGN(ContentMount mount, ContentMount::mount(app.package, mapping, folder));
   std::unique_ptr<AppWalls> out(
       new AppWalls(user, number, std::move(group), std::move(guard), std::move(mount)));
