@@ -75,6 +75,7 @@ bool Debugging::has_ended(const Session& session) {
 }
 
 void Debugging::on_time() {
+  grants_.on_time();
   std::vector<std::string> ended;
   for (const Session& session : sessions_)
     if (has_ended(session)) ended.push_back(session.name);

@@ -48,8 +48,10 @@ class Debuggees {
 // Not thread-safe. What it is given outlives it.
 class Debugging {
  public:
-  Debugging(Debuggees& apps, Grants grants, const Clock& clock)
-      : apps_(apps), grants_(std::move(grants)), clock_(clock) {}
+  // `number`: sessions are numbered from the next one on. Random, so that those of an earlier
+  // launcher are nobody's.
+  Debugging(Debuggees& apps, Grants grants, const Clock& clock, std::uint64_t number)
+      : apps_(apps), grants_(std::move(grants)), clock_(clock), last_number_(number) {}
 
   // Errors of Grants::take(); kAppNotHere, though the grant holds from now on.
   Result<apps_ipc::GrantTaken> take_grant(ByteView grant);
@@ -59,7 +61,7 @@ class Debugging {
   // kNoSession, kOutOfStep.
   Result<apps_ipc::Exchanged> exchange(const apps_ipc::Exchange& request);
 
-  // Ends sessions whose time has come; call it when wait_ms() has passed, or earlier.
+  // Ends sessions and grants whose time has come; call it when wait_ms() has passed, or earlier.
   void on_time();
   // Until on_time() may have something to do, at least 0; a large number: never.
   std::int64_t wait_ms();
@@ -79,7 +81,7 @@ class Debugging {
   Grants grants_;
   const Clock& clock_;
   std::vector<Session> sessions_;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_number_;
 };
 
 }  // namespace pavise::device

@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "protocol/erofs/testing/images.h"
+
 namespace pavise::device {
 namespace {
 
@@ -68,8 +70,14 @@ class DebuggingTest : public ::testing::Test {
   crypto::P256PrivateKey key = crypto::P256PrivateKey::generate().value();
   ManualClock clock{kNow * 1000};
   FakeDebuggees apps;
-  Debugging debugging{
-      apps, Grants({key.public_key()}, [this] { return Result<DeviceId>(here); }, clock), clock};
+  erofs::testing::Folder folder;
+  TakenGrants taken = TakenGrants::open(folder / "taken").value();
+  Debugging debugging{apps,
+                      Grants({.owner_keys = {key.public_key()},
+                              .device = [this] { return Result<DeviceId>(here); },
+                              .taken = [this] { return Result<TakenGrants*>(&taken); },
+                              .clock = clock}),
+                      clock, 0};
 };
 
 TEST_F(DebuggingTest, NothingWithoutAGrantForThisVeryApp) {
@@ -162,6 +170,23 @@ TEST_F(DebuggingTest, TheOneWhoComesLaterHasTheSession) {
   EXPECT_EQ(exchange({.name = "blink", .session = 1}), "PV-DBG-004");
   EXPECT_EQ(exchange({.name = "blink", .session = 2}), "0 ");
   EXPECT_EQ(exchange({.name = "pump", .session = 2}), "PV-DBG-004");
+}
+
+TEST_F(DebuggingTest, TheNextLauncherHasOtherNumbers) {
+  Debugging next{apps,
+                 Grants({.owner_keys = {key.public_key()},
+                         .device = [this] { return Result<DeviceId>(here); },
+                         .taken = [this] { return Result<TakenGrants*>(&taken); },
+                         .clock = clock}),
+                 clock, 7'000};
+  const auto made = dev_grant::Grant::sign({.device = here,
+                                            .component = component(1),
+                                            .not_before = clock.now_s(),
+                                            .not_after = clock.now_s() + 60},
+                                           key);
+  ASSERT_TRUE(next.take_grant(made.value().encode()));
+  EXPECT_EQ(next.begin("blink").value().session, 7'001U);
+  EXPECT_TRUE(next.exchange({.name = "blink", .session = 1}).error().is(kNoSession));
 }
 
 TEST_F(DebuggingTest, APackageWithoutADebuggerRunsOn) {

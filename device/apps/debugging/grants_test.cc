@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/erofs/testing/images.h"
+
 namespace pavise::device {
 namespace {
 
@@ -24,7 +26,7 @@ class GrantsTest : public ::testing::Test {
         .encode();
   }
   std::string code_of(ByteView bytes) {
-    const auto taken = grants.take(bytes);
+    const auto taken = grants->take(bytes);
     return taken ? "taken" : std::string(taken.error().code());
   }
 
@@ -33,23 +35,38 @@ class GrantsTest : public ::testing::Test {
   ManualClock clock{kNow * 1000};
   Result<DeviceId> said = here;
   int asked = 0;
-  Grants grants{{key.public_key()},
-                [this] {
-                  ++asked;
-                  return said;
-                },
-                clock};
+  erofs::testing::Folder folder;
+  std::string path = folder / "taken";
+  Result<TakenGrants> kept = TakenGrants::open(path);
+  Grants::Surroundings around{.owner_keys = {key.public_key()},
+                              .device =
+                                  [this] {
+                                    ++asked;
+                                    return said;
+                                  },
+                              .taken = [this]() -> Result<TakenGrants*> {
+                                if (!kept) return kept.error();
+                                return &*kept;
+                              },
+                              .clock = clock};
+  std::optional<Grants> grants{around};
+
+  // The launcher or the device was started again; a new grant of what the disk has.
+  void start_again() {
+    kept = TakenGrants::open(path);
+    grants.emplace(around);
+  }
 };
 
 TEST_F(GrantsTest, OneHoldsUntilItExpires) {
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
   EXPECT_EQ(code_of(grant(60)), "taken");
-  EXPECT_EQ(grants.until(component(7)), kNow + 60);
-  EXPECT_FALSE(grants.until(component(8)));
+  EXPECT_EQ(grants->until(component(7)), kNow + 60);
+  EXPECT_FALSE(grants->until(component(8)));
   clock.advance_ms(59'999);
-  EXPECT_TRUE(grants.until(component(7)));
+  EXPECT_TRUE(grants->until(component(7)));
   clock.advance_ms(1);
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
 }
 
 TEST_F(GrantsTest, AnExpiredOneIsNotTakenAgain) {
@@ -57,22 +74,72 @@ TEST_F(GrantsTest, AnExpiredOneIsNotTakenAgain) {
   EXPECT_EQ(code_of(old), "taken");
   clock.advance_ms(60'000);
   EXPECT_EQ(code_of(old), "PV-DGR-005");
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
 }
 
 TEST_F(GrantsTest, SettingTheClockBackMakesNoneLonger) {
   EXPECT_EQ(code_of(grant(60)), "taken");
   clock.advance_ms(30'000);
   clock.set_wall_ms((kNow - 86'400) * 1000);
-  EXPECT_TRUE(grants.until(component(7)));
+  EXPECT_TRUE(grants->until(component(7)));
   clock.advance_ms(30'000);
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
 }
 
 TEST_F(GrantsTest, SettingTheClockForwardEndsIt) {
   EXPECT_EQ(code_of(grant(60)), "taken");
   clock.set_wall_ms((kNow + 60) * 1000);
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
+}
+
+TEST_F(GrantsTest, OneThatExpiredIsNotTakenAgainThoughTheClockIsSetBack) {
+  const Bytes old = grant(60);
+  EXPECT_EQ(code_of(old), "taken");
+  clock.advance_ms(60'000);
+  grants->on_time();
+  clock.set_wall_ms(kNow * 1000);
+  EXPECT_EQ(code_of(old), "PV-DBG-008");
+  start_again();
+  EXPECT_EQ(code_of(old), "PV-DBG-008");
+  EXPECT_EQ(code_of(grant(61)), "taken") << "another one";
+}
+
+TEST_F(GrantsTest, ByTheSteadyClockItExpiresForTheDiskAsWell) {
+  const Bytes old = grant(60);
+  EXPECT_EQ(code_of(old), "taken");
+  clock.set_wall_ms(kNow * 1000);
+  clock.advance_ms(30'000);
+  clock.set_wall_ms(kNow * 1000);
+  clock.advance_ms(30'000);
+  EXPECT_FALSE(grants->until(component(7)));
+  EXPECT_EQ(code_of(old), "PV-DBG-008");
+}
+
+TEST_F(GrantsTest, ANewStartWithAClockThatIsSetBackGivesAMinuteAtMost) {
+  const Bytes hour = grant(3600);
+  EXPECT_EQ(code_of(hour), "taken");
+  for (int second = 0; second < 1799; ++second) {
+    clock.advance_ms(1000);
+    grants->on_time();
+  }
+  clock.set_wall_ms(kNow * 1000);
+  start_again();
+  EXPECT_EQ(code_of(hour), "taken");
+  clock.advance_ms(1800'000);
+  EXPECT_TRUE(grants->until(component(7))) << "what was not kept, at most a minute";
+  clock.advance_ms(60'000);
+  EXPECT_FALSE(grants->until(component(7)));
+  clock.set_wall_ms(kNow * 1000);
+  start_again();
+  EXPECT_EQ(code_of(hour), "PV-DBG-008");
+}
+
+TEST_F(GrantsTest, WithoutAListOfWhatWasTakenNoneIs) {
+  std::filesystem::create_directories(path + ".new/in the way");
+  EXPECT_EQ(code_of(grant(60)), "PV-DBG-010");
+  kept = Error(kTakenUnreadable);
+  EXPECT_EQ(code_of(grant(60)), "PV-DBG-009");
+  EXPECT_FALSE(grants->until(component(7)));
 }
 
 TEST_F(GrantsTest, ADeviceWhoseClockIsNotSetTakesNone) {
@@ -91,7 +158,7 @@ TEST_F(GrantsTest, ForgedForeignAndBentOnesAreRefused) {
   bent.back() ^= std::byte{1};
   EXPECT_EQ(code_of(bent), "PV-DGR-002");
   EXPECT_EQ(code_of({}), "PV-DGR-001");
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
   EXPECT_EQ(code_of(good), "taken");
 }
 
@@ -99,7 +166,7 @@ TEST_F(GrantsTest, WithoutAWordOfWhichDeviceThisIsNoneIsTaken) {
   constexpr static ErrorInfo kSilent{"PV-TST-001", Retry::later, "no answer", "Wait."};
   said = Error(kSilent);
   EXPECT_EQ(code_of(grant(60)), "PV-TST-001");
-  EXPECT_FALSE(grants.until(component(7)));
+  EXPECT_FALSE(grants->until(component(7)));
   said = here;
   EXPECT_EQ(code_of(grant(60)), "taken");
   EXPECT_EQ(code_of(grant(70)), "taken");
@@ -109,8 +176,8 @@ TEST_F(GrantsTest, WithoutAWordOfWhichDeviceThisIsNoneIsTaken) {
 TEST_F(GrantsTest, OfTwoForOneAppTheLongerHolds) {
   const Bytes shorter = grant(60);
   EXPECT_EQ(code_of(grant(90)), "taken");
-  EXPECT_EQ(grants.take(shorter).value().not_after, kNow + 90);
-  EXPECT_EQ(grants.until(component(7)), kNow + 90);
+  EXPECT_EQ(grants->take(shorter).value().not_after, kNow + 90);
+  EXPECT_EQ(grants->until(component(7)), kNow + 90);
 }
 
 TEST_F(GrantsTest, NumberAtNAndNPlusOne) {

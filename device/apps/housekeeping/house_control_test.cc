@@ -41,12 +41,14 @@ class HouseControlTest : public ::testing::Test {
                .introduce = [](const std::string&, int) { return Status(); },
                .power = [](app_wire::PowerAction) { return Status(); }}};
   HouseDebuggees debuggees{house};
+  TakenGrants taken = TakenGrants::open(folder / "taken").value();
   Debugging debugging{
       debuggees,
-      Grants(
-          image::testing::owner_keys(),
-          [] { return Result<DeviceId>(*DeviceId::parse(std::string(64, 'a'))); }, clock),
-      clock};
+      Grants({.owner_keys = image::testing::owner_keys(),
+              .device = [] { return Result<DeviceId>(*DeviceId::parse(std::string(64, 'a'))); },
+              .taken = [this] { return Result<TakenGrants*>(&taken); },
+              .clock = clock}),
+      clock, 0};
   HouseControl control{house, debugging};
 };
 
@@ -108,6 +110,24 @@ TEST_F(HouseControlTest, LogsAreThoseBehindANumber) {
   EXPECT_EQ(page->lines[0].text, "on");
   EXPECT_EQ(page->lines[0].sequence, 2U);
   EXPECT_EQ(page->lines[0].boot_ms, 20U);
+}
+
+TEST_F(HouseControlTest, WhoHasAGrantDebugsThatApp) {
+  const auto grant = dev_grant::Grant::sign({.device = *DeviceId::parse(std::string(64, 'a')),
+                                             .component = testing::component_of(1),
+                                             .not_before = clock.now_s(),
+                                             .not_after = clock.now_s() + 60},
+                                            image::testing::owner_key());
+  EXPECT_EQ(code(control.debug("blink")), "PV-DBG-003");
+  ASSERT_EQ(control.take_grant(grant.value().encode()).value().name, "blink");
+  ASSERT_EQ(control.debug("blink").value().session, 1U);
+  EXPECT_EQ(code(control.debug("pump")), "PV-DBG-003");
+  EXPECT_EQ(control.list().front().last_event, "started to be debugged, version 1.0.0");
+  EXPECT_EQ(control.exchange({.name = "blink", .session = 1, .data = Bytes(3)}).value().taken, 3U);
+  clock.advance_ms(60'000);
+  EXPECT_EQ(code(control.exchange({.name = "blink", .session = 1})), "PV-DBG-004");
+  turn();
+  EXPECT_EQ(control.list().front().last_event, "started, version 1.0.0");
 }
 
 TEST_F(HouseControlTest, WithoutADataPartitionNothingIsDeployed) {

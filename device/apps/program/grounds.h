@@ -23,6 +23,7 @@ struct AppPaths {
   std::string mounts = "/run/pavise/apps";
   std::string storage = "/data/apps";
   std::string deployed = "/data/app-packages";
+  std::string taken_grants = "/data/app-grants";
   std::string resolver = "/usr/bin/pavise-names";
   std::string name_server = "/etc/pavise/name-server";  // may be missing
   std::string hardware = "/etc/pavise/hardware.conf";   // may be missing

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "common/crypto/crypto.h"
 #include "common/ipc/descriptors.h"
 #include "device/apps/gpio/simulated_chips.h"
 #include "device/apps/hardware/hardware_definition.h"
@@ -29,8 +30,9 @@ namespace {
 constexpr uid_t kNamesUid = 30;
 constexpr uid_t kInspectorUid = 31;
 constexpr std::int64_t kTurnMs = 60'000;
-constexpr std::int64_t kStopMs = 2500;  // init waits three seconds
-constexpr std::size_t kChannels = 3;    // monitor's, agent's, agent's for those of apps
+constexpr std::int64_t kStopMs = 2500;    // init waits three seconds
+constexpr std::size_t kSessionBytes = 6;  // numbers that every JSON has as they are
+constexpr std::size_t kChannels = 3;      // monitor's, agent's, agent's for those of apps
 
 void print(const std::string& line) {
   const std::string text = line + '\n';
@@ -49,7 +51,7 @@ Status ask_init(app_wire::PowerAction action) {
 class LauncherOfApps {
  public:
   LauncherOfApps(const AppPaths& paths, Owner owner, const Clock& clock, UniqueFd signals,
-                 AppMeasurements measured)
+                 AppMeasurements measured, std::uint64_t session)
       : paths_(paths),
         clock_(clock),
         signals_(std::move(signals)),
@@ -67,7 +69,11 @@ class LauncherOfApps {
                                     int end) { return introduce(packet, end); },
                 .power = ask_init}),
         debugging_(debuggees_,
-                   Grants(rules_.owner.keys, [this] { return which_device(); }, clock), clock) {}
+                   Grants({.owner_keys = rules_.owner.keys,
+                           .device = [this] { return which_device(); },
+                           .taken = [this] { return taken_grants(); },
+                           .clock = clock}),
+                   clock, session) {}
 
   void live() {
     bool started = false;
@@ -182,6 +188,8 @@ class LauncherOfApps {
       print(store.error().message());
       return;
     }
+    taken_ = TakenGrants::open(paths_.taken_grants);
+    if (!taken_) print(taken_.error().message());
     storage_ = std::make_unique<AppStorage>(*std::move(storage));
     store_ = std::make_unique<PackageStore>(*std::move(store));
     auto floors = store_->floors();
@@ -220,6 +228,11 @@ class LauncherOfApps {
     return measured_.device();
   }
 
+  Result<TakenGrants*> taken_grants() {
+    if (!taken_) return taken_.error();
+    return &*taken_;
+  }
+
   // Of an app that is to be debugged it is another policy's digest.
   Status measure(const InstalledApp& app, const Digest256& policy_digest) {
     if (!measured_.connected()) PAVISE_TRY(connect_monitor());
@@ -245,6 +258,7 @@ class LauncherOfApps {
   AppMeasurements measured_;
   std::unique_ptr<AppStorage> storage_;  // null: the data partition is closed
   std::unique_ptr<PackageStore> store_;  // as storage_
+  Result<TakenGrants> taken_ = Error(kTakenNotKept, "the data partition is closed");
   HouseNames names_;
   House house_;
   std::optional<Deploying> deploying_;
@@ -264,7 +278,10 @@ Status launch_apps(const AppPaths& paths, const Clock& clock) {
   PAVISE_TRY_ASSIGN(Owner owner, read_owner(paths));
   PAVISE_TRY(make_grounds(paths));
   PAVISE_TRY_ASSIGN(AppMeasurements measured, AppMeasurements::open(paths.measured));
-  LauncherOfApps launcher(paths, std::move(owner), clock, std::move(signals), std::move(measured));
+  std::array<std::byte, 8> session{};
+  PAVISE_TRY(crypto::random_fill(std::span(session).first(kSessionBytes)));
+  LauncherOfApps launcher(paths, std::move(owner), clock, std::move(signals), std::move(measured),
+                          *ByteReader(session).le<std::uint64_t>());
   launcher.live();
   return {};
 }
