@@ -36,6 +36,8 @@ WRITE_MALFORMED = pathlib.Path(os.environ.get("PAVISE_WRITE_MALFORMED",
 VIRTUAL_HARDWARE = ROOT / "sim/hardware.conf"
 QUOTA_KIB = 64
 PART_BYTES = 65536  # of a package in one method
+POWER_AFTER_S = 300  # from the device's start until an app may have it restarted
+GOING_DOWN, DEVICE_RESTARTS = 131, 2  # docs/formats/app-channels.md
 
 
 def neighbour(shop, version):
@@ -547,12 +549,25 @@ class AppsTest(WalkedTest):
         return {app["name"]: (app["version"], app["state"], app["restarts"], app["policy_digest"])
                 for app in self.app("list")["apps"]}
 
+    def device_restarts_by_an_app(self):
+        """One that may. In the first five minutes after a start it has to wait."""
+        package = self.shop.build("restarts", "restart_device", "/data/asked", capabilities={
+            "mutable_storage": {"size_kib": QUOTA_KIB}, "power_control": ["reboot"], "system_events": True})
+        self.assertEqual(self.deploy(package)[0], 200)
+        self.device.wait_console_match(r"apps: event restarts: asked to restart the device$", BOOT_TIMEOUT_S + POWER_AFTER_S)
+        self.assertTrue(self.device.wait_off(BOOT_TIMEOUT_S))
+        said = self.device.console_text()
+        self.assertIn("apps: restarts: a restart: 0", said)
+        self.assertIn(f"apps: restarts: told {GOING_DOWN}, cause {DEVICE_RESTARTS}", said)
+        self.assertIn("apps want a restart", said)
+
     def test_8_what_was_deployed_outlives_a_boot_and_goes_by_its_owners_word(self):
         self.assertEqual(self.deploy(neighbour(self.shop, "2.0.0"))[0], 200)
-        self.device.stop()
+        self.device_restarts_by_an_app()
         self.device.start(serial=True)
         self.wait(r"event newcomer: started, version 1\.1\.0")
         self.wait(r"event neighbour: started, version 2\.0\.0")
+        self.wait(r"restarts: the device is back$")
         # Of what was refused the store has nothing.
         self.assertEqual(re.findall(r"apps: event .*: refused: PV-.*", self.device.console_text()), [])
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)

@@ -1,12 +1,15 @@
 """An app of the virtual device under gdb, by the owner's grant and by nobody else's; evidence says that it was open.
 And docs/debugging.md as a reader follows it."""
+import hashlib
 import json
 import os
 import pathlib
 import re
 import subprocess
 import tempfile
+import time
 import unittest
+import uuid
 
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
 from sim.walk.house import StepFailed
@@ -76,6 +79,54 @@ class DebugTest(WalkedTest):
         self.assertIn("PV-DGR-002", self.refused("debuggee", "--grant", self.grant("debuggee", key=stranger.key)))
         self.assertIn("PV-DBG-003", self.refused("debuggee", "--grant", self.grant("plain")))
         self.assertIn("PV-DBG-006", self.refused("plain"))
+
+    def short_grant(self, name, seconds):
+        """By docs/formats/dev-grant.md alone: the tool's shortest is an hour."""
+        def head(major, value):
+            size = next(size for size, end in ((0, 24), (1, 256), (2, 65536), (4, 1 << 32)) if value < end)
+            first = major << 5 | (value if size == 0 else 24 + size.bit_length() - 1)
+            return bytes([first]) + (value.to_bytes(size, "big") if size else b"")
+
+        def member(key, value):
+            if isinstance(value, int):
+                return head(0, key) + head(0, value)
+            text = isinstance(value, str)
+            return head(0, key) + head(3 if text else 2, len(value)) + (value.encode() if text else value)
+
+        def openssl(*words, data=None):
+            return subprocess.run(["openssl", *words], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+        public = openssl("pkey", "-in", str(self.shop.key), "-pubout", "-outform", "DER")
+        now = int(time.time())
+        members = [member(1, "pavise-dev-grant-1"), member(2, bytes.fromhex(self.walk.device_id)),
+                   member(3, uuid.UUID(component(name)).bytes), member(4, now - 60), member(5, now + seconds),
+                   member(6, hashlib.sha256(public).digest())]
+        signature = openssl("dgst", "-sha256", "-sign", str(self.shop.key),
+                            data=b"pavise development grant 1\0" + head(5, 6) + b"".join(members))
+        r_end = 4 + signature[3]  # SEQUENCE of two INTEGERs
+        numbers = (int.from_bytes(signature[4:r_end], "big"), int.from_bytes(signature[r_end + 2:], "big"))
+        members.append(member(7, b"".join(number.to_bytes(32, "big") for number in numbers)))
+        path = self.state / "short.grant"
+        path.write_bytes(head(5, 7) + b"".join(members))
+        return path
+
+    def test_1b_a_session_ends_with_its_grant(self):
+        # On a machine that is very slow a grant is over before it is there.
+        for seconds in (20, 60, 240):
+            grant = self.short_grant("debuggee", seconds)
+            session = self.begin([PROGRAMS / "pavise", "app", "debug", self.walk.device_id, "debuggee", "--grant", grant, "-o", "json"],
+                                 env=self.walk.house.environment(), stderr=subprocess.PIPE)
+            self.addCleanup(session.stderr.close)
+            if session.stdout.readline():
+                break
+        # Nobody ends it but the device.
+        _, said = session.communicate(timeout=GDB_TIMEOUT_S)
+        self.assertIn("PV-DBG-004", said)
+        self.assertNotEqual(session.returncode, 0)
+        self.device.wait_console_match(r"event debuggee: started to be debugged[\s\S]*event debuggee: started, version 1\.0\.0",
+                                       BOOT_TIMEOUT_S)
+        self.assertIn("PV-DBG-003", self.refused("debuggee"))
+        self.assertIn("PV-DGR-005", self.refused("debuggee", "--grant", grant))
 
     def test_2_gdb_stops_the_app_and_looks_into_it(self):
         before = self.listed("debuggee")["policy_digest"]

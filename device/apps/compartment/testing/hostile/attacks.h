@@ -40,6 +40,7 @@ int pass_descriptor();
 int flood_hub();
 int talk(const char* peer, const char* stranger);
 int answer_talk();
+int restart_device(const char* mark);
 int linger(const char* host, const char* port);
 
 // files.cc: storage, and code that did not come with the image

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -139,6 +140,32 @@ int talk(const char* peer, const char* stranger) {
   std::printf("a restart: %d\n", hear().bytes[5]);
   std::printf("a descriptor to the launcher: %d\n", send_descriptors(kLauncher, {STDOUT_FILENO}));
   return hear().size == 0 ? 0 : 3000;  // the end of the channel
+}
+
+// Once in the life of its storage, as soon as the device lets it.
+int restart_device(const char* mark) {
+  if (::access(mark, F_OK) == 0) {
+    std::puts("the device is back");
+    return 0;
+  }
+  const int made = ::open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (made < 0) return errno;
+  ::close(made);
+  std::signal(SIGTERM, SIG_IGN);  // what it is told at its end is to be read
+  constexpr char kRestart[] = "\x03\x02\x00\x00\x00\x01";
+  constexpr unsigned char kTooSoon = 6;
+  while (true) {
+    if (::send(kLauncher, kRestart, sizeof kRestart - 1, 0) != sizeof kRestart - 1) return errno;
+    const Heard answer = hear();
+    std::printf("a restart: %d\n", answer.bytes[5]);
+    if (answer.bytes[5] != kTooSoon) break;
+    std::uint32_t left_ms = 0;
+    std::memcpy(&left_ms, answer.bytes + 6, sizeof left_ms);
+    ::poll(nullptr, 0, static_cast<int>(left_ms));
+  }
+  const Heard event = hear();
+  std::printf("told %d, cause %d\n", event.bytes[0], event.bytes[1]);
+  return 0;
 }
 
 int answer_talk() {

@@ -46,6 +46,7 @@ int act(int count, char** words) {
   if (verb == "connect_by_ipv6") return connect_by_ipv6();
   if (verb == "talk") return talk(first, second);
   if (verb == "answer_talk") return answer_talk();
+  if (verb == "restart_device") return restart_device(first);
   if (verb == "linger") return linger(first, second);
   if (verb == "leave_orphans") return leave_orphans();
   if (verb == "race") return race(*first == 0 ? -1 : number(first));
