@@ -521,6 +521,9 @@ class AppsTest(WalkedTest):
         for row in rows:
             with self.subTest(row["what"]):
                 self.assertEqual(self.refused_deployment(folder / row["file"], call), row["code"])
+        last = (folder / rows[-1]["file"]).read_bytes()
+        self.assertEqual(call("pavise.apps.install", {"size": len(last), "sha256": hashlib.sha256(last).hexdigest()})[1]
+                         ["error"]["code"], "PV-DEP-002")
         print(f"{len(rows)} malformed packages refused in {time.monotonic() - began:.1f} s", flush=True)
         # No app came, changed, ended or waited.
         self.assertEqual(self.running_apps(), before)

@@ -74,6 +74,12 @@ Result<EpochFloors> PackageStore::floors() const {
   return out;
 }
 
+void PackageStore::forget_received() {
+  incoming_.reset();
+  size_ = received_ = 0;
+  (void)::unlinkat(handle_.get(), kIncoming, 0);  // begin() and open() say what is in the way
+}
+
 Status PackageStore::begin(std::uint64_t size) {
   incoming_.reset();
   size_ = received_ = 0;

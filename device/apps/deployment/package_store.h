@@ -52,6 +52,8 @@ class PackageStore {
   Result<std::uint64_t> receive(std::uint64_t size, std::uint64_t offset, ByteView data);
   // The file that was received, if it is whole and this one. kNotReceived, kStoreFailed.
   Result<std::string> received(std::uint64_t size, const Digest256& sha256) const;
+  // What was received, or a part of it, takes no room any more.
+  void forget_received();
   // What was received becomes the package of `app`, and `epoch` its floor if that is higher. It is
   // on the disk afterwards. kStoreFailed; then the earlier package is still there, unless the last
   // of it fails, which wants no room.

@@ -97,6 +97,21 @@ TEST_F(PackageStoreTest, TheFirstPartBeginsAnew) {
 }
 
 // A mounted package is read through its file: another one must never be written into it.
+TEST_F(PackageStoreTest, WhatIsForgottenTakesNoRoom) {
+  const Bytes package(3000, std::byte{7});
+  store_->forget_received();
+  send(package);
+  ASSERT_TRUE(store_->keep(id(1), 1));
+  send(package);
+  store_->forget_received();
+  EXPECT_FALSE(std::filesystem::exists(store_->folder() + "/incoming"));
+  EXPECT_TRUE(store_->received(package.size(), crypto::sha256(package)).error().is(kNotReceived));
+  EXPECT_TRUE(store_->receive(package.size(), 1, package).error().is(kPartOutOfOrder));
+  EXPECT_TRUE(store_->has(id(1)));
+  send(package);
+  EXPECT_TRUE(store_->keep(id(2), 1));
+}
+
 TEST_F(PackageStoreTest, AFileThatIsInUseIsNotWrittenTo) {
   const Bytes first(2000, std::byte{1});
   send(first);

@@ -86,7 +86,12 @@ Result<InstalledApp> Deploying::judge(const std::string& path) const {
 
 Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest256& sha256) {
   PAVISE_TRY_ASSIGN(const std::string path, around_.store.received(size, sha256));
-  PAVISE_TRY_ASSIGN(InstalledApp app, judge(path));
+  auto judged = judge(path);
+  if (!judged) {
+    around_.store.forget_received();
+    return judged.error();
+  }
+  InstalledApp app = *std::move(judged);
   const manifest::ComponentId component = app.manifest().component_id;
   apps_ipc::Installed out{.name = app.manifest().name, .version = app.manifest().version.text()};
   RunningApp* const old = find(component);

@@ -54,9 +54,10 @@ class Deploying {
     return around_.store.receive(size, offset, data);
   }
   // Checks what was received, puts it in the place of the app's version before, keeps it and starts
-  // it. After an error that version goes on, or is started again like any app that ended; when the
-  // device goes down it is what the next start finds. kUpdateWaits, kGoesDown; errors of
-  // PackageStore, judge_deployed(), `measure` and PutUpWalls.
+  // it. What the check refuses is not there any more. After an error that version goes on, or is
+  // started again like any app that ended; when the device goes down it is what the next start
+  // finds. kUpdateWaits, kGoesDown; errors of PackageStore, judge_deployed(), `measure` and
+  // PutUpWalls.
   Result<apps_ipc::Installed> install(std::uint64_t size, const Digest256& sha256);
   // Ends the app; its package and storage are gone. The image's version, if there is one, is back.
   // That is so as well if the storage cannot be erased, which is an error. kUnknownApp,

@@ -216,6 +216,7 @@ TEST_F(DeployingTest, WhatIsRefusedEndsNobodyAndRaisesNoFloor) {
   Bytes bent = testing::package_of({.version = "1.1.0", .epoch = 9});
   bent.back() ^= std::byte{1};
   EXPECT_EQ(deploy(bent), "PV-PKG-002");
+  EXPECT_EQ(install(bent), "PV-DEP-002") << "nothing of it stays";
   EXPECT_EQ(deploy({.number = 2}), "PV-MAN-020") << "another app of the same name";
   EXPECT_THAT(done(), IsEmpty());
   EXPECT_THAT(apps(), ElementsAre("blink 1.0.0 running"));
