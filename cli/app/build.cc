@@ -42,6 +42,7 @@ Result<ImageSource> source_of(const BuildRequest& request, const manifest::Manif
                   .binary = request.binary,
                   .entry_point = manifest.entry_point,
                   .debugger = {},
+                  .keeps_certificates = manifest.capabilities.certificate_store,
                   .names_hosts = names_hosts(manifest)};
   std::error_code ignored;
   if (fs::is_directory(request.folder / "root", ignored)) out.root = request.folder / "root";

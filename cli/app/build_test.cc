@@ -147,6 +147,19 @@ TEST_F(Build, AnAppThatNamesHostsGetsAPlaceForItsResolver) {
   EXPECT_TRUE(refusal(request()).starts_with("PV-APP-002"));
 }
 
+TEST_F(Build, AnAppThatKeepsCertificatesGetsAPlaceForThem) {
+  EXPECT_EQ(refusal(request()), "accepted");
+  EXPECT_EQ(as_text(package()).find("certificates"), std::string_view::npos);
+  std::string text = manifest();
+  const std::string before = R"({"device_authentication":"home"})";
+  text.replace(text.find(before), before.size(), R"({"certificate_store":true})");
+  folder.write("app/app_manifest.json", text);
+  EXPECT_EQ(refusal(request()), "accepted");
+  EXPECT_NE(as_text(package()).find("certificates"), std::string_view::npos);
+  folder.write("app/root/certificates", "a file");
+  EXPECT_TRUE(refusal(request()).starts_with("PV-APP-002"));
+}
+
 TEST_F(Build, TwiceTheSameGivesTheSameBytes) {
   ASSERT_TRUE(build_package(request()));
   const Bytes first = package();

@@ -249,6 +249,8 @@ class Converter {
     if (found->ours == "network_configuration")
       note(Fate::decide, member,
            "network_configuration, which is Wi-Fi, addresses and proxy in one");
+    else if (found->ours == "certificate_store")
+      note(Fate::maps, member, "certificate_store, which is the app's own: Wi-Fi does not use it");
     else
       note(Fate::maps, member, found->ours);
     return true;

@@ -148,7 +148,9 @@ std::vector<Sentence> explain_capabilities(const Manifest& manifest) {
   out.say_if(c.power_profile, "power_control", "choose between speed and saving power" + later);
   out.say_if(c.system_events, "system_events",
              "hear that it is to end, that the device goes down, and of updates of itself");
-  out.say_if(c.certificate_store, "certificate_store", "install and remove certificates" + later);
+  out.say_if(c.certificate_store, "certificate_store",
+             "keep up to 16 root CAs and client certificates with their keys across restarts and "
+             "updates, which no other app sees");
   return out.take();
 }
 

@@ -44,8 +44,9 @@ class Stage {
   }
 
   // Folders that the device puts something of its own on; it cannot make them in an image.
-  Status add_mount_points() {
+  Status add_mount_points(bool certificates) {
     for (const char* name : {"dev", "proc", "tmp", "data"}) PAVISE_TRY(add_folder(name));
+    if (certificates) PAVISE_TRY(add_folder("certificates"));
     return {};
   }
 
@@ -186,7 +187,7 @@ Result<Bytes> make_image(const ImageSource& source, const manifest::ComponentId&
   if (source.binary) PAVISE_TRY(stage.add_program(*source.binary, source.entry_point));
   for (const DebuggerFile& file : source.debugger)
     PAVISE_TRY(stage.add_program(file.from, file.to));
-  PAVISE_TRY(stage.add_mount_points());
+  PAVISE_TRY(stage.add_mount_points(source.keeps_certificates));
   if (source.names_hosts) PAVISE_TRY(stage.add_resolver_file());
   const fs::path image = folder.path() / "image";
   PAVISE_TRY(run_mkfs({"mkfs.erofs", "--quiet", "-x-1", "-T0", "--all-root", "-U" + id.text(),

@@ -17,6 +17,7 @@ struct ImageSource {
   std::optional<std::filesystem::path> binary;  // put at `entry_point`, over what `root` has there
   std::string entry_point;
   std::vector<DebuggerFile> debugger;  // executable by all
+  bool keeps_certificates = false;     // so the device mounts a folder for them
   bool names_hosts = false;  // so it gets a place for the device to say where names are resolved
 };
 

@@ -1,29 +1,16 @@
 // What the agent sends, on the channel itself.
-#include <stdlib.h>
-#include <sys/socket.h>
-
-#include <array>
-#include <cstdint>
 #include <cstring>
 
-#include "sdk/source/testing/placed.h"
+#include "sdk/source/testing/fuzz.h"
 
 namespace {
 
-void check(bool holds) {
-  if (!holds) abort();
-}
+using sdk_testing::check;
 
 // An app that looks at all that it is shown, and answers.
 class App {
  public:
   App() {
-    std::array<int, 2> ends{};
-    check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    agent_ = pavise::Descriptor(ends[0]);
-    const pavise::Descriptor ours(ends[1]);
-    check(::dup2(ours.get(), 4) == 4);
-    check(::setenv("PAVISE_APP", "blink", 1) == 0);
     const pavise_hub_handlers handlers{
         .telemetry_result = [](void*, uint32_t, bool,
                                const char* reason) { check(std::strlen(reason) <= 255); },
@@ -39,23 +26,19 @@ class App {
   void receive(const uint8_t* data, size_t size) {
     const pavise_telemetry message{};
     (void)pavise_hub_send_telemetry(hub_, &message, nullptr);  // so that a result can be one
-    if (::send(agent_.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
-    loop_.run(0);
-    while (::recv(agent_.get(), answer_.data(), answer_.size(), MSG_DONTWAIT) > 0) {
-    }
+    agent_.say(data, size, loop_);
   }
 
  private:
-  pavise::Descriptor agent_;
+  sdk_testing::OtherEnd agent_{4};
   pavise::EventLoop loop_;
   pavise_hub* hub_ = nullptr;
-  std::array<char, PAVISE_HUB_PACKET_BYTES_MAX> answer_{};
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static App app;
-  if (size > 0) app.receive(data, size);  // a packet without bytes would be the channel's end
+  if (size > 0) app.receive(data, size);
   return 0;
 }

@@ -27,6 +27,7 @@
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/egress/testing/network_text.h"
 #include "device/apps/house/hub_channel.h"
+#include "device/apps/policy/app_policy.h"
 #include "device/apps/words/requests.h"
 
 namespace pavise::device {
@@ -376,6 +377,60 @@ TEST_F(AppBehindWalls, AFullStorageIsToldAndKeepsWhatItHas) {
   }
   EXPECT_THAT(log_, HasSubstr("info: read: done\ninfo: mutable file: done\ninfo: large: ENOSPC\n"));
   EXPECT_EQ(left, (std::set<std::string>{"file", "mutable_file"}));
+}
+
+// The store has what the launcher's quota gives it: room for all that it may hold, and for
+// replacing one of them when nothing is left.
+TEST_F(AppBehindWalls, CertificatesStayAndHaveTheirOwnRoom) {
+  const fs::path certificates = folder_ / "certificates";
+  fs::create_directory(certificates);
+  fs::create_directory(folder_ / "image/certificates");
+  const std::string quota = std::to_string(kCertificateStoreBytes);
+  if (::mount("none", certificates.c_str(), "tmpfs", 0,
+              ("usrquota,usrquota_block_hardlimit=" + quota).c_str()) != 0)
+    ASSERT_EQ(::mount("none", certificates.c_str(), "tmpfs", 0, ("size=" + quota).c_str()), 0);
+  ASSERT_EQ(::chown(certificates.c_str(), kUser, kUser), 0);
+  CompartmentSpec keeper = spec();
+  keeper.arguments = {"/app", "certificates"};
+  keeper.root.storage.clear();
+  keeper.root.certificates = certificates;
+  keeper.environment.emplace_back("PAVISE_CERTIFICATES=/certificates");
+  for (const bool again : {false, true}) {
+    log_.clear();
+    auto app = Compartment::start(keeper, *group_);
+    ASSERT_TRUE(app) << app.error().message();
+    wait_for(*app, "certificates: over\n");
+    if (again) {
+      EXPECT_THAT(log_, HasSubstr("info: has ca-1 ca-10 "));
+      EXPECT_THAT(log_, HasSubstr("key third\n"));
+      continue;
+    }
+    EXPECT_THAT(log_, HasSubstr("info: has, room for 16\ninfo: own: ENOENT\n"
+                                "info: install: done\ninfo: root: done\ninfo: next: done\n"
+                                "info: load: done\ninfo: own: emailAddress="));
+    EXPECT_THAT(log_, HasSubstr("key first\ninfo: move: done\ninfo: load: done\ninfo: own: "));
+    EXPECT_THAT(log_, HasSubstr("key second\ninfo: has own plant-ca, room for 14\n"
+                                "info: other kind: EEXIST\ninfo: no certificate: EBADMSG\n"
+                                "info: delete: done\ninfo: has own, room for 15\n"
+                                "info: ca-15: ENOSPC\ninfo: delete: done\ninfo: fill: ENOSPC\n"
+                                "info: above the quota: ENOSPC\ninfo: replace: done\n"
+                                "info: load: done\n"));
+    EXPECT_THAT(log_, HasSubstr("key third\n"));
+    EXPECT_THAT(log_, HasSubstr("info: storage: EROFS\n"));
+  }
+  ::umount2(certificates.c_str(), MNT_DETACH);
+}
+
+TEST_F(AppBehindWalls, WithoutTheGrantThereIsNoStoreOfCertificates) {
+  CompartmentSpec other = spec();
+  other.arguments = {"/app", "certificates"};
+  auto app = Compartment::start(other, *group_);
+  ASSERT_TRUE(app) << app.error().message();
+  wait_for(*app, "certificates: over\n");
+  EXPECT_THAT(log_, HasSubstr("info: list: EACCES\ninfo: own: EACCES\ninfo: install: EACCES\n"
+                              "info: root: EACCES\ninfo: next: EACCES\n"));
+  EXPECT_THAT(log_, HasSubstr("info: fill: ENOENT\n"));
+  EXPECT_THAT(log_, HasSubstr("info: storage: done\n"));
 }
 
 // The image has no resolv.conf: a static program asks the loopback, where a device has its

@@ -143,6 +143,7 @@ Status enter_app_root(const AppRootSpec& spec, uid_t user) {
                        "mode=0700,uid=" + owner + ",gid=" + owner +
                            ",size=" + std::to_string(spec.temporary_bytes_max)));
   if (!spec.storage.empty()) PAVISE_TRY(bind(spec.storage, "data", kLocked));
+  if (!spec.certificates.empty()) PAVISE_TRY(bind(spec.certificates, "certificates", kLocked));
   if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::chdir("/") != 0) return failed("pivot_root");
   return {};
 }

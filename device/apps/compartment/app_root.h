@@ -13,7 +13,8 @@ namespace pavise::device {
 
 inline constexpr ErrorInfo kRootNotBuilt{
     "PV-CMP-003", Retry::never, "an app's file system cannot be put together",
-    "Build the package again: its image has the folders dev, proc, tmp and data."};
+    "Build the package again: its image has the folders dev, proc, tmp and data, and "
+    "certificates if it may keep such."};
 
 // A node that the app may use, as /dev/`name`.
 struct DeviceNode {
@@ -25,6 +26,8 @@ struct DeviceNode {
 struct AppRootSpec {
   std::string image;    // folder with the content of the image; has dev, proc, tmp and data
   std::string storage;  // folder that becomes /data; empty: /data stays the image's, read-only
+  // Folder that becomes /certificates, which the image has then; empty: there is none.
+  std::string certificates{};
   std::vector<DeviceNode> devices;
   std::uint64_t temporary_bytes_max = 0;
   // Stands in the place of the image's /etc/resolv.conf, read-only, if the image has that file;

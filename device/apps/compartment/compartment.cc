@@ -104,6 +104,7 @@ sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
   sandbox::SandboxPolicy policy{.name = spec.name};
   policy.run_as = sandbox::RunAs{spec.user, spec.user};
   policy.paths = {{"/", execute}, {"/dev", device}, {"/tmp", read_write}, {"/data", read_write}};
+  if (!spec.root.certificates.empty()) policy.paths.push_back({"/certificates", read_write});
   if (spec.debugger) policy.paths.push_back({"/proc", read_write});
   // For Landlock; which peers and ports is the guard's to say.
   if (spec.network)

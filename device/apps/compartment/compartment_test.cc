@@ -103,6 +103,14 @@ class CompartmentTest : public testing::Test {
     out.filter = make_app_filter({}).value();
     return out;
   }
+  CompartmentSpec with_certificates(std::vector<std::string> words) const {
+    fs::create_directory(folder_ / "image/certificates");
+    fs::create_directory(folder_ / "certificates");
+    EXPECT_EQ(::chown((folder_ / "certificates").c_str(), kUser, kUser), 0);
+    CompartmentSpec out = spec(std::move(words));
+    out.root.certificates = folder_ / "certificates";
+    return out;
+  }
   CompartmentSpec with_network(std::vector<std::string> words) const {
     CompartmentSpec out = spec(std::move(words));
     out.network = true;
@@ -209,6 +217,23 @@ TEST_F(CompartmentTest, StorageStays) {
   EXPECT_NE(run_spec(without), "0\n");
 }
 
+// Beside /data, and not without being granted, whatever the image has there.
+TEST_F(CompartmentTest, CertificatesHaveAFolderOfTheirOwn) {
+  EXPECT_EQ(run_spec(with_certificates({"write", "/certificates/own"})), "0\n");
+  EXPECT_TRUE(fs::exists(folder_ / "certificates/own"));
+  EXPECT_EQ(run_spec(with_certificates({"read", "/certificates/own"})), "0\n");
+  EXPECT_EQ(run({"read", "/certificates/own"}), error(ENOENT));
+  EXPECT_EQ(run({"write", "/certificates/own"}), error(EROFS));
+  CompartmentSpec alone = with_certificates({"write", "/data/file"});
+  alone.root.storage.clear();
+  EXPECT_EQ(run_spec(alone), error(EROFS));
+  const CompartmentSpec homeless = with_certificates({"nothing"});
+  fs::remove(folder_ / "image/certificates");
+  const auto refused = Compartment::start(homeless, *group_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("PV-CMP-003"));
+}
+
 TEST_F(CompartmentTest, TemporaryFilesAreItsOwnAndBounded) {
   EXPECT_EQ(run({"write", "/tmp/new"}), "0\n");
   EXPECT_EQ(run({"read", "/tmp/new"}), error(ENOENT));  // of the start before
@@ -219,6 +244,8 @@ TEST_F(CompartmentTest, OnlyCodeOfTheImageRuns) {
   EXPECT_EQ(run({"run", "/app"}), "0\n0\n");
   EXPECT_EQ(run({"copy_and_run", "/tmp/app"}), error(EACCES));
   EXPECT_EQ(run({"copy_and_run", "/data/app"}), error(EACCES));
+  CompartmentSpec keeps = with_certificates({"copy_and_run", "/certificates/app"});
+  EXPECT_EQ(run_spec(keeps), error(EACCES));
   EXPECT_EQ(run({"executable_memory"}), error(EPERM));
   EXPECT_EQ(run({"call", "wx"}), error(EPERM));
   EXPECT_EQ(run({"call", "memfd"}), error(ENOSYS));

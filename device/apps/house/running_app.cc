@@ -192,7 +192,7 @@ void RunningApp::tell_refused() {
          std::to_string(*periods) + " tenths of a second");
   if (!told_full_ && walls_->storage_is_full()) {
     told_full_ = true;
-    tell("its storage is full: " + std::to_string(app_.policy.storage_bytes / 1024) + " KiB");
+    tell("its storage is full: " + std::to_string(storage_of(app_.policy).bytes() / 1024) + " KiB");
   }
   const std::vector<RefusedPeer> refused = walls_->take_refused();
   for (const RefusedPeer& peer : std::span(refused).first(std::min(refused.size(), kRefusedTold)))

@@ -12,6 +12,7 @@
 #include "device/apps/compartment/compartment.h"
 #include "device/apps/egress/egress_guard.h"
 #include "device/apps/installation/installation.h"
+#include "device/apps/storage/app_storage.h"
 
 namespace pavise::device {
 
@@ -52,6 +53,11 @@ class Walls {
   virtual Status pin(const AddressBytes& address, int socket_type, std::uint16_t port,
                      std::chrono::seconds lifetime) = 0;
 };
+
+// What the app's user may keep.
+inline StorageGrant storage_of(const AppPolicy& policy) {
+  return {.file_bytes = policy.storage_bytes, .certificate_bytes = policy.certificate_bytes};
+}
 
 // `number`: from 1, unique on the device. What an earlier launcher has left of the app's walls goes
 // first. Blocks for a second at most. Whatever error a wall has.

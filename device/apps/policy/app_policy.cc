@@ -139,7 +139,7 @@ Digest256 digest_of(const manifest::Manifest& manifest, const AppPolicy& policy)
   for (const std::uint64_t value :
        {policy.budget.memory_bytes_max, std::uint64_t{policy.budget.processes_max},
         std::uint64_t{policy.budget.cpu_per_mille}, std::uint64_t{policy.budget.open_files_max},
-        policy.budget.temporary_bytes_max, policy.storage_bytes})
+        policy.budget.temporary_bytes_max, policy.storage_bytes, policy.certificate_bytes})
     out.add(value);
   out.add(policy.devices.size());
   for (const DeviceNode& node : policy.devices) {
@@ -201,6 +201,7 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
                 .open_files_max = kOpenFilesMax,
                 .temporary_bytes_max = kTemporaryBytes};
   out.storage_bytes = may.mutable_storage_kib.value_or(0) * kKib;
+  out.certificate_bytes = may.certificate_store ? kCertificateStoreBytes : 0;
   PAVISE_TRY(add_devices(may, hardware, out));
   out.budget.open_files_max += static_cast<std::uint32_t>(out.lines.size());
   for (const manifest::Destination& to : may.outgoing_tcp) add_destination(to, SOCK_STREAM, out);

@@ -27,10 +27,15 @@ inline constexpr ErrorInfo kNoSuchHardware{
 inline constexpr std::uint64_t kTemporaryBytes = 1U << 20U;  // of /tmp, for every app
 inline constexpr std::uint32_t kOpenFilesMax = 64;           // and its GPIO lines
 
+// For 16 certificates and one that replaces another, 20 KiB each, and their folder
+// (docs/formats/certificate-store.md).
+inline constexpr std::uint64_t kCertificateStoreBytes = 352U << 10U;
+
 struct AppPolicy {
   std::vector<std::string> arguments;  // the first is the program
   AppBudget budget;
-  std::uint64_t storage_bytes = 0;  // 0: none
+  std::uint64_t storage_bytes = 0;      // 0: none
+  std::uint64_t certificate_bytes = 0;  // 0: no store of certificates
   std::vector<DeviceNode> devices;
   std::vector<GpioLine> lines;
   bool network = false;

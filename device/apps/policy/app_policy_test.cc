@@ -49,6 +49,7 @@ TEST(AppPolicy, AnAppWithoutCapabilitiesHasNothing) {
   EXPECT_THAT(policy->ports, IsEmpty());
   EXPECT_THAT(policy->devices, IsEmpty());
   EXPECT_EQ(policy->storage_bytes, 0U);
+  EXPECT_EQ(policy->certificate_bytes, 0U);
   EXPECT_EQ(policy->budget.memory_bytes_max, 256U * 1024);
   EXPECT_EQ(policy->budget.processes_max, 2U);
   EXPECT_EQ(policy->budget.cpu_per_mille, 10U);
@@ -91,6 +92,15 @@ TEST(AppPolicy, EveryCapabilityFindsItsWall) {
   EXPECT_THAT(policy->grants.peers, testing::SizeIs(1));
   EXPECT_TRUE(policy->grants.system_events && policy->grants.update_deferral &&
               policy->grants.restart && policy->grants.power_off);
+}
+
+TEST(AppPolicy, AStoreOfCertificatesIsGrantedByItself) {
+  manifest::Manifest keeps = good("smallest.json");
+  keeps.capabilities.certificate_store = true;
+  const auto policy = make_app_policy(keeps, {});
+  ASSERT_TRUE(policy) << policy.error().message();
+  EXPECT_EQ(policy->certificate_bytes, kCertificateStoreBytes);
+  EXPECT_EQ(policy->storage_bytes, 0U);
 }
 
 // Nothing in its /dev, and no requests but those of lines.
@@ -143,6 +153,7 @@ TEST(AppPolicy, TheDigestStandsForAllOfIt) {
   EXPECT_NE(changed([](auto& m) { m.budgets.processes += 1; }), first);
   EXPECT_NE(changed([](auto& m) { m.budgets.cpu_percent += 1; }), first);
   EXPECT_NE(changed([](auto& m) { m.capabilities.mutable_storage_kib = 5; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.certificate_store ^= true; }), first);
   EXPECT_NE(changed([](auto& m) { m.capabilities.outgoing_tcp[0].port = 1; }), first);
   EXPECT_NE(changed([](auto& m) { m.capabilities.outgoing_tcp[2].network.prefix = 25; }), first);
   EXPECT_NE(changed([](auto& m) {

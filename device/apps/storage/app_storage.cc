@@ -14,12 +14,15 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 
 namespace pavise::device {
 namespace {
 
 constexpr std::uint64_t kQuotaUnitBytes = 1024;  // of dqblk, whatever the file system's block is
 constexpr std::uint64_t kBytesPerFile = 4096;
+// Behind the component's id, of the folder with certificates.
+constexpr std::string_view kCertificates = ".certificates";
 
 Error failed(const std::string& what) {
   return {kStorageFailed, what + ": " + std::strerror(errno)};
@@ -103,7 +106,9 @@ AppUsers AppStorage::owners() const {
   AppUsers out;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(root_, error)) {
-    const auto app = manifest::ComponentId::parse(entry.path().filename().string());
+    std::string name = entry.path().filename().string();
+    if (name.ends_with(kCertificates)) name.resize(name.size() - kCertificates.size());
+    const auto app = manifest::ComponentId::parse(name);
     struct stat info{};
     if (app && ::lstat(entry.path().c_str(), &info) == 0 && S_ISDIR(info.st_mode))
       out.emplace(*app, info.st_uid);
@@ -111,17 +116,31 @@ AppUsers AppStorage::owners() const {
   return out;
 }
 
-Result<std::string> AppStorage::provide(const manifest::ComponentId& app, uid_t user,
-                                        std::uint64_t bytes) {
-  PAVISE_CHECK(in_range(user));
-  const std::string name = app.text();
-  PAVISE_TRY(limit(user, bytes));
+Result<StorageFolders> AppStorage::provide(const manifest::ComponentId& app, uid_t user,
+                                           const StorageGrant& grant) {
+  PAVISE_CHECK(in_range(user) && grant.bytes() > 0);
+  PAVISE_TRY(limit(user, grant.bytes()));
+  StorageFolders out;
+  const std::string files = app.text();
+  const std::string certificates = files + std::string(kCertificates);
+  if (grant.file_bytes > 0) {
+    PAVISE_TRY(provide_folder(files, user));
+    out.files = root_ + '/' + files;
+  }
+  if (grant.certificate_bytes > 0) {
+    PAVISE_TRY(provide_folder(certificates, user));
+    out.certificates = root_ + '/' + certificates;
+  }
+  return out;
+}
+
+Status AppStorage::provide_folder(const std::string& name, uid_t user) {
   if (::mkdirat(folder_.get(), name.c_str(), 0700) != 0 && errno != EEXIST) return failed(name);
   const UniqueFd folder(
       ::openat(folder_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder || ::fchmod(folder.get(), 0700) != 0 || ::fchown(folder.get(), user, user) != 0)
     return failed(name);
-  return root_ + '/' + name;
+  return {};
 }
 
 Status AppStorage::limit(uid_t user, std::uint64_t bytes) {
@@ -145,8 +164,7 @@ bool AppStorage::is_full(uid_t user) const {
 
 // An app that is gone may have left folders in folders, deeper than there are descriptors or room
 // on a stack. So each is emptied into the uppermost one, and there is never more than one open.
-Status AppStorage::erase(const manifest::ComponentId& app) {
-  const std::string name = app.text();
+Status AppStorage::erase_folder(const std::string& name) {
   if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   Emptied top(folder_.get(), name);
   struct stat info{};
@@ -164,6 +182,11 @@ Status AppStorage::erase(const manifest::ComponentId& app) {
   }
   if (::unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR) != 0) return failed(name);
   return {};
+}
+
+Status AppStorage::erase(const manifest::ComponentId& app) {
+  PAVISE_TRY(erase_folder(app.text() + std::string(kCertificates)));
+  return erase_folder(app.text());
 }
 
 }  // namespace pavise::device

@@ -1,4 +1,4 @@
-// What apps may keep: a folder for each, below one root on the data partition.
+// What apps may keep: folders for each, below one root on the data partition.
 #pragma once
 
 #include <sys/types.h>
@@ -23,6 +23,20 @@ inline constexpr uid_t kAppUserMax = 59'999;
 // Files and folders that an app may have: one for each 4 KiB of its quota, and some.
 inline constexpr std::uint64_t kStorageFilesFree = 16;
 
+// What an app may keep; 0: nothing of the kind. One quota, that of its user, is for both.
+struct StorageGrant {
+  std::uint64_t file_bytes = 0;
+  std::uint64_t certificate_bytes = 0;
+
+  std::uint64_t bytes() const { return file_bytes + certificate_bytes; }
+};
+
+// Empty: it may not keep such.
+struct StorageFolders {
+  std::string files;
+  std::string certificates;
+};
+
 using AppUsers = std::map<manifest::ComponentId, uid_t>;
 
 // A user for each of `apps`: the one that owns its folder already, else the lowest that nobody has.
@@ -35,14 +49,16 @@ class AppStorage {
   // `root` is made if it is missing, for root alone to look into. kStorageFailed.
   static Result<AppStorage> open(const std::string& root);
 
-  // Who owns the folders that are there.
+  // Who owns the folders that are there; of an app with both, one of them.
   AppUsers owners() const;
-  // The app's folder, `user`'s, which may hold `bytes` (the kernel's quota for that user on this
-  // file system). What is in it stays. kStorageFailed.
-  Result<std::string> provide(const manifest::ComponentId& app, uid_t user, std::uint64_t bytes);
+  // The app's folders, `user`'s, which may hold what `grant` says (the kernel's quota for that user
+  // on this file system). What is in them stays, also in one that is not granted any more, and
+  // counts. `grant` is not nothing. kStorageFailed.
+  Result<StorageFolders> provide(const manifest::ComponentId& app, uid_t user,
+                                 const StorageGrant& grant);
   // Whether the user has what provide() allowed, or all but what the next block or file takes.
   bool is_full(uid_t user) const;
-  // With all that is in it, however deep. Of an app that does not run. Missing is no error; after
+  // All that is in them, however deep. Of an app that does not run. Missing is no error; after
   // one, or the end of power, calling it again goes on. kStorageFailed.
   Status erase(const manifest::ComponentId& app);
 
@@ -50,6 +66,8 @@ class AppStorage {
   AppStorage(std::string root, UniqueFd folder)
       : root_(std::move(root)), folder_(std::move(folder)) {}
   Status limit(uid_t user, std::uint64_t bytes);  // 0: none
+  Status provide_folder(const std::string& name, uid_t user);
+  Status erase_folder(const std::string& name);
 
   std::string root_;
   UniqueFd folder_;

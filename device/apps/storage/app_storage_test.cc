@@ -15,6 +15,7 @@
 namespace pavise::device {
 namespace {
 
+namespace fs = std::filesystem;
 using manifest::ComponentId;
 
 ComponentId id(int number) {
@@ -52,7 +53,7 @@ class Storage : public testing::Test {
 TEST_F(Storage, WithoutQuotasNothingIsProvided) {
   auto storage = AppStorage::open(folder_ / "apps");
   ASSERT_TRUE(storage) << storage.error().message();
-  const auto provided = storage->provide(id(1), 1000, 4096);
+  const auto provided = storage->provide(id(1), 1000, {.file_bytes = 4096});
   ASSERT_FALSE(provided);
   EXPECT_TRUE(provided.error().is(kStorageFailed));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "apps" / id(1).text()));
@@ -66,6 +67,29 @@ TEST_F(Storage, OwnersAreThoseOfFoldersWithAComponentsName) {
   std::ofstream(folder_ / "apps" / id(2).text()) << "a file";
   std::filesystem::create_directory_symlink("/", folder_ / "apps" / id(3).text());
   EXPECT_EQ(storage->owners(), (AppUsers{{id(1), ::geteuid()}}));
+}
+
+// One that keeps nothing but certificates has its user from their folder.
+TEST_F(Storage, FoldersWithCertificatesHaveOwnersAndAreErased) {
+  auto storage = AppStorage::open(folder_ / "apps");
+  ASSERT_TRUE(storage);
+  const auto certificates = folder_ / "apps" / (id(1).text() + ".certificates");
+  const auto more = folder_ / "apps" / (id(2).text() + ".certificates.certificates");
+  fs::create_directory(certificates);
+  fs::create_directory(more);
+  EXPECT_EQ(storage->owners(), (AppUsers{{id(1), ::geteuid()}}));
+  std::ofstream(certificates / "own") << "a key";
+  std::ofstream(certificates / ".spare") << "zeros";
+  fs::create_directory(folder_ / "apps" / id(1).text());
+  EXPECT_EQ(storage->owners(), (AppUsers{{id(1), ::geteuid()}}));
+  const Status erased = storage->erase(id(1));
+  EXPECT_TRUE(erased) << erased.error().message();
+  EXPECT_FALSE(fs::exists(certificates));
+  EXPECT_FALSE(fs::exists(folder_ / "apps" / id(1).text()));
+  // As after an end between the two: what is left is still somebody's.
+  fs::create_directory(certificates);
+  EXPECT_TRUE(storage->erase(id(1)));
+  EXPECT_EQ(storage->owners(), AppUsers());
 }
 
 TEST_F(Storage, ErasingTakesAllOfItAndFollowsNoLink) {

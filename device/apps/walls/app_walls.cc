@@ -70,10 +70,10 @@ AppWalls::~AppWalls() {
 }
 
 Status AppWalls::provide_storage(const InstalledApp& app, AppStorage* storage) {
-  if (app.policy.storage_bytes == 0) return {};
+  const StorageGrant wanted = storage_of(app.policy);
+  if (wanted.bytes() == 0) return {};
   if (storage == nullptr) return Error(kStorageFailed, "the data partition is closed");
-  PAVISE_TRY_ASSIGN(storage_,
-                    storage->provide(app.manifest().component_id, user_, app.policy.storage_bytes));
+  PAVISE_TRY_ASSIGN(storage_, storage->provide(app.manifest().component_id, user_, wanted));
   quota_ = storage;
   return {};
 }
@@ -90,17 +90,20 @@ Status AppWalls::provide_names(const AppPolicy& policy, NameService* names) {
 
 CompartmentSpec AppWalls::spec(const Run& run) const {
   const manifest::Manifest& manifest = run.app.manifest();
+  std::vector<std::string> environment{"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=" + manifest.name,
+                                       "PAVISE_COMPONENT_ID=" + manifest.component_id.text(),
+                                       "PAVISE_VERSION=" + manifest.version.text()};
+  if (!storage_.certificates.empty()) environment.emplace_back("PAVISE_CERTIFICATES=/certificates");
   return {.name = manifest.name,
           .user = user_,
           .root = {.image = mount_.folder(),
-                   .storage = storage_,
+                   .storage = storage_.files,
+                   .certificates = storage_.certificates,
                    .devices = run.policy.devices,
                    .temporary_bytes_max = run.policy.budget.temporary_bytes_max,
                    .resolver = names_ == nullptr ? std::string() : resolver_text(number_)},
           .arguments = run.policy.arguments,
-          .environment = {"HOME=/data", "TMPDIR=/tmp", "PAVISE_APP=" + manifest.name,
-                          "PAVISE_COMPONENT_ID=" + manifest.component_id.text(),
-                          "PAVISE_VERSION=" + manifest.version.text()},
+          .environment = std::move(environment),
           .network = run.policy.network,
           .open_files_max = run.policy.budget.open_files_max,
           .filter = run.policy.filter,

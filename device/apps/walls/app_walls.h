@@ -53,7 +53,7 @@ class AppWalls final : public Walls {
   AppGroup group_;
   EgressGuard guard_;
   ContentMount mount_;
-  std::string storage_;
+  StorageFolders storage_;
   const AppStorage* quota_ = nullptr;  // null: no storage
   NameService* names_ = nullptr;       // null: it lists no names
 };

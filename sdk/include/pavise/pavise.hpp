@@ -5,6 +5,7 @@
 #define PAVISE_PAVISE_HPP
 
 #include <pavise/application.h>
+#include <pavise/certificates.h>
 #include <pavise/device_hub.h>
 #include <pavise/event_loop.h>
 #include <pavise/gpio.h>
@@ -20,10 +21,12 @@
 #include <pavise/uart.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace pavise {
@@ -73,6 +76,37 @@ class GpioLine {
   }
 
   Descriptor line_;
+};
+
+// As <pavise/certificates.h>: what is installed under an id. The key is wiped at the end.
+class Credential {
+ public:
+  static Credential load(const char* id) {
+    Credential out;
+    out.error_ = pavise_certificates_load(id, out.content_.get());
+    return out;
+  }
+  explicit operator bool() const { return error_ == 0; }
+  int error() const { return error_; }  // 0, or why there is nothing
+  // A zero byte stands behind each.
+  std::string_view certificate() const {
+    return text(content_->certificate, content_->certificate_size);
+  }
+  std::string_view key() const { return text(content_->key, content_->key_size); }
+
+ private:
+  struct Wipe {
+    void operator()(pavise_credential* content) const {
+      pavise_credential_wipe(content);
+      delete content;
+    }
+  };
+  static std::string_view text(const unsigned char* bytes, std::size_t size) {
+    return {reinterpret_cast<const char*>(bytes), size};
+  }
+
+  std::unique_ptr<pavise_credential, Wipe> content_{new pavise_credential{}};
+  int error_ = 0;
 };
 
 // As <pavise/event_loop.h>, whose rules hold: one thread, negative errno.

@@ -1,6 +1,9 @@
 /* An app that uses each part of the SDK once, says in its log what came of it, and then serves the
  * hub until it is asked to end. Its arguments: a host and a port that it
- * tries to reach; or "peers": it talks to the launcher and to another app instead. */
+ * tries to reach; or "peers": it talks to the launcher and to another app instead; or
+ * "certificates": it tries the store of those, and waits for its end. */
+#include "tests/sdk/testing/probe.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <pavise/application.h>
@@ -23,7 +26,7 @@
 
 static pavise_hub* hub;
 
-static void say(const char* what, int outcome) {
+void say(const char* what, int outcome) {
   if (outcome < 0)
     pavise_log(PAVISE_LOG_INFO, "%s: %s", what, strerrorname_np(-outcome));
   else
@@ -167,6 +170,11 @@ int main(int count, char** words) {
   if (pavise_event_loop_add_end_request(loop, NULL, NULL, NULL) != 0) return 2;
   if (pavise_event_loop_add_timer(loop, 1, 0, on_timer, NULL, NULL) != 0) return 3;
   pavise_log(PAVISE_LOG_INFO, "%s %s", pavise_app_name(), pavise_app_version());
+  if (count == 2 && strcmp(words[1], "certificates") == 0) {
+    try_certificates();
+    pavise_event_loop_run(loop, -1);
+    return 0;
+  }
   if (count == 2) return talk(loop);
   try_storage();
   try_uart();
