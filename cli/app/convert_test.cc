@@ -69,7 +69,9 @@ TEST(Convert, TakesWhatHasAnEqualAndSaysWhatHasNone) {
         "better /Capabilities/AllowedConnections ", "decide /Capabilities/AllowedConnections ",
         "decide /Capabilities/Gpio 5 is left out", "decide /Capabilities/WifiConfig ",
         "none /Capabilities/TimeSyncConfig ", "better /Capabilities/HeapMemStats ",
-        "better /Capabilities/MutableStorage ", "none /Capabilities/DhcpService ",
+        "better /Capabilities/MutableStorage ",
+        "maps /Capabilities/CertStore certificate_store, which is the app's own: Wi-Fi",
+        "none /Capabilities/DhcpService ",
         "none /Capabilities/MysteryPower not known here; left out\n", "decide  budgets are new"})
     EXPECT_NE(notes.find(expected), std::string::npos) << expected << "\n" << notes;
   EXPECT_EQ(notes.find("SntpService"), std::string::npos);  // it was not granted

@@ -69,6 +69,14 @@ TEST(Explain, EveryGrantHasItsSentence) {
 )");
 }
 
+TEST(Explain, AStoreOfCertificatesIsSaid) {
+  manifest::Manifest keeps = read("smallest.json");
+  keeps.capabilities.certificate_store = true;
+  EXPECT_EQ(lines(explain_capabilities(keeps)),
+            "/capabilities/certificate_store keep up to 16 root CAs and client certificates with "
+            "their keys across restarts and updates, which no other app sees\n");
+}
+
 TEST(Explain, NothingGrantedIsNothingSaid) {
   EXPECT_EQ(lines(explain_capabilities(read("smallest.json"))), "");
   EXPECT_EQ(lines(explain_capabilities(read("empty_lists.json"))), "");

@@ -26,10 +26,15 @@ static uint32_t get(const unsigned char* from) {
 
 /* CRC-32 as in IEEE 802.3: it finds torn writes, nobody's malice. */
 static uint32_t add_to_sum(uint32_t sum, const unsigned char* bytes, size_t size) {
+  static const uint32_t of_four_bits[] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+                                          0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+                                          0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                          0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
   sum = ~sum;
   for (size_t i = 0; i < size; ++i) {
     sum ^= bytes[i];
-    for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1U) ^ ((sum & 1U) ? 0xedb88320U : 0U);
+    sum = (sum >> 4U) ^ of_four_bits[sum & 0xfU];
+    sum = (sum >> 4U) ^ of_four_bits[sum & 0xfU];
   }
   return ~sum;
 }

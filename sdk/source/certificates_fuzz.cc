@@ -48,7 +48,9 @@ void keep(const std::uint8_t* data, std::size_t size) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  describe(data, size);
-  keep(data, size);
+  if (size > 0 && data[0] == 'P')
+    keep(data, size);
+  else
+    describe(data, size);
   return 0;
 }

@@ -277,6 +277,15 @@ TEST_F(SdkCertificates, WhatIsDamagedIsSaidSoAndCanBeReplaced) {
   EXPECT_EQ(subject("own"), "CN=again");
 }
 
+// What an earlier release wrote, and nobody's of this one.
+TEST_F(SdkCertificates, FilesOfTheFirstVersionAreRead) {
+  fs::copy_file("sdk/testdata/corpus/certificates_fuzz/file", folder_ / "own");
+  const auto loaded = pavise::Credential::load("own");
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ(loaded.key(), "a key");
+  EXPECT_EQ(subject("own"), "emailAddress=a@example.com,CN=plant,O=Example\\, Inc.,C=CH");
+}
+
 TEST_F(SdkCertificates, LinksPipesAndFoldersAreNoCertificates) {
   ASSERT_EQ(install("own", client("pump")), 0);
   fs::create_symlink("own", folder_ / "link");

@@ -113,6 +113,19 @@ def talking(shop):
             shop.build("wants-neighbour", "talk", "neighbour", "neighbour", capabilities=peers("neighbour"))]
 
 
+def keeper(shop, name, version="1.0.0", granted=True):
+    """One that tries the store of certificates."""
+    return shop.build(name, "certificates", program=PROBE, budgets={"memory_kib": 4096}, version=version,
+                      capabilities={"certificate_store": True} if granted else {})
+
+
+def with_certificates(shop):
+    """Two that keep certificates under the same ids, one without the grant, one that looks for those of another."""
+    return [keeper(shop, "keeps"), keeper(shop, "keeps-too"), keeper(shop, "keeps-none", granted=False),
+            shop.build("wants-key", "read", f"/data/apps/{component('keeps')}.certificates/own",
+                       capabilities={"certificate_store": True})]
+
+
 def refused(shop, folder):
     """Packages that do not become apps."""
     port = {"listening_tcp": [7000]}
@@ -228,7 +241,8 @@ class AppsTest(WalkedTest):
         self.addClassCleanup(peer.close)
         lingers = self.shop.build("lingers", "linger", HOST, peer.getsockname()[1],
                                   capabilities={"outgoing_tcp": [f"{HOST}:{peer.getsockname()[1]}"]})
-        self.boot("0.2.1", [*keep, *with_lines(self.shop), *talking(self.shop), lingers], VIRTUAL_HARDWARE)
+        self.boot("0.2.1", [*keep, *with_lines(self.shop), *talking(self.shop), lingers, *with_certificates(self.shop)],
+                  VIRTUAL_HARDWARE)
         self.wait(r"event thief-of-line\.pvimage: refused: PV-MAN-021")
         for name in ("lines", "line"):
             self.wait(rf"{name}: chip {ENOSYS}, {ENOSYS}; node {ENOENT}; what is no line {ENOTTY}$")
@@ -299,6 +313,25 @@ class AppsTest(WalkedTest):
                 self.wait(f"event {event}")
         self.attests_anew()
 
+    def lines_of(self, name):
+        """What the SDK's log of an app says on this boot's console so far."""
+        return re.findall(rf"apps: {name}: info: (.*?)\r?$", self.device.console_text(), re.M)
+
+    def test_1_certificates_are_the_apps_own(self):
+        for name in ("keeps", "keeps-too"):
+            self.wait(rf"{name}: info: certificates: over$")
+            lines = self.lines_of(name)
+            self.assertEqual(lines[:5], ["has, room for 16", "own: ENOENT", "install: done", "root: done", "next: done"])
+            self.assertIn("has own plant-ca, room for 14", lines)
+            # The seventeenth, what the quota has no room for, and what needs none.
+            for line in ("ca-15: ENOSPC", "fill: ENOSPC", "above the quota: ENOSPC", "replace: done", "storage: EROFS"):
+                self.assertIn(line, lines)
+            self.assertTrue(lines[-4].endswith("key third"), lines)
+            self.wait(rf"event {name}: its storage is full: 352 KiB")
+        self.wait(r"keeps-none: info: certificates: over$")
+        self.assertEqual({line.split(": ")[-1] for line in self.lines_of("keeps-none")[:5]}, {"EACCES"})
+        self.wait(rf"wants-key: {ENOENT}$")
+
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         meter, meter_id = self.shop.build_template("meter", "telemetry")
         door, door_id = self.shop.build_template("door", "tls-server")
@@ -306,15 +339,20 @@ class AppsTest(WalkedTest):
         hardware.write_text("uart SENSOR1 /dev/ttyS3\n", encoding="ascii")
         floods = self.shop.build("floods", "flood_hub", capabilities={"device_authentication": TENANT})
         self.boot("0.2.2", [neighbour(self.shop, "1.1.0"), meter, door, self.guardian(), floods,
-                            self.shop.build_sample("refrigeration_monitor")], hardware, sensor=True)
+                            self.shop.build_sample("refrigeration_monitor"), keeper(self.shop, "keeps", "1.1.0")],
+                  hardware, sensor=True)
         self.wait(r"event neighbour: started, version 1\.1\.0")
         self.wait(r"neighbour: kept file: 0$")
-        for name in ("fills", "reads-others"):
+        self.wait(r"keeps: info: certificates: over$")
+        kept = self.lines_of("keeps")
+        self.assertRegex(kept[0], r"^has ca-1 .* own, room for 1$")
+        self.assertRegex(kept[2], r"^own: .*, key third$")
+        for name in ("fills", "reads-others", "keeps-too"):
             self.wait(f"event launcher: erased the storage of {component(name)}")
         self.wait(r"neighbour: beat 2\b")
         self.device.wait_console("pavise-agent: attested", BOOT_TIMEOUT_S)
         self.assertEqual(self.apps_of_evidence(), {component("neighbour"): "1.1.0", meter_id: "1.0.0", door_id: "1.0.0",
-                                                   component("floods"): "1.0.0",
+                                                   component("floods"): "1.0.0", component("keeps"): "1.1.0",
                                                    "3d0f5a8e-2f6b-4c0c-9a55-5d2c7c7a1e02": "1.0.0",
                                                    "8a4f1c62-7d0e-4b39-9c1f-52e6d3a9b704": "1.0.0"})
 
@@ -328,7 +366,8 @@ class AppsTest(WalkedTest):
         self.device.wait_console("pavise-agent: connected to hub", BOOT_TIMEOUT_S)
         shown = self.app("list")["apps"]
         self.assertEqual(sorted((app["name"], app["version"], app["state"]) for app in shown),
-                         [("door", "1.0.0", "running"), ("floods", "1.0.0", "running"), ("meter", "1.0.0", "running"),
+                         [("door", "1.0.0", "running"), ("floods", "1.0.0", "running"), ("keeps", "1.1.0", "running"),
+                          ("meter", "1.0.0", "running"),
                           ("modbus-guardian", "1.0.0", "running"),
                           ("neighbour", "1.1.0", "running"), ("refrigeration-monitor", "1.0.0", "running")])
         print("memory of an app's control group on the device, with its image's pages:",

@@ -81,6 +81,8 @@ class GpioLine {
 // As <pavise/certificates.h>: what is installed under an id. The key is wiped at the end.
 class Credential {
  public:
+  Credential(Credential&&) = default;
+  Credential& operator=(Credential&&) = default;
   static Credential load(const char* id) {
     Credential out;
     out.error_ = pavise_certificates_load(id, out.content_.get());
@@ -101,6 +103,7 @@ class Credential {
       delete content;
     }
   };
+  Credential() = default;
   static std::string_view text(const unsigned char* bytes, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes), size};
   }
