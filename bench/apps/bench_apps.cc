@@ -1,13 +1,16 @@
-// What the walls of an app cost: its start against the bare program and bubblewrap with the same
-// namespaces, its connections against unguarded ones, and the memory of its warden.
+// What the walls of an app cost: its start against the bare program, against the program in the
+// same namespaces with nothing else done, and against bubblewrap with them, its connections against
+// unguarded ones, and the memory of its warden.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +133,25 @@ void run_inside(const CompartmentSpec& spec, const AppGroup& group) {
   if (!ending || ending->by_signal) give_up("the app did not end well");
 }
 
+// What the kernel takes for the namespaces and the control group alone.
+void run_in_namespaces(const std::string& program, const AppGroup& group) {
+  clone_args how{};
+  how.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWNET | CLONE_INTO_CGROUP;
+  if (fs::exists("/proc/self/ns/ipc")) how.flags |= CLONE_NEWIPC;
+  how.exit_signal = SIGCHLD;
+  how.cgroup = static_cast<std::uint64_t>(group.folder());
+  const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &how, sizeof how));
+  require(child >= 0, "namespaces");
+  if (child == 0) {
+    const int nothing = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(nothing, STDOUT_FILENO);
+    ::execl(program.c_str(), program.c_str(), "nothing", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  require(::waitpid(child, &status, 0) == child && status == 0, program.c_str());
+}
+
 bool knows_file_system(const std::string& name) {
   std::ifstream file("/proc/filesystems");
   std::string word;
@@ -163,10 +185,12 @@ void bench_start(const Workshop& workshop, int times) {
   const bool has_peer = fs::exists(kPeer);
   std::vector<double> ours;
   std::vector<double> bare;
+  std::vector<double> floor;
   std::vector<double> peer;
   // In turns, so that what else the machine does meets all of them alike.
   for (int turn = 0; turn < 5; ++turn) {
     bare.push_back(median_ms(times, [&] { run_outside({program, "nothing"}); }));
+    floor.push_back(median_ms(times, [&] { run_in_namespaces(program, group); }));
     ours.push_back(median_ms(times, [&] { run_inside(spec, group); }));
     if (has_peer) peer.push_back(median_ms(times, [&] { run_outside(peer_words(workshop)); }));
   }
@@ -176,7 +200,9 @@ void bench_start(const Workshop& workshop, int times) {
     return of[of.size() / 2];
   };
   const double mine = middle(ours);
-  std::printf("start to end of a static program  ours %.2f ms, bare %.2f ms", mine, middle(bare));
+  std::printf(
+      "start to end of a static program  ours %.2f ms, bare %.2f ms, namespaces alone %.2f ms",
+      mine, middle(bare), middle(floor));
   if (has_peer) {
     const double theirs = middle(peer);
     std::printf(", bubblewrap %.2f ms: ratio %.2f\n", theirs, mine / theirs);

@@ -94,16 +94,12 @@ Status drop_privileges(const SandboxPolicy& policy) {
 
 }  // namespace
 
-Status apply_before_filter(const SandboxPolicy& policy) {
+Status apply(const SandboxPolicy& policy) {
   PAVISE_TRY(set_limits(policy.limits));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return Error(kPrivilegesStay, errno_text("no_new_privs"));
   PAVISE_TRY(restrict_paths(policy));
-  return drop_privileges(policy);
-}
-
-Status apply(const SandboxPolicy& policy) {
-  PAVISE_TRY(apply_before_filter(policy));
+  PAVISE_TRY(drop_privileges(policy));
   return restrict_syscalls(policy);
 }
 

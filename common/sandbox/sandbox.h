@@ -109,10 +109,6 @@ bool landlock_available();
 // Errors: all of the above.
 Status apply(const SandboxPolicy& policy);
 
-// All of it but the system call filter, for who loads one of its own afterwards. The rest of what
-// apply() says holds.
-Status apply_before_filter(const SandboxPolicy& policy);
-
 // Landlock ABI of the running kernel, 0 if it has none.
 int landlock_abi();
 

@@ -127,6 +127,13 @@ Status give_resolver(const std::string& text) {
   return {};
 }
 
+Status leave_old_root() {
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("pivot_root");
+  // The old root lies on top of the new one now.
+  if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) return failed("umount");
+  return {};
+}
+
 }  // namespace
 
 Status enter_app_root(const AppRootSpec& spec, uid_t user) {
@@ -144,12 +151,7 @@ Status enter_app_root(const AppRootSpec& spec, uid_t user) {
                            ",size=" + std::to_string(spec.temporary_bytes_max)));
   if (!spec.storage.empty()) PAVISE_TRY(bind(spec.storage, "data", kLocked));
   if (!spec.certificates.empty()) PAVISE_TRY(bind(spec.certificates, "certificates", kLocked));
-  if (::syscall(SYS_pivot_root, ".", ".") != 0 || ::chdir("/") != 0) return failed("pivot_root");
-  return {};
-}
-
-[[clang::no_sanitize("address")]] int forget_old_root() {
-  return ::umount2(".", MNT_DETACH);
+  return leave_old_root();
 }
 
 }  // namespace pavise::device

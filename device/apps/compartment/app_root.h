@@ -36,13 +36,8 @@ struct AppRootSpec {
 };
 
 // For the first process of new mount and process namespaces, with CAP_SYS_ADMIN and CAP_MKNOD:
-// replaces its root and goes there. The old one lies on top of the new one until it is forgotten.
+// replaces its root. Afterwards nothing of the old one can be reached but open descriptors.
 // `user` owns /tmp and the nodes. kRootNotBuilt.
 Status enter_app_root(const AppRootSpec& spec, uid_t user);
-
-// Then, by a process in the new root: afterwards nothing of the old one can be reached but open
-// descriptors. Blocks while the kernel waits for those that look up paths. One system call: 0, or
-// its failure in errno.
-int forget_old_root();
 
 }  // namespace pavise::device

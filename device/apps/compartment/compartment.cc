@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -110,6 +110,7 @@ sandbox::SandboxPolicy app_policy(const CompartmentSpec& spec) {
   if (spec.network)
     policy.groups = {sandbox::SyscallGroup::tcp_client, sandbox::SyscallGroup::tcp_server};
   policy.limits.open_files = spec.open_files_max;
+  policy.compiled_filter = spec.filter;
   return policy;
 }
 
@@ -127,7 +128,6 @@ struct Plan {
   const CompartmentSpec& spec;
   sandbox::SandboxPolicy app;
   sandbox::SandboxPolicy warden;
-  std::vector<sock_filter> filter;  // of the app
   std::vector<int> descriptors;
   std::vector<char*> arguments;
   std::vector<char*> environment;
@@ -136,34 +136,32 @@ struct Plan {
 Result<Plan> make_plan(const CompartmentSpec& spec) {
   static const auto warden_filter = make_warden_filter();
   if (!warden_filter) return warden_filter.error();
-  if (spec.filter.size() > BPF_MAXINSNS)
-    return Error(kAppNotStarted, spec.name + ": its system call filter is too long");
   return Plan{.spec = spec,
               .app = app_policy(spec),
               .warden = warden_policy(spec.user, *warden_filter),
-              .filter = spec.filter,
               .descriptors = spec.descriptors,
               .arguments = pointers(spec.arguments),
               .environment = pointers(spec.environment)};
 }
 
-// Stays where it is until the program runs: both processes use it.
-struct Beginning {
-  Plan& plan;
-  ChildEnds ends;
-  int warden_turns;  // the other side of ends.turns
-  bool old_root_forgotten = false;
-};
-
 constexpr char kTurn = 't';
 
 // The app's process has the memory of the warden until its exec or its end: to copy it would take
-// longer than all that is done there. So they take turns. Whoever does not have it is in one of the
-// functions that are marked so: they make system calls and touch nothing but their own stack. The
-// address sanitizer, too, has state that is one for both.
+// longer than all that is done there. So only one of them acts at a time, first the warden. The
+// other one stands in a function marked so, which makes system calls and touches nothing but its
+// own stack (the address sanitizer's state is one for both, too).
 #define PAVISE_OUT_OF_TURN [[clang::no_sanitize("address"), clang::noinline]]
 
-// The turn comes, or (false) nobody is on the other side any more.
+// For the warden: false, if the app's process has ended.
+PAVISE_OUT_OF_TURN bool pass_turn_until_exec(int turns) {
+  if (::write(turns, &kTurn, sizeof kTurn) != sizeof kTurn) return false;
+  pollfd other_side{turns, 0, 0};  // exec closes it, and so does the end
+  while (::poll(&other_side, 1, -1) <= 0) {
+  }
+  return true;
+}
+
+// For the app's process: false, if there is no warden.
 PAVISE_OUT_OF_TURN bool wait_for_turn(int turns) {
   char word = 0;
   ssize_t size = 0;
@@ -172,37 +170,27 @@ PAVISE_OUT_OF_TURN bool wait_for_turn(int turns) {
   return size == sizeof word;
 }
 
-struct Filtered {
-  bool filter_loaded;
-  bool warden_stands;
-};
-
-// Loading the app's filter takes as long as the warden needs to stand behind its own.
-PAVISE_OUT_OF_TURN Filtered load_filter_out_of_turn(const sock_fprog& filter, int turns) {
-  if (::send(turns, &kTurn, sizeof kTurn, MSG_NOSIGNAL) != sizeof kTurn) return {};
-  const bool loaded = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
-  return {loaded, wait_for_turn(turns)};
-}
-
 // Comes back only if there is no program to be: with the process's exit code.
 int become_app(Plan& plan, ChildEnds ends) {
   reset_signals();
   require(::setsid() >= 0, ends, "session");
   require(place_descriptors(plan.descriptors, plan.spec.console, ends), ends, "descriptors");
-  require(sandbox::apply_before_filter(plan.app), ends);
-  const sock_fprog filter{.len = static_cast<unsigned short>(plan.filter.size()),
-                          .filter = plan.filter.data()};
-  const Filtered done = load_filter_out_of_turn(filter, ends.turns);
-  require(done.warden_stands, ends, "the warden");
-  require(done.filter_loaded, ends, "system call filter");
+  require(sandbox::apply(plan.app), ends);
   ::execve(plan.arguments.front(), plan.arguments.data(), plan.environment.data());
   require(false, ends, plan.arguments.front());
   return kNotStarted;
 }
 
-int begin_app(void* beginning) {
-  const auto* const of = static_cast<const Beginning*>(beginning);
-  return become_app(of->plan, of->ends);
+// Stays where it is until the program runs.
+struct Beginning {
+  Plan& plan;
+  ChildEnds ends;
+};
+
+PAVISE_OUT_OF_TURN int begin_app(void* argument) {
+  const auto* const beginning = static_cast<const Beginning*>(argument);
+  if (!wait_for_turn(beginning->ends.turns)) return kNotStarted;
+  return become_app(beginning->plan, beginning->ends);
 }
 
 #if __has_feature(thread_sanitizer)
@@ -211,21 +199,10 @@ constexpr int kMemoryOfTheWarden = 0;  // its run-time takes the two for one thr
 constexpr int kMemoryOfTheWarden = CLONE_VM;
 #endif
 
-// Comes back when the app's process has done what it does before its filter, or has ended; the
-// kernel has meanwhile waited for those that may still look up paths in the old root.
-PAVISE_OUT_OF_TURN pid_t clone_app(Beginning& beginning) {
+pid_t clone_app(Beginning& beginning) {
   // Static: pages of it that are not reached are never there.
-  alignas(16) static std::byte stack[kBeginningStackBytes];
-  const int turns = beginning.warden_turns;
-  const int turns_of_app = beginning.ends.turns;
-  const pid_t app =
-      ::clone(begin_app, stack + sizeof stack, kMemoryOfTheWarden | SIGCHLD, &beginning);
-  if (app < 0) return app;
-  ::close(turns_of_app);
-  const int forgotten = forget_old_root();
-  (void)wait_for_turn(turns);  // if it has ended instead, it has said why
-  beginning.old_root_forgotten = forgotten == 0;
-  return app;
+  alignas(16) static std::array<std::byte, kBeginningStackBytes> stack;
+  return ::clone(begin_app, stack.data() + stack.size(), kMemoryOfTheWarden | SIGCHLD, &beginning);
 }
 
 // What the warden keeps in places of its own, and nothing else open.
@@ -251,16 +228,15 @@ ChildEnds keep_only(const ChildEnds& ends, int turns) {
   require(enter_app_root(spec.root, spec.user), ends);
   std::array<int, 2> turns{};
   require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, turns.data()) == 0, ends, "sockets");
-  Beginning beginning{.plan = plan, .ends = ends, .warden_turns = turns[0]};
+  Beginning beginning{plan, ends};
   beginning.ends.turns = turns[1];
   const pid_t app = clone_app(beginning);
   require(app >= 0, ends, "clone");
-  require(beginning.old_root_forgotten, ends, "the old root");
-  // From here it has nothing of its parent's: not the app's sockets, not its output. The program
-  // does not run before its warden is behind walls, too.
+  // From here it has nothing of its parent's: not the app's sockets, not its output. The app's
+  // process does nothing before its warden is behind walls.
   const ChildEnds kept = keep_only(ends, turns[0]);
   require(sandbox::apply(plan.warden), kept);
-  (void)!::write(kept.turns, &kTurn, sizeof kTurn);
+  (void)pass_turn_until_exec(kept.turns);  // if it has ended, it has said why
   ::close(kept.turns);
   ::close(kept.setup);
   guard_app(app, kept.report);
