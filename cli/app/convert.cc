@@ -41,6 +41,12 @@ void print(const json::value& value, std::size_t indent, std::string& out) {
   }
 }
 
+// ", from line N on" for a byte of the text.
+std::string place_of(std::string_view text, std::size_t at) {
+  const auto lines = std::ranges::count(text.substr(0, at), '\n');
+  return ", from line " + std::to_string(lines + 1) + " on";
+}
+
 // Letters, digits and dashes of the name, at most as many as a name may have.
 std::string app_name(std::string_view given) {
   std::string out;
@@ -105,9 +111,16 @@ class Converter {
     const std::string type = member_text(from, "ApplicationType");
     if (type == "RealTimeCapable")
       return Error(kNotAzureManifest, "an app of a real-time core; it stays on its own chip");
+    for (const std::string_view name : {"ComponentId", "EntryPoint"})
+      if (member_text(from, name).empty())
+        return Error(kNotAzureManifest, "it has no text " + std::string(name));
     take_identity(from, type);
-    if (const json::value* capabilities = from.if_contains("Capabilities"))
-      if (const json::object* object = capabilities->if_object()) take_capabilities(*object);
+    if (const json::value* capabilities = from.if_contains("Capabilities")) {
+      if (const json::object* object = capabilities->if_object())
+        take_capabilities(*object);
+      else
+        note(Fate::none, "/Capabilities", "left out: no object");
+    }
     for (const auto& [name, value] : from)
       if (!is_known(name)) note(Fate::none, "/" + std::string(name), "not known here");
     return finish();
@@ -140,8 +153,10 @@ class Converter {
     note(Fate::maps, "/Name", "name: " + app_name(given));
     note(Fate::maps, "/ComponentId", "component_id, the same");
     note(Fate::maps, "/EntryPoint", "entry_point, the same; the program is built anew for Linux");
-    if (const json::value* arguments = from.if_contains("CmdArgs");
-        arguments != nullptr && arguments->is_array()) {
+    const json::value* arguments = from.if_contains("CmdArgs");
+    if (arguments != nullptr && !arguments->is_array()) {
+      note(Fate::none, "/CmdArgs", "left out: no list");
+    } else if (arguments != nullptr) {
       out_["arguments"] = *arguments;
       if (!arguments->get_array().empty())
         note(Fate::decide, "/CmdArgs",
@@ -167,6 +182,10 @@ class Converter {
   }
 
   bool take_list(std::string_view name, const json::value& value, const std::string& member) {
+    if (is_list(name) && !value.is_array()) {
+      note(Fate::none, member, "left out: no list");
+      return true;
+    }
     if (name == "AllowedConnections") return take_hosts(value, member);
     if (name == "AllowedTcpServerPorts" || name == "AllowedUdpServerPorts") {
       const bool tcp = name == "AllowedTcpServerPorts";
@@ -184,6 +203,15 @@ class Converter {
       if (name == hardware.theirs) return take_hardware(hardware.ours, value, member);
     if (name == "PowerControls") return take_powers(value, member);
     return false;
+  }
+
+  // Capabilities that are lists in a manifest of ours, too.
+  static bool is_list(std::string_view name) {
+    constexpr std::array<std::string_view, 5> kLists{
+        "AllowedConnections", "AllowedTcpServerPorts", "AllowedUdpServerPorts",
+        "AllowedApplicationConnections", "PowerControls"};
+    return std::ranges::find(kLists, name) != kLists.end() ||
+           std::ranges::find(kHardware, name, &Renamed::theirs) != kHardware.end();
   }
 
   static json::array elements(const json::value& value) {
@@ -234,9 +262,13 @@ class Converter {
 
   bool take_powers(const json::value& value, const std::string& member) {
     json::array powers;
-    for (const json::value& element : elements(value))
-      for (const Renamed& power : kPowers)
-        if (text_of(element) == power.theirs) powers.emplace_back(power.ours);
+    for (const json::value& element : elements(value)) {
+      const auto power = std::ranges::find(kPowers, text_of(element), &Renamed::theirs);
+      if (power != kPowers.end())
+        powers.emplace_back(power->ours);
+      else
+        note(Fate::none, member, json::serialize(element) + " is left out: not known here");
+    }
     put_list("power_control", powers, member, "the same powers");
     return true;
   }
@@ -244,6 +276,7 @@ class Converter {
   bool take_flag(std::string_view name, const json::value& value, const std::string& member) {
     const auto found = std::ranges::find(kFlags, name, &Renamed::theirs);
     if (found == kFlags.end()) return false;
+    if (!value.is_bool()) note(Fate::none, member, "left out: neither true nor false");
     if (value != json::value(true)) return true;
     capabilities_[found->ours] = true;
     if (found->ours == "network_configuration")
@@ -276,8 +309,8 @@ class Converter {
   bool take_storage(const json::value& value, const std::string& member) {
     const json::object* object = value.if_object();
     const json::value* size = object == nullptr ? nullptr : object->if_contains("SizeKB");
-    if (size == nullptr || !size->is_int64()) {
-      note(Fate::decide, member, "left out: no SizeKB");
+    if (size == nullptr || !size->is_int64() || size->get_int64() < 0) {
+      note(Fate::decide, member, "left out: it has no SizeKB that is a size");
       return true;
     }
     if (size->get_int64() == 0) return true;
@@ -327,8 +360,15 @@ Result<Converted> convert_azure_manifest(std::string_view text, const ConvertOpt
   boost::system::error_code failed;
   json::parse_options limits;
   limits.max_depth = kDepthMax;
-  const json::value root = json::parse(text, failed, {}, limits);
-  if (failed) return Error(kNotAzureManifest, "no JSON");
+  // Editors put a byte order mark before it.
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  json::stream_parser parser({}, limits);
+  const std::size_t read = parser.write_some(text, failed);
+  if (!failed && read == text.size()) parser.finish(failed);
+  if (failed || read != text.size())
+    return Error(kNotAzureManifest, "no JSON" + place_of(text, read));
+  const json::value root = parser.release();
   if (!root.is_object()) return Error(kNotAzureManifest, "no JSON object");
   return Converter(options).run(root.get_object());
 }

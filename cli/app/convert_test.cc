@@ -102,15 +102,19 @@ TEST(Convert, RefusesWhatIsNoSuchManifest) {
     const char* code;
     const char* detail;
   } rows[] = {
-      {"", "PV-APP-008", "no JSON"},
+      {"", "PV-APP-008", "no JSON, from line 1 on"},
       {"[]", "PV-APP-008", "no JSON object"},
       {"{}", "PV-APP-008", "SchemaVersion is not 1"},
       {R"({"SchemaVersion":2})", "PV-APP-008", "SchemaVersion is not 1"},
       {R"({"SchemaVersion":1,"ApplicationType":"RealTimeCapable"})", "PV-APP-008",
        "an app of a real-time core; it stays on its own chip"},
-      {R"({"SchemaVersion":1})", "PV-MAN-008", "/component_id: a UUID in lower case, not all zero"},
-      {R"({"SchemaVersion":1,"ComponentId":"1689d8b2-c835-2e27-27ad-e894d6d15fa9"})", "PV-MAN-008",
-       "/entry_point: an absolute path of letters, digits and ._+-, up to 255"}};
+      {R"({"SchemaVersion":1})", "PV-APP-008", "it has no text ComponentId"},
+      {R"({"SchemaVersion":1,"ComponentId":"x","EntryPoint":"/bin/app"})", "PV-MAN-008",
+       "/component_id: a UUID in lower case, not all zero"},
+      {R"({"SchemaVersion":1,"ComponentId":"1689d8b2-c835-2e27-27ad-e894d6d15fa9"})", "PV-APP-008",
+       "it has no text EntryPoint"},
+      {R"({"SchemaVersion":1,"ComponentId":"1689d8b2-c835-2e27-27ad-e894d6d15fa9","EntryPoint":"a"})",
+       "PV-MAN-008", "/entry_point: an absolute path of letters, digits and ._+-, up to 255"}};
   for (const auto& row : rows) {
     const auto outcome = convert_azure_manifest(row.text, {});
     ASSERT_FALSE(outcome) << row.text;
@@ -131,6 +135,46 @@ TEST(Convert, NamesFitWhateverTheyWere) {
   EXPECT_EQ(name("--"), "app");
   EXPECT_EQ(name(std::string(31, 'a') + "  b"), std::string(31, 'a'));
   EXPECT_EQ(name("A__B"), "a-b");
+}
+
+std::string with(const std::string& capabilities) {
+  return R"({"SchemaVersion":1,"Name":"a","ComponentId":"25025d2c-66da-4448-bae1-ac26fcdd3627",)"
+         R"("EntryPoint":"/bin/app","Capabilities":)" +
+         capabilities + "}";
+}
+
+TEST(Convert, NothingIsLeftOutInSilence) {
+  const std::pair<const char*, const char*> rows[] = {
+      {R"({"Gpio":{"a":1}})", "none /Capabilities/Gpio left out: no list"},
+      {R"({"AllowedTcpServerPorts":80})",
+       "none /Capabilities/AllowedTcpServerPorts left out: no list"},
+      {R"({"PowerControls":["Hibernate"]})",
+       "none /Capabilities/PowerControls \"Hibernate\" is left out: not known here"},
+      {R"({"CertStore":"yes"})", "none /Capabilities/CertStore left out: neither true nor false"},
+      {R"({"MutableStorage":{"SizeKB":-8}})",
+       "decide /Capabilities/MutableStorage left out: it has no SizeKB that is a size"},
+      {R"(["Gpio"])", "none /Capabilities left out: no object"}};
+  for (const auto& [capabilities, line] : rows) {
+    const auto out = convert_azure_manifest(with(capabilities), {});
+    ASSERT_TRUE(out) << capabilities << out.error().message();
+    EXPECT_NE(lines(*out).find(line), std::string::npos) << lines(*out);
+    EXPECT_EQ(out->manifest.find("capabilities"), std::string::npos) << out->manifest;
+  }
+}
+
+TEST(Convert, SaysWhatTheirFileLacks) {
+  const auto refusal = [](const std::string& text) {
+    const auto out = convert_azure_manifest(text, {});
+    return out ? std::string("converted")
+               : std::string(out.error().code()) + " " + out.error().detail();
+  };
+  EXPECT_EQ(refusal(R"({"SchemaVersion":1,"Name":"a","ComponentId":7})"),
+            "PV-APP-008 it has no text ComponentId");
+  EXPECT_EQ(refusal("{\n\n  \"SchemaVersion\": 1,,\n}"), "PV-APP-008 no JSON, from line 3 on");
+  EXPECT_EQ(refusal("{}\n{}"), "PV-APP-008 no JSON, from line 2 on");
+  EXPECT_EQ(refusal(""), "PV-APP-008 no JSON, from line 1 on");
+  EXPECT_EQ(refusal("\xef\xbb\xbf" + with("{}")), "converted") << "a byte order mark";
+  EXPECT_EQ(refusal("\xef\xbb\xbf\xef\xbb\xbf" + with("{}")), "PV-APP-008 no JSON, from line 1 on");
 }
 
 }  // namespace
