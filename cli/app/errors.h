@@ -7,7 +7,8 @@ namespace pavise::cli::app {
 
 inline constexpr ErrorInfo kNoSource{
     "PV-APP-001", Retry::never, "the folder is not that of an app",
-    "Put app_manifest.json and root/ into it, or name the program with --binary."};
+    "Name the folder of app_manifest.json (pavise app new makes one); beside it CMakeLists.txt or "
+    "root/, or the program with --binary."};
 inline constexpr ErrorInfo kFileFailed{"PV-APP-002", Retry::never,
                                        "a file cannot be read or written",
                                        "Check its path, its permissions and the space left."};
@@ -39,7 +40,8 @@ inline constexpr ErrorInfo kFolderExists{"PV-APP-011", Retry::never,
                                          "Choose another name, or another folder with --out."};
 inline constexpr ErrorInfo kNotBuilt{
     "PV-APP-012", Retry::never, "the program was not built",
-    "See what CMake printed above. If the SDK has moved, remove build/ in the app's folder."};
+    "See what CMake printed above; it wants a C or C++ compiler and make (Debian: "
+    "build-essential). If the SDK has moved, remove build/ in the app's folder."};
 inline constexpr ErrorInfo kNoTenant{
     "PV-APP-013", Retry::never, "the template needs the owner's tenant", "Name it with --tenant."};
 inline constexpr ErrorInfo kWatchFailed{
@@ -51,5 +53,9 @@ inline constexpr ErrorInfo kNoLibrary{
 inline constexpr ErrorInfo kDebuggerNotFound{
     "PV-APP-031", Retry::never, "there is no debugger that could go into the package",
     "Install Debian's gdbserver for the processor of the app, or name another with --gdbserver."};
+
+inline constexpr ErrorInfo kNoCMake{
+    "PV-APP-032", Retry::needs_operator, "there is no CMake to build the program with",
+    "Install cmake and build-essential (Debian), or give a program of elsewhere: --binary."};
 
 }  // namespace pavise::cli::app

@@ -15,9 +15,10 @@
 
 namespace pavise::cli {
 
-inline constexpr ErrorInfo kNoContext{
-    "PV-CLI-001", Retry::needs_operator, "no server is known",
-    "Add one: pavise context add NAME --url URL --ca FILE --token-file FILE."};
+inline constexpr ErrorInfo kNoContext{"PV-CLI-001", Retry::needs_operator, "no server is known",
+                                      "In the shell of a ./run: . .pavise/env. Else add one: "
+                                      "pavise context add NAME --url URL --ca FILE "
+                                      "--token-file FILE."};
 inline constexpr ErrorInfo kBadContextFile{
     "PV-CLI-002", Retry::needs_operator, "the context file cannot be used",
     "Correct the file, or remove it and add the context again."};

@@ -17,6 +17,7 @@ using Action = std::function<Exit(Session&)>;
 
 void add_tenant_verbs(CLI::App& program, Action& run);
 void add_device_verbs(CLI::App& program, Action& run);
+void add_device_name_verb(CLI::App& device, Action& run);
 void add_telemetry_verbs(CLI::App& program, Action& run);
 void add_twin_verbs(CLI::App& program, Action& run);
 void add_release_verbs(CLI::App& program, Action& run);

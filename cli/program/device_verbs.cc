@@ -293,6 +293,8 @@ void add_device_verbs(CLI::App& program, Action& run) {
     return with_device(session, a.device, "", "GET", &view::device);
   });
 
+  add_device_name_verb(*device, run);
+
   auto claimed = std::make_shared<ClaimArguments>();
   CLI::App* verb = add_verb(*device, "claim", "become its owner by the voucher that came with it",
                             "  pavise device claim voucher.txt --tenant acme\n"

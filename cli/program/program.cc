@@ -1,5 +1,9 @@
 #include "cli/program/program.h"
 
+#include <algorithm>
+
+#include "cli/program/session.h"
+#include "cli/program/usage.h"
 #include "cli/program/verb.h"
 
 namespace pavise::cli {
@@ -16,7 +20,10 @@ constexpr const char* kFooter =
     "  pavise app logs 3fa81c0b blink --follow\n"
     "\n"
     "Ids may be shortened to their first characters (at least 4) as long as they stay unique.\n"
-    "With -o json the answer of the server is printed as it came; errors go to standard error.\n"
+    "With -o json the answer of the server is printed as it came; errors go to standard error, "
+    "each "
+    "as JSON\n"
+    "on a line, and notes are left out.\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 wrong command line, 3 not found, 4 refused (token), 5 server\n"
     "not reachable or not trusted, 6 not acceptable (the present state or the input does not allow "
@@ -24,24 +31,30 @@ constexpr const char* kFooter =
     "\n"
     "Files: $PAVISE_CONTEXT, or ~/.config/pavise/contexts.json. NO_COLOR turns colour off.";
 
-// Asks for help (and its kind) are no failures; what CLI11 says about the rest goes to `err`.
-int finish_parse_error(const CLI::App& program, const CLI::ParseError& error, Streams& streams) {
+// Asks for help (and its kind) are no failures.
+Exit finish_parse_error(const CLI::App& program, const CLI::ParseError& error,
+                        const Options& options, Streams& streams) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-    const CLI::App* asked = &program;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
     streams.out(dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr
                     ? std::string(error.what()) + "\n"
-                    : asked->help());
-    return static_cast<int>(Exit::ok);
+                    : asked_command(program).help());
+    return Exit::ok;
   }
-  const CLI::App* asked = &program;
-  while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-  streams.err("error: " + std::string(error.what()) + "\n");
-  const CLI::App* parent = asked->get_parent();
-  std::string name = asked->get_name();
-  for (; parent != nullptr; parent = parent->get_parent()) name.insert(0, parent->get_name() + " ");
-  streams.err("next:  " + name + " --help\n");
-  return static_cast<int>(Exit::usage);
+  WrongLine wrong = wrong_line(program, error);
+  return Session(options, streams).fail(kWrongLine, std::move(wrong.what), std::move(wrong.next));
+}
+
+// Also of a line that cannot be parsed.
+bool wants_json(std::span<const char* const> arguments) {
+  constexpr std::string_view kNames[] = {"-o", "--output"};
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view one = arguments[i];
+    const bool value_follows =
+        i + 1 < arguments.size() && arguments[i + 1] == std::string_view("json");
+    if (one == "-ojson" || one == "--output=json") return true;
+    if (value_follows && std::ranges::find(kNames, one) != std::end(kNames)) return true;
+  }
+  return false;
 }
 
 // Options of the program may stand after any verb.
@@ -86,7 +99,8 @@ int run_program(std::span<const char* const> arguments, Streams& streams) {
   try {
     program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
-    return finish_parse_error(program, error, streams);
+    options.json = wants_json(arguments);
+    return static_cast<int>(finish_parse_error(program, error, options, streams));
   }
   options.json = output == "json";
   Session session(options, streams);

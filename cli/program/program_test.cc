@@ -454,6 +454,79 @@ TEST_F(ProgramTest, WrongCommandLinesAreTwoAndSayWhereHelpIs) {
             std::string::npos);
 }
 
+TEST_F(ProgramTest, AWordThatIsNoCommandIsNamedWithTheOneThatIsLikeIt) {
+  EXPECT_EQ(run({"device", "evidense"}).err,
+            "error: pavise device has no command evidense; is evidence meant?\n"
+            "next:  pavise device --help\n");
+  EXPECT_EQ(run({"frobnicate", "x"}).err,
+            "error: pavise has no command frobnicate\nnext:  pavise --help\n");
+  EXPECT_EQ(run({"device", "--frobnicate"}).err,
+            "error: pavise device wants a command\nnext:  pavise device --help\n");
+  EXPECT_EQ(run({"\x1b[2Jx"}).err.find('\x1b'), std::string::npos);
+}
+
+TEST_F(ProgramTest, ProgramsGetAWrongCommandLineAsJson) {
+  for (const auto& row :
+       std::vector<std::vector<const char*>>{{"device", "lits", "-o", "json"},
+                                             {"-ojson", "device", "lits"},
+                                             {"device", "--output=json", "lits"},
+                                             {"--output", "json", "device", "lits"}}) {
+    const Outcome outcome = run(row);
+    EXPECT_EQ(outcome.code, 2);
+    const boost::json::value error = boost::json::parse(outcome.err).at("error");
+    EXPECT_EQ(error.at("code").as_string(), "PV-CLI-023");
+    EXPECT_EQ(error.at("detail").as_string(), "pavise device has no command lits; is list meant?");
+    EXPECT_EQ(error.at("next").as_string(), "pavise device --help");
+  }
+}
+
+TEST_F(ProgramTest, ADeviceGetsANameThatEveryVerbKnows) {
+  answers["GET /devices/" + kId] = {.body = kDevice};
+  const Outcome named = run({"device", "name", "3fa8", "kitchen"});
+  EXPECT_EQ(named.code, 0) << named.err;
+  EXPECT_EQ(named.out, "device  " + kId + "\nname    kitchen\n");
+  EXPECT_EQ(run({"device", "show", "kitchen"}).code, 0);
+  EXPECT_EQ(run({"device", "name", "kitchen", "stove", "-o", "json"}).out,
+            "{\"device\":\"" + kId + "\",\"name\":\"stove\"}\n");
+  EXPECT_EQ(run({"device", "name", "kitchen", "kitchen"}).code, 0) << "it has that one";
+
+  const std::string other = "ab" + std::string(62, '0');
+  answers["GET /devices/" + other] = {.body = kDevice};
+  const Outcome taken = run({"device", "name", other.c_str(), "kitchen"});
+  EXPECT_EQ(taken.code, 2);
+  EXPECT_NE(taken.err.find("PV-CLI-026: another device has this name (" + kId + ")"),
+            std::string::npos)
+      << taken.err;
+
+  EXPECT_EQ(run({"device", "name", "kitchen", "--forget"}).code, 0);
+  EXPECT_NE(run({"device", "show", "kitchen"}).err.find("PV-CLI-020"), std::string::npos);
+  EXPECT_EQ(run({"device", "show", "stove"}).code, 0) << "its other name stays";
+}
+
+TEST_F(ProgramTest, ANameOfADeviceCannotBeAnIdNorLeadNowhere) {
+  answers["GET /devices/" + kId] = {.body = kDevice};
+  for (const char* name : {"cafe", "Kitchen", "a b", "9lives", "", "../x"}) {
+    const Outcome refused = run({"device", "name", kId.c_str(), name});
+    EXPECT_EQ(refused.code, 2) << name;
+    EXPECT_NE(refused.err.find("PV-CLI-009"), std::string::npos) << refused.err;
+  }
+  const std::string longest = "k" + std::string(kDeviceNameSizeMax - 1, 'i');
+  EXPECT_EQ(run({"device", "name", kId.c_str(), longest.c_str()}).code, 0);
+  EXPECT_EQ(run({"device", "name", kId.c_str(), (longest + "i").c_str()}).code, 2);
+  const std::string absent = "ab" + std::string(62, '0');
+  EXPECT_EQ(run({"device", "name", absent.c_str(), "stove"}).code, 3);
+  EXPECT_EQ(run({"device", "name", "stove", "--forget"}).code, 2);
+  EXPECT_EQ(run({"device", "name", "stove", "oven", "--forget"}).code, 2);
+}
+
+TEST_F(ProgramTest, WhatIsNeitherNameNorIdIsSaidToBeNoName) {
+  const Outcome outcome = run({"device", "show", "blink/blink.pvimage"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("PV-CLI-020: the context has no device of this name (blink/blink"),
+            std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(ProgramTest, CompletionScriptsAreValidAndComplete) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const Outcome outcome = run({"completion", shell});

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "cli/pkcs11/errors.h"
 #include "cli/view/text.h"
@@ -59,7 +60,8 @@ Exit exit_of(const Error& error) {
       error.is(kOtherOwner))
     return Exit::not_acceptable;
   if (error.is(kAmbiguousId) || error.is(kBadArgument) || error.is(kUnknownContext) ||
-      error.is(kNothingSigns) || error.is(kNoSuchDevice) || error.is(net::kBadUrl))
+      error.is(kNothingSigns) || error.is(kNoSuchDevice) || error.is(kWrongLine) ||
+      error.is(kPackageIsFolder) || error.is(kNameTaken) || error.is(net::kBadUrl))
     return Exit::usage;
   if (error.is(pkcs11::kBadUri) || error.is(pkcs11::kPinInUri)) return Exit::usage;
   if (error.code().starts_with("PV-MAN-") || error.code().starts_with("PV-IMG-") ||
@@ -323,7 +325,11 @@ std::optional<std::string> Session::device_id(const std::string& given) {
     return std::nullopt;
   }
   std::string prefix = ascii_lowered(given);
-  if (!is_hex(prefix) || prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
+  if (!is_hex(prefix)) {
+    fail(Error(kNoSuchDevice, given));
+    return std::nullopt;
+  }
+  if (prefix.size() > kIdSize || prefix.size() < kIdPrefixMin) {
     fail(Error(kBadArgument, "a device id has 4 to 64 hexadecimal characters"));
     return std::nullopt;
   }
@@ -369,12 +375,30 @@ Exit Session::fail(const Error& error) {
               exit_of(error));
 }
 
+Exit Session::fail(const ErrorInfo& info, std::string what, std::string next) {
+  ApiError error{.code = "",
+                 .message = std::move(what),
+                 .detail = "",
+                 .next = std::move(next),
+                 .tracking_id = ""};
+  if (json()) {
+    error.detail = std::exchange(error.message, std::string(info.what));
+    error.code = info.code;
+  }
+  return fail(error, exit_of(Error(info)));
+}
+
 Exit Session::fail(const ApiError& error, int status) {
   return fail(error, exit_of(status));
 }
 
 Exit Session::fail(const ApiError& error, Exit exit) {
   exit_ = exit;
+  if (prints_once_) {
+    std::string failure = error.code + error.message + error.detail;
+    if (failure == last_failure_) return exit;
+    last_failure_ = std::move(failure);
+  }
   if (json()) {
     streams_.err(json::serialize(json::object{{"error",
                                                {{"code", error.code},

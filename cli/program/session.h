@@ -67,7 +67,19 @@ inline constexpr ErrorInfo kNoSuchDevice{
     "See the names: pavise context show; or give the first characters of an id."};
 inline constexpr ErrorInfo kNothingSigns{
     "PV-CLI-019", Retry::never, "it is not said which key signs the app, and for which tenant",
-    "Name them with --key and --tenant, or use a context that does (./run makes one)."};
+    "Name them with --key and --tenant, or use a context that does: . .pavise/env of a ./run."};
+inline constexpr ErrorInfo kWrongLine{"PV-CLI-023", Retry::never, "the command line cannot be used",
+                                      "See --help of the command."};
+inline constexpr ErrorInfo kPackageIsFolder{
+    "PV-CLI-024", Retry::never, "the package is a folder",
+    "Name the .pvimage in it that pavise app build made; or build and deploy in one: pavise app "
+    "run FOLDER --on DEVICE."};
+inline constexpr ErrorInfo kSocketPathTooLong{
+    "PV-CLI-025", Retry::never, "the path of a socket would be too long",
+    "Name a shorter folder in TMPDIR, or give a port: --port 0."};
+inline constexpr ErrorInfo kNameTaken{"PV-CLI-026", Retry::never, "another device has this name",
+                                      "Choose another, or forget it first: pavise device name "
+                                      "NAME --forget."};
 inline constexpr ErrorInfo kBadArgument{"PV-CLI-009", Retry::never, "an argument cannot be used",
                                         "See --help of the command."};
 
@@ -137,8 +149,15 @@ class Session {
                                               const std::string& target, const std::string& body,
                                               std::size_t rows_max);
 
+  // From now on a failure that is the same as the one before is not printed again, until
+  // forget_failure(): for verbs that go on and look again.
+  void print_failures_once() { prints_once_ = true; }
+  void forget_failure() { last_failure_.clear(); }
+
   // Prints the error to people (or programs, with -o json) and returns the exit code for it.
   Exit fail(const Error& error);
+  // The same with a detail and a next step of its own; people see those alone.
+  Exit fail(const ErrorInfo& info, std::string what, std::string next);
   // The same for what a server refused with this HTTP status.
   Exit fail(const ApiError& error, int status);
 
@@ -147,7 +166,10 @@ class Session {
 
   void pause(std::chrono::milliseconds time);
   void print(std::string_view text) { streams_.out(text); }
-  void note(std::string_view text) { streams_.err(text); }
+  // For people; programs, which read JSON, get only errors besides the answer.
+  void note(std::string_view text) {
+    if (!json()) streams_.err(text);
+  }
   bool json() const { return options_.json; }
   bool colour() const { return streams_.colour; }
   bool in_place() const { return streams_.in_place; }
@@ -171,6 +193,8 @@ class Session {
   std::optional<HubClient> hub_client_;
   std::string last_body_;
   std::string last_continuation_;
+  std::string last_failure_;  // only with prints_once_
+  bool prints_once_ = false;
   int works_ = 0;
   Exit exit_ = Exit::ok;
 };
