@@ -3,8 +3,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/json.hpp>
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "cli/app/files.h"
 #include "cli/program/app_device.h"
@@ -38,7 +41,7 @@ constexpr std::chrono::seconds kAwayMax{50};
 struct DebugArguments {
   std::string device, app, grant;
   std::string program = "build/debug/pavise-app";
-  std::uint16_t port = 0;
+  std::optional<std::uint16_t> port;
 };
 
 std::atomic<bool> interrupted{false};
@@ -65,8 +68,8 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
  private:
-  static constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};
-  std::array<struct sigaction, 2> before_{};
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, 3> before_{};
 };
 
 Error socket_error(std::string_view what) {
@@ -75,11 +78,27 @@ Error socket_error(std::string_view what) {
 
 struct Listener {
   UniqueFd socket;
-  std::uint16_t port = 0;
+  std::string address;                         // as gdb's "target remote" takes it
+  std::optional<app::TemporaryFolder> folder;  // of the socket
 };
 
-// For programs of this machine alone.
-Result<Listener> listen_locally(std::uint16_t port) {
+// A socket in a folder that nobody else may enter: whoever reaches it debugs the app.
+Result<Listener> listen_in_folder() {
+  PAVISE_TRY_ASSIGN(app::TemporaryFolder folder, app::TemporaryFolder::create());
+  const std::string path = folder.path() / "gdb";
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  if (path.size() >= sizeof at.sun_path) return Error(kSocketPathTooLong, path);
+  std::ranges::copy(path, at.sun_path);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(socket.get(), 1) != 0)
+    return socket_error(path);
+  return Listener{std::move(socket), path, std::move(folder)};
+}
+
+// For every program of this machine, whoever runs it.
+Result<Listener> listen_on_port(std::uint16_t port) {
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_port = htons(port);
@@ -92,7 +111,7 @@ Result<Listener> listen_locally(std::uint16_t port) {
       ::listen(socket.get(), 1) != 0 ||
       ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0)
     return socket_error("port " + std::to_string(port));
-  return Listener{std::move(socket), ntohs(at.sin_port)};
+  return Listener{std::move(socket), "127.0.0.1:" + std::to_string(ntohs(at.sin_port)), {}};
 }
 
 // One session: the bytes of gdb and those of the device, each counted from the beginning.
@@ -256,18 +275,19 @@ bool hand_over(Session& session, const AppDevice& device, const std::string& pat
 }
 
 Exit debug(Session& session, const DebugArguments& a) {
+  if (!can_be_app(session, a.app)) return session.exit();
   const auto device = find_app_device(session, a.device);
   if (!device) return session.exit();
   if (!a.grant.empty() && !hand_over(session, *device, a.grant)) return session.exit();
-  const auto listener = listen_locally(a.port);
-  if (!listener) return session.fail(listener.error());
   const Interrupts interrupts;
+  const auto listener = a.port ? listen_on_port(*a.port) : listen_in_folder();
+  if (!listener) return session.fail(listener.error());
   const auto begun =
       ask(session, *device, {.method = "debug", .payload = json::object{{"name", a.app}}});
   if (!begun) return session.exit();
   if (!begun->is_object() || number_of(*begun, "session") == 0)
     return session.fail(Error(kBadDeviceAnswer, "no answer of debug"));
-  print_ready(session, a, *begun, "127.0.0.1:" + std::to_string(listener->port));
+  print_ready(session, a, *begun, listener->address);
   DebugLink link(session, *device, a.app, number_of(*begun, "session"));
   const Exit exit = link.run(listener->socket);
   link.end();
@@ -278,22 +298,27 @@ Exit debug(Session& session, const DebugArguments& a) {
 
 void add_app_debug_verb(CLI::App& app, Action& run) {
   auto a = std::make_shared<DebugArguments>();
-  CLI::App* verb =
-      add_verb(app, "debug", "debug an app on a device with gdb or VS Code on this machine",
-               "  pavise app debug sim0 blink --grant blink.grant\n"
-               "  pavise app debug 3fa81c0b blink --port 3000 --program build/debug/pavise-app\n"
-               "\n"
-               "The app is ended and started behind the gdbserver in its package (pavise app build "
-               "--debug), "
-               "within\n"
-               "its walls. The device wants the owner's word for it: pavise app grant create. "
-               "Afterwards the "
-               "app is\n"
-               "started as ever.");
+  CLI::App* verb = add_verb(
+      app, "debug", "debug an app on a device with gdb or VS Code on this machine",
+      "  pavise app debug sim0 blink --grant blink.grant\n"
+      "  pavise app debug 3fa81c0b blink --port 3000 --program build/debug/pavise-app\n"
+      "\n"
+      "The app is ended and started behind the gdbserver in its package (pavise app build "
+      "--debug), "
+      "within\n"
+      "its walls. The device wants the owner's word for it: pavise app grant create. "
+      "Afterwards the "
+      "app is\n"
+      "started as ever.\n"
+      "\n"
+      "gdb and VS Code reach it by a socket in a folder of yours alone. With --port it is a "
+      "port of\n"
+      "127.0.0.1 instead, at which every user of this machine can debug the app.");
   verb->add_option("DEVICE", a->device, kDeviceHelp)->required();
   verb->add_option("APP", a->app, "its name, as app list shows it")->required();
   verb->add_option("--grant", a->grant, "a development grant; none if the device has it already");
-  verb->add_option("--port", a->port, "of 127.0.0.1, for gdb; a free one if absent");
+  verb->add_option("--port", a->port,
+                   "of 127.0.0.1 (0: a free one), instead of a socket of yours alone");
   verb->add_option("--program", a->program,
                    "the program with its symbols (default: build/debug/pavise-app)");
   on_verb(verb, run, a, &debug);

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <csignal>
 #include <fstream>
@@ -84,10 +85,9 @@ class AppDebugVerb : public HubVerbs {
     Streams streams{.out =
                         [&](std::string_view text) {
                           outcome.out += text;
-                          const std::string port =
-                              between(std::string(text), "\"address\":\"127.0.0.1:", "\"");
-                          if (!port.empty())
-                            other = std::thread([&gdb, port] { connect(port, gdb); });
+                          address = between(std::string(text), "\"address\":\"", "\"");
+                          if (!address.empty())
+                            other = std::thread([this, &gdb] { connect(address, gdb); });
                         },
                     .err = [&](std::string_view text) { outcome.err += text; },
                     .pause = [](std::chrono::milliseconds) {}};
@@ -95,13 +95,20 @@ class AppDebugVerb : public HubVerbs {
     if (other.joinable()) other.join();
     return outcome;
   }
-  static void connect(const std::string& port, const std::function<void(int)>& gdb) {
+  static void connect(const std::string& address, const std::function<void(int)>& gdb) {
+    const bool is_port = address.starts_with("127.0.0.1:");
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoul(port)));
+    to.sin_port = htons(is_port ? static_cast<std::uint16_t>(std::stoul(address.substr(10))) : 0);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    address.copy(at.sun_path, sizeof at.sun_path - 1);
+    const UniqueFd socket(::socket(is_port ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int failed = is_port
+                           ? ::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to)
+                           : ::connect(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at);
+    EXPECT_EQ(failed, 0) << address;
     gdb(socket.get());
   }
   static std::string hear(int fd, std::size_t bytes) {
@@ -115,7 +122,7 @@ class AppDebugVerb : public HubVerbs {
     EXPECT_EQ(hear(fd, 9), "+$0102#xx");
   }
 
-  std::string granted, heard, says;
+  std::string granted, heard, says, address;
   int losing = 0;
   bool refuses = false, leaves = false, ended = false;
 };
@@ -125,9 +132,37 @@ TEST_F(AppDebugVerb, RelaysUntilGdbLeaves) {
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(heard, "$g#67");
   EXPECT_TRUE(ended);
-  EXPECT_NE(done.out.find(R"("miDebuggerServerAddress":"127.0.0.1:)"), std::string::npos);
+  EXPECT_NE(done.out.find(R"("miDebuggerServerAddress":")" + address), std::string::npos);
   EXPECT_NE(done.out.find(R"("program":"${workspaceFolder}/build/debug/pavise-app")"),
             std::string::npos);
+}
+
+TEST_F(AppDebugVerb, NobodyElseOfThisMachineReachesTheApp) {
+  std::filesystem::perms folders{};
+  const Outcome done = debug([&](int fd) {
+    folders = std::filesystem::status(std::filesystem::path(address).parent_path()).permissions();
+    ask_registers(fd);
+  });
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(folders, std::filesystem::perms::owner_all) << address;
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(address).parent_path()));
+}
+
+TEST_F(AppDebugVerb, APortIsWhatIsAskedFor) {
+  EXPECT_EQ(debug(&ask_registers, {"--port", "0"}).code, 0);
+  EXPECT_TRUE(address.starts_with("127.0.0.1:")) << address;
+  EXPECT_EQ(run_line({"app", "debug", kId.c_str(), "blink", "--port", "65536"}).code, 2);
+}
+
+TEST_F(AppDebugVerb, ASocketWhosePathIsTooLongIsRefusedBeforeTheAppIsEnded) {
+  const std::string longest = folder / std::string(100, 'x');
+  std::filesystem::create_directory(longest);
+  setenv("TMPDIR", longest.c_str(), 1);
+  const Outcome refused = run_line({"app", "debug", kId.c_str(), "blink"});
+  unsetenv("TMPDIR");
+  EXPECT_NE(refused.err.find("PV-CLI-025"), std::string::npos) << refused.err;
+  EXPECT_TRUE(std::filesystem::is_empty(longest));
+  EXPECT_FALSE(ended);
 }
 
 TEST_F(AppDebugVerb, ALostAnswerLosesNothingAndDoublesNothing) {
@@ -193,7 +228,7 @@ TEST_F(AppDebugVerb, ShowsALaunchBlockToPeople) {
   const Outcome shown = run_line({"app", "debug", kId.c_str(), "blink", "--program", "/b/app"});
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_NE(shown.out.find("  \"program\": \"/b/app\",\n"), std::string::npos) << shown.out;
-  EXPECT_NE(shown.out.find("  gdb -ex 'target remote 127.0.0.1:"), std::string::npos);
+  EXPECT_NE(shown.out.find("/gdb' /b/app\n"), std::string::npos);
   EXPECT_NE(shown.out.find("\n}\n"), std::string::npos);
 }
 
