@@ -179,6 +179,8 @@ Result<std::string> sbom_of(ByteView content, const manifest::Manifest& manifest
 Result<Built> build_package(const BuildRequest& request) {
   const fs::path manifest_path = request.folder / kManifestFile;
   std::error_code ignored;
+  if (!fs::is_directory(request.folder, ignored))
+    return Error(kNoSource, request.folder.string() + " is no folder");
   if (!fs::exists(manifest_path, ignored))
     return Error(kNoSource, manifest_path.string() + " is not there");
   PAVISE_TRY_ASSIGN(const Bytes manifest_bytes,

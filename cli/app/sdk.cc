@@ -32,7 +32,7 @@ Status run_cmake(std::vector<std::string> command) {
   const int failed =
       ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return Error(kNotBuilt, std::string("cmake: ") + std::strerror(failed));
+  if (failed != 0) return Error(kNoCMake, std::strerror(failed));
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return Error(kNotBuilt, std::strerror(errno));

@@ -14,7 +14,7 @@ Result<std::filesystem::path> find_sdk(const std::optional<std::filesystem::path
 
 // Runs CMake in `folder`/build with the SDK's toolchain file; what it prints goes to stderr. The
 // program that it made; with `debug` in build/debug, with its symbols. Executes what the folder
-// says. Blocks. kNotBuilt.
+// says. Blocks. kNotBuilt, kNoCMake.
 Result<std::filesystem::path> build_program(const std::filesystem::path& folder,
                                             const std::filesystem::path& sdk, bool debug);
 

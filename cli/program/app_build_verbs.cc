@@ -92,17 +92,26 @@ Exit create_key(Session& session, const KeyArguments& a) {
   return Exit::ok;
 }
 
+// Of a key, or of the file that is the public half already.
+Result<crypto::P256PublicKey> public_half(const std::string& name) {
+  const auto key = app::OwnerKey::open(name);
+  if (key) return key->public_key();
+  if (!key.error().is(app::kKeyOpenToOthers)) return key.error();
+  auto half = app::read_public_key(name);
+  return half ? std::move(half) : Result<crypto::P256PublicKey>(key.error());
+}
+
 Exit show_key(Session& session, const KeyArguments& a) {
-  const auto key = app::OwnerKey::open(a.name);
+  const auto key = public_half(a.name);
   if (!key) return session.fail(key.error());
-  const std::string id = to_hex(image::key_id(key->public_key()));
+  const std::string id = to_hex(image::key_id(*key));
   if (session.json()) {
-    session.print(json::serialize(json::object{
-                      {"key", a.name}, {"public_key_pem", key->public_key().pem()}, {"id", id}}) +
-                  "\n");
+    session.print(
+        json::serialize(json::object{{"key", a.name}, {"public_key_pem", key->pem()}, {"id", id}}) +
+        "\n");
     return Exit::ok;
   }
-  session.print(key->public_key().pem());  // alone, so that it can go into a file
+  session.print(key->pem());  // alone, so that it can go into a file
   session.note("id: " + id + "\n");
   return Exit::ok;
 }

@@ -1,6 +1,7 @@
 #include "cli/program/app_deploy.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/crypto/crypto.h"
 
@@ -10,8 +11,6 @@ namespace json = boost::json;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kUploadsMax = 3;
 constexpr int kPartAnswerS = 15;
 constexpr int kInstallAnswerS = 30;  // it has up to 20
@@ -20,10 +19,6 @@ constexpr std::chrono::milliseconds kInstallLook{500};
 // Of the device.
 constexpr std::string_view kPartOutOfOrder = "PV-DEP-001";
 constexpr std::string_view kNotReceived = "PV-DEP-002";
-
-std::chrono::milliseconds since(Clock::time_point begin) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-}
 
 AppAnswer send_part(Session& session, const AppDevice& device, ByteView file, std::size_t at,
                     ByteView part) {
@@ -101,6 +96,10 @@ bool begins_anew(const AppAnswer& sent) {
 
 std::optional<app::PackageFile> read_deployable(Session& session, const AppDevice& device,
                                                 const std::string& path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) {
+    session.fail(Error(kPackageIsFolder, path));
+    return std::nullopt;
+  }
   auto file = app::read_package(path);
   if (!file) {
     session.fail(file.error());
@@ -127,8 +126,7 @@ std::optional<json::value> deploy(Session& session, const AppDevice& device,
       work.say("installing " + name);
       answer = install(session, device, file);
       if (times != nullptr)
-        *times = {.upload = std::chrono::duration_cast<std::chrono::milliseconds>(sent - begin),
-                  .install = since(sent)};
+        *times = {.upload = between(begin, sent), .install = between(sent, Clock::now())};
       if (answer.good()) return std::move(answer.payload);
       if (answer.kind == AppAnswer::Kind::interrupted) return look_for(session, device, file);
       again = answer.refusal() == kNotReceived;

@@ -13,8 +13,15 @@ inline constexpr std::size_t kPackagePartBytes = 65536;  // of pavise.apps.recei
 // How long to wait for a device that attests anew, when it is about deploying.
 inline constexpr int kDeployConnectS = 20;
 
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::milliseconds;
+
+inline Milliseconds between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration_cast<Milliseconds>(end - begin);
+}
+
 struct DeployTimes {
-  std::chrono::milliseconds upload{}, install{};
+  Milliseconds upload{}, install{};
 };
 
 // What a device refuses that can be known before anything is sent. nullopt after printing why.

@@ -29,6 +29,7 @@ Exit deploy_package(Session& session, const DeployArguments& a) {
 }
 
 Exit remove(Session& session, const RemoveArguments& a) {
+  if (!can_be_app(session, a.app)) return session.exit();
   const auto device = find_app_device(session, a.device);
   const auto answer = device ? ask(session, *device,
                                    {.method = "remove",

@@ -318,6 +318,9 @@ TEST_F(AppDeployVerbs, WatchBringsEachEdit) {
   EXPECT_EQ(outcome.out,
             "     1 [     1.500] start of 1.2.3\n     2 [     1.500] start of 1.3.0\n");
   EXPECT_NE(outcome.err.find("watching " + of), std::string::npos);
+  EXPECT_NE(outcome.err.find("the version before stays; the next edit is tried\n"),
+            std::string::npos)
+      << outcome.err;
   EXPECT_NE(outcome.err.find("blink 1.3.0 runs, "), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find(" s after the edit ("), std::string::npos) << outcome.err;
 }
@@ -344,6 +347,34 @@ TEST_F(AppDeployVerbs, WatchBringsWhatDidNotStayUpAgainThoughNothingChanged) {
   EXPECT_NE(outcome.err.find("blink 1.2.3 runs, "), std::string::npos) << outcome.err;
   EXPECT_EQ(outcome.err.find("nothing of the package has changed"), std::string::npos);
   EXPECT_EQ(std::ranges::count(methods, "install"), 2);
+}
+
+TEST_F(AppDeployVerbs, AFolderIsNoPackage) {
+  const Outcome outcome = app({"deploy", "sim0", (folder / "blink").c_str()});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("PV-CLI-024: the package is a folder (" + (folder / "blink").string()),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.err.find("pavise app run FOLDER --on DEVICE"), std::string::npos);
+}
+
+// The device is away for a while after it was brought: each look fails in the same way.
+TEST_F(AppDeployVerbs, WatchSaysOnceThatTheDeviceIsAway) {
+  const TestResponse gone{.status = 404, .body = R"({"Message":"ErrorCode:DeviceNotOnline;away"})"};
+  lost.assign(1, {"logs", said(200, json::object{{"newest", 0}, {"lines", json::array()}})});
+  lost.insert(lost.end(), 5, {"logs", gone});
+  answers["GET /api/v1/devices/" + kId].body =
+      R"({"id":")" + kId + R"(","tenant":"acme","connected":false})";
+  const Outcome outcome =
+      app({"run", (folder / "blink").c_str(), "--on", "sim0", "--watch", "--count", "1"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::size_t first = outcome.err.find("PV-CLI-013");
+  ASSERT_NE(first, std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find("PV-CLI-013", first + 1), std::string::npos) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with("its log is shown again when that is over\nit answers again\n"))
+      << outcome.err;
+  EXPECT_TRUE(lost.empty());
+  EXPECT_EQ(outcome.out, "     1 [     1.500] start of 1.2.3\n");
 }
 
 TEST_F(AppDeployVerbs, NamesOfTheContextWorkWhereverADeviceIsNamed) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "protocol/manifest/app_name.h"
+
 namespace pavise::cli {
 
 namespace json = boost::json;
@@ -30,6 +32,12 @@ const json::value* app_named(const json::value& list, std::string_view name) {
   for (const json::value& one : all->as_array())
     if (text_of(one, "name") == name) return &one;
   return nullptr;
+}
+
+bool can_be_app(Session& session, const std::string& name) {
+  if (manifest::is_app_name(name)) return true;
+  session.fail(Error(kNoSuchApp, name));
+  return false;
 }
 
 std::optional<AppDevice> find_app_device(Session& session, const std::string& given) {

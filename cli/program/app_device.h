@@ -54,6 +54,8 @@ const boost::json::value* find(const boost::json::value& value, std::string_view
 // Empty or 0 when there is no such text or number.
 std::string text_of(const boost::json::value& value, std::string_view name);
 std::uint64_t number_of(const boost::json::value& value, std::string_view name);
+// What cannot be an app's name is none that the device has. False after printing that.
+bool can_be_app(Session& session, const std::string& name);
 // The one of this name in the answer of "list"; nullptr if there is none.
 const boost::json::value* app_named(const boost::json::value& list, std::string_view name);
 

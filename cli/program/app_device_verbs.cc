@@ -49,6 +49,7 @@ Exit list(Session& session, const DeviceArguments& a) {
 }
 
 Exit act(Session& session, const DeviceArguments& a, std::string_view method) {
+  if (!can_be_app(session, a.app)) return session.exit();
   const auto device = find_app_device(session, a.device);
   const auto answer =
       device ? ask(session, *device, {.method = method, .payload = json::object{{"name", a.app}}})
@@ -81,6 +82,7 @@ Exit stats(Session& session, const StatsArguments& a) {
 }
 
 Exit logs(Session& session, const LogArguments& a) {
+  if (!can_be_app(session, a.of.app)) return session.exit();
   const auto device = find_app_device(session, a.of.device);
   if (!device) return session.exit();
   AppLog log(a.of.app, a.since, a.count);

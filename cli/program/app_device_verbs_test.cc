@@ -221,5 +221,16 @@ TEST_F(AppDeviceVerbs, AnEndedTokenIsReplaced) {
             2);
 }
 
+TEST_F(AppDeviceVerbs, WhatCanBeNoNameOfAnAppIsNoneThatTheDeviceHas) {
+  for (const char* verb : {"logs", "start", "stop", "restart", "remove", "debug"}) {
+    const Outcome outcome = app({verb, kId.c_str(), "Blink"});
+    EXPECT_EQ(outcome.code, 3) << verb;
+    EXPECT_EQ(outcome.err,
+              "error: PV-CLI-017: the device has no app of this name (Blink)\n"
+              "next:  See the names: pavise app list DEVICE.\n");
+    EXPECT_TRUE(seen.empty()) << verb;
+  }
+}
+
 }  // namespace
 }  // namespace pavise::cli

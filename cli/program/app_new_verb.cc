@@ -16,19 +16,25 @@ struct NewArguments {
   std::string name, template_name, tenant, out, sdk;
 };
 
+// What `build` has to be told that the context does not know.
+std::string signing_words(const Context* context, const std::optional<TenantId>& tenant) {
+  const bool key_is_known = context != nullptr && !context->app_key.empty();
+  std::string out;
+  if (!key_is_known) out += " --key owner.pem";
+  if (!tenant)
+    out += " --tenant TENANT";
+  else if (context == nullptr || context->app_tenant != tenant->text())
+    out += " --tenant " + tenant->text();
+  return out + (key_is_known ? "" : "   (a key: pavise app key create owner.pem)");
+}
+
 Exit make_new(Session& session, const NewArguments& a) {
-  std::optional<TenantId> tenant;
-  bool context_signs = false;
-  if (a.tenant.empty()) {
-    // A template may need no tenant; if it does, it says so.
-    if (const auto context = session.context()) {
-      tenant = TenantId::parse(context->app_tenant);
-      context_signs = tenant && !context->app_key.empty();
-    }
-  } else {
-    tenant = TenantId::parse(a.tenant);
-    if (!tenant) return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
-  }
+  const auto context = session.context();
+  std::optional<TenantId> tenant = TenantId::parse(a.tenant);
+  if (!a.tenant.empty() && !tenant)
+    return session.fail(Error(kBadArgument, "--tenant wants a tenant's name"));
+  // A template may need no tenant; if it does, it says so.
+  if (context && !tenant) tenant = TenantId::parse(context->app_tenant);
   const auto sdk =
       app::find_sdk(a.sdk.empty() ? std::nullopt : std::optional<std::filesystem::path>(a.sdk));
   if (!sdk) return session.fail(sdk.error());
@@ -55,10 +61,8 @@ Exit make_new(Session& session, const NewArguments& a) {
   facts.add("app", made->manifest.name + " " + made->manifest.version.text());
   facts.add("component", id);
   session.print(facts.text(session.colour()));
-  session.note(context_signs ? "Next: pavise app build " + folder + "\n"
-                             : "Next: pavise app build " + folder + " --key owner.pem --tenant " +
-                                   (tenant ? tenant->text() : "TENANT") +
-                                   "   (a key: pavise app key create owner.pem)\n");
+  session.note("Next: pavise app build " + folder +
+               signing_words(context ? &*context : nullptr, tenant) + "\n");
   return Exit::ok;
 }
 

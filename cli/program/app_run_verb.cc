@@ -16,9 +16,6 @@ namespace json = boost::json;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Milliseconds = std::chrono::milliseconds;
-
 constexpr int kStartLooksMax = 300;
 constexpr Milliseconds kStartLook{100};
 constexpr Milliseconds kLogLook{500};
@@ -29,10 +26,6 @@ struct RunArguments {
   bool watch = false, once = false;
   int count = 0;
 };
-
-Milliseconds since(Clock::time_point begin) {
-  return std::chrono::duration_cast<Milliseconds>(Clock::now() - begin);
-}
 
 std::string seconds(Milliseconds time) {
   char out[32];
@@ -52,6 +45,7 @@ class AppRun {
   // Builds, deploys and waits until it runs; false after printing why not. `begin`: of what the
   // person did, and `from` how to call that.
   bool bring(Clock::time_point begin, std::string_view from);
+  bool has_run() const { return running_.has_value(); }
   // Prints what it wrote since it was brought. `enough`: as many lines as were wanted.
   AppLog::Read read_log() {
     return log_ ? log_->read(session_, device_, kDeployConnectS) : AppLog::Read::all;
@@ -164,7 +158,7 @@ bool AppRun::bring(Clock::time_point begin, std::string_view from) {
     return true;
   }
   const auto file = read_deployable(session_, device_, built->package.string());
-  const Milliseconds build_time = since(built_from);
+  const Milliseconds build_time = between(built_from, Clock::now());
   if (!file) return false;
   open_log(built->manifest.name);
   DeployTimes times;
@@ -174,7 +168,9 @@ bool AppRun::bring(Clock::time_point begin, std::string_view from) {
   const auto installed = Clock::now();
   if (!wait_until_it_runs(*file, text_of(*answer, "state"))) return false;
   running_ = digest;
-  show(*file, from, since(begin), build_time, built->program_time, times, since(installed));
+  const auto now = Clock::now();
+  show(*file, from, between(begin, now), build_time, built->program_time, times,
+       between(installed, now));
   return true;
 }
 
@@ -187,21 +183,54 @@ Exit follow(Session& session, AppRun& app) {
   }
 }
 
-// What cannot be built or deployed is shown, and the next edit is waited for.
-Exit follow_edits(Session& session, AppRun& app, app::SourceWatch& watch,
-                  const std::string& folder) {
-  session.note("watching " + folder + "; Ctrl-C ends it, the app goes on\n");
-  while (true) {
-    const auto edited = watch.wait(kLogLook);
-    if (!edited) return session.fail(edited.error());
-    const std::optional<app::SourceWatch::Time>& seen = *edited;
-    if (seen) (void)app.bring(*seen, "the edit");
-    for (AppLog::Read read = AppLog::Read::more; read == AppLog::Read::more;) {
-      read = app.read_log();
-      if (read == AppLog::Read::enough) return Exit::ok;
+// What cannot be built or deployed is shown, and the next edit is waited for. A device or a server
+// that goes away is said once, and so is that it is back.
+class EditFollower {
+ public:
+  EditFollower(Session& session, AppRun& app, app::SourceWatch& watch)
+      : session_(session), app_(app), watch_(watch) {
+    session.print_failures_once();
+  }
+
+  Exit run(const std::string& folder, bool runs) {
+    session_.note("watching " + folder + "; Ctrl-C ends it, the app goes on\n");
+    say_what_runs(runs);
+    while (true) {
+      const auto edited = watch_.wait(kLogLook);
+      if (!edited) return session_.fail(edited.error());
+      const std::optional<app::SourceWatch::Time>& seen = *edited;
+      if (seen) bring(*seen);
+      for (AppLog::Read read = AppLog::Read::more; read == AppLog::Read::more;) {
+        read = app_.read_log();
+        heard(read != AppLog::Read::failed);
+        if (read == AppLog::Read::enough) return Exit::ok;
+      }
     }
   }
-}
+
+ private:
+  void bring(app::SourceWatch::Time seen) {
+    session_.forget_failure();  // of another edit
+    is_away_ = false;
+    say_what_runs(app_.bring(seen, "the edit"));
+  }
+  void say_what_runs(bool runs) {
+    if (runs) return;
+    session_.note(app_.has_run() ? "the version before stays; the next edit is tried\n"
+                                 : "the next edit is tried\n");
+  }
+  void heard(bool answered) {
+    if (!answered && !is_away_) session_.note("its log is shown again when that is over\n");
+    if (answered && is_away_) session_.note("it answers again\n");
+    if (answered) session_.forget_failure();
+    is_away_ = !answered;
+  }
+
+  Session& session_;
+  AppRun& app_;
+  app::SourceWatch& watch_;
+  bool is_away_ = false;  // it was said that it does not answer
+};
 
 Exit run_app(Session& session, const RunArguments& a) {
   auto device = find_app_device(session, a.device);
@@ -218,7 +247,7 @@ Exit run_app(Session& session, const RunArguments& a) {
   const bool runs = app.bring(Clock::now(), "the command");
   if (!runs && !watch) return session.exit();
   if (a.once) return runs ? Exit::ok : session.exit();
-  return watch ? follow_edits(session, app, *watch, a.folder) : follow(session, app);
+  return watch ? EditFollower(session, app, *watch).run(a.folder, runs) : follow(session, app);
 }
 
 }  // namespace

@@ -100,6 +100,115 @@ TEST_F(AppVerbs, CheckSaysWhichAppsCannotLiveTogether) {
   EXPECT_EQ(answer.at("conflicts").at(0).at("code").as_string(), "PV-MAN-020");
 }
 
+TEST_F(AppVerbs, CheckTakesAFolderForItsManifest) {
+  std::filesystem::copy_file(kSmallest, folder / "app_manifest.json");
+  EXPECT_EQ(run({"app", "check", folder}).out, run({"app", "check", kSmallest}).out);
+}
+
+TEST_F(AppVerbs, CheckKnowsAManifestOfAzureSphere) {
+  const std::string theirs = "cli/app/testdata/corpus/convert_fuzz/everything.json";
+  const Outcome outcome = run({"app", "check", theirs});
+  EXPECT_EQ(outcome.code, 6);
+  EXPECT_NE(outcome.err.find("next:  It looks like one of Azure Sphere; make one of it: pavise app "
+                             "convert " +
+                             theirs),
+            std::string::npos)
+      << outcome.err;
+}
+
+// As a device does: both run, and the connection is refused when it is asked for.
+TEST_F(AppVerbs, AOneSidedConnectionIsAdvice) {
+  const auto manifest = [this](const std::string& name, const std::string& digit,
+                               const std::string& peers) {
+    return file(name + ".json",
+                R"({"schema_version":1,"name":")" + name +
+                    R"(","component_id":"6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e0)" + digit +
+                    R"(","version":"1.0.0","entry_point":"/a","capabilities":{)" + peers +
+                    R"(},"budgets":{"memory_kib":256,"cpu_percent":1,"processes":1}})");
+  };
+  const std::string asks =
+      manifest("asks", "1", R"("app_connections":["6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e02"])");
+  const std::string hears = manifest("hears", "2", "");
+  const Outcome outcome = run({"app", "check", asks, hears});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(
+      outcome.err,
+      "they run, but cannot connect: PV-MAN-023: an app wants a connection that its peer does "
+      "not list (asks and hears: only asks lists it)\n"
+      "next:  List each app in the other's app_connections.\n");
+  const json::value answer = json::parse(run({"app", "check", asks, hears, "-o", "json"}).out);
+  EXPECT_EQ(answer.at("valid"), json::value(true));
+  EXPECT_TRUE(answer.at("conflicts").as_array().empty());
+  EXPECT_EQ(answer.at("advice").at(0).at("code").as_string(), "PV-MAN-023");
+}
+
+TEST_F(AppVerbs, KeyShowTakesThePublicHalfItself) {
+  const std::string key = folder / "owner.pem";
+  ASSERT_EQ(run({"app", "key", "create", key}).code, 0);
+  EXPECT_EQ(run({"app", "key", "show", key + ".pub"}).out, run({"app", "key", "show", key}).out);
+  std::filesystem::permissions(key, std::filesystem::perms(0644));
+  EXPECT_NE(run({"app", "key", "show", key}).err.find("PV-APP-006"), std::string::npos);
+}
+
+// The next command line names what the context does not.
+TEST_F(AppVerbs, NewSaysWhatBuildHasToBeTold) {
+  const auto made = [this](const std::string& name, std::vector<std::string> more) {
+    std::vector<std::string> line{"app",   "new", name,    "--template", "cpp-minimal",
+                                  "--sdk", "sdk", "--out", folder / name};
+    line.insert(line.end(), more.begin(), more.end());
+    const std::string err = run(line).err;
+    const std::string begin = "Next: pavise app build " + (folder / name).string();
+    EXPECT_TRUE(err.starts_with(begin)) << err;
+    return err.substr(std::min(begin.size(), err.size()));
+  };
+  const std::string make_key = "   (a key: pavise app key create owner.pem)\n";
+  EXPECT_EQ(made("a", {}), " --key owner.pem --tenant TENANT" + make_key);
+  EXPECT_EQ(made("b", {"--tenant", "home"}), " --key owner.pem --tenant home" + make_key);
+  Contexts contexts;
+  contexts.current = "run";
+  contexts.all["run"] = {.url = "https://127.0.0.1:1",
+                         .ca = "ca.pem",
+                         .token = "t",
+                         .app_key = folder / "owner.pem",
+                         .app_tenant = "home"};
+  ASSERT_TRUE(save_contexts(context_path(), contexts));
+  EXPECT_EQ(made("c", {}), "\n");
+  EXPECT_EQ(made("d", {"--tenant", "home"}), "\n");
+  EXPECT_EQ(made("e", {"--tenant", "other"}), " --tenant other\n");
+}
+
+TEST_F(AppVerbs, BuildSaysWhatIsMissing) {
+  const std::string key = folder / "owner.pem";
+  ASSERT_EQ(run({"app", "key", "create", key}).code, 0);
+  const auto refusal = [&key](const std::string& of) {
+    return run({"app", "build", of, "--key", key, "--tenant", "home", "--sdk", "sdk"}).err;
+  };
+  EXPECT_NE(refusal(folder / "no")
+                .find("PV-APP-001: the folder is not that of an app (" + (folder / "no").string() +
+                      " is no folder)"),
+            std::string::npos);
+  std::filesystem::copy_file(kSmallest, folder / "app_manifest.json");
+  file("CMakeLists.txt", "");
+  const std::string path = getenv("PATH");
+  setenv("PATH", folder.c_str(), 1);
+  const std::string without_cmake = refusal(folder);
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_NE(without_cmake.find("PV-APP-032"), std::string::npos) << without_cmake;
+}
+
+TEST_F(AppVerbs, ProgramsGetNoNotesBesidesTheAnswer) {
+  Contexts contexts;
+  contexts.current = "run";
+  contexts.all["run"] = {.url = "https://127.0.0.1:1",
+                         .ca = "ca.pem",
+                         .token = "t",
+                         .app_key = "k.pem",
+                         .app_tenant = "home"};
+  ASSERT_TRUE(save_contexts(context_path(), contexts));
+  const Outcome outcome = run({"app", "build", folder / "no", "-o", "json"});
+  EXPECT_EQ(json::parse(outcome.err).at("error").at("code").as_string(), "PV-APP-001");
+}
+
 TEST_F(AppVerbs, ConvertPrintsAManifestAndSaysWhatBecameOfTheRest) {
   const std::string from = "cli/app/testdata/corpus/convert_fuzz/everything.json";
   const Outcome printed = run({"app", "convert", from, "--tenant", "home"});
@@ -188,9 +297,11 @@ TEST_F(AppPackages, AreSignedByWhatTheContextNames) {
   EXPECT_NE(no_tenant.err.find("(no tenant)"), std::string::npos) << no_tenant.err;
   contexts.all["run"].app_tenant = "home";
   ASSERT_TRUE(save_contexts(context_path(), contexts));
+  const Outcome said = run({"app", "build", path("blink")});
+  ASSERT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(said.err, "As the context says: key " + path("owner.pem") + ", tenant home\n");
   const Outcome built = run({"app", "build", path("blink"), "-o", "json"});
-  ASSERT_EQ(built.code, 0) << built.err;
-  EXPECT_EQ(built.err, "As the context says: key " + path("owner.pem") + ", tenant home\n");
+  EXPECT_EQ(built.err, "") << "programs get the answer alone";
   EXPECT_EQ(json::parse(built.out).at("tenant").as_string(), "home");
   EXPECT_EQ(run({"app", "build", path("blink"), "--tenant", "other"}).err,
             "As the context says: key " + path("owner.pem") + "\n");
