@@ -168,8 +168,9 @@ bool Deploying::bring_image_version(const manifest::ComponentId& app) {
   if (!found)
     around_.tell("event " + app.text() +
                  ": the image's version is not installed: " + found.error().message());
-  if (!found || !*found) return false;
-  RunningApp& moved = around_.house.move_in(**std::move(found), user_of(app));
+  std::optional<InstalledApp> image = found ? *std::move(found) : std::nullopt;
+  if (!image) return false;
+  RunningApp& moved = around_.house.move_in(*std::move(image), user_of(app));
   if (!goes_down_) around_.house.start(moved);
   return true;
 }
