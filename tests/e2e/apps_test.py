@@ -1,5 +1,6 @@
 """Apps on the virtual device: each attack meets its wall, says so, and leaves the app beside it alone."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import unittest
 from pymodbus.client import ModbusTcpClient
 
 from sim import qemu
-from sim.walk.house import ROOT, free_ports
+from sim.walk.house import ROOT, StepFailed, free_ports
 from sim.walk.walk import BOOT_TIMEOUT_S, TENANT, build_image, platform_profile, release
 from tests.e2e.app_shop import AppShop, component
 from tests.e2e.languages.compilers import compile_go, compile_rust
@@ -592,10 +593,14 @@ class AppsTest(WalkedTest):
                 for app in self.app("list")["apps"]}
 
     def device_restarts_by_an_app(self):
-        """One that may. In the first five minutes after a start it has to wait."""
-        package = self.shop.build("restarts", "restart_device", "/data/asked", capabilities={
+        """One that may, in its second run. In the first five minutes after a start it has to wait."""
+        package = self.shop.build("restarts", "restart_device", "/data/runs", capabilities={
             "mutable_storage": {"size_kib": QUOTA_KIB}, "power_control": ["reboot"], "system_events": True})
         self.assertEqual(self.deploy(package)[0], 200)
+        self.wait("restarts: ready$")
+        self.evidence_has("restarts", "1.0.0")
+        with contextlib.suppress(StepFailed):  # the device may be gone before it answers
+            self.app("start", "restarts")
         self.device.wait_console_match(r"apps: event restarts: asked to restart the device$", BOOT_TIMEOUT_S + POWER_AFTER_S)
         self.assertTrue(self.device.wait_off(BOOT_TIMEOUT_S))
         said = self.device.console_text()
@@ -605,6 +610,7 @@ class AppsTest(WalkedTest):
 
     def test_8_what_was_deployed_outlives_a_boot_and_goes_by_its_owners_word(self):
         self.assertEqual(self.deploy(neighbour(self.shop, "2.0.0"))[0], 200)
+        self.evidence_has("neighbour", "2.0.0")
         self.device_restarts_by_an_app()
         self.device.start(serial=True)
         self.wait(r"event newcomer: started, version 1\.1\.0")

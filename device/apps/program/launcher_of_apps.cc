@@ -281,7 +281,7 @@ Status launch_apps(const AppPaths& paths, const Clock& clock) {
   std::array<std::byte, 8> session{};
   PAVISE_TRY(crypto::random_fill(std::span(session).first(kSessionBytes)));
   LauncherOfApps launcher(paths, std::move(owner), clock, std::move(signals), std::move(measured),
-                          *ByteReader(session).le<std::uint64_t>());
+                          ByteReader(session).le<std::uint64_t>().value_or(0));
   launcher.live();
   return {};
 }

@@ -142,15 +142,16 @@ int talk(const char* peer, const char* stranger) {
   return hear().size == 0 ? 0 : 3000;  // the end of the channel
 }
 
-// Once in the life of its storage, as soon as the device lets it.
+// In its second run, as soon as the device lets it. `mark` has a byte for each run before.
 int restart_device(const char* mark) {
-  if (::access(mark, F_OK) == 0) {
-    std::puts("the device is back");
+  const int marked = ::open(mark, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+  const off_t runs = marked < 0 ? -1 : ::lseek(marked, 0, SEEK_END);
+  if (runs < 0 || ::write(marked, "1", 1) != 1 || ::fsync(marked) != 0) return errno;
+  ::close(marked);
+  if (runs != 1) {
+    std::puts(runs == 0 ? "ready" : "the device is back");
     return 0;
   }
-  const int made = ::open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  if (made < 0) return errno;
-  ::close(made);
   std::signal(SIGTERM, SIG_IGN);  // what it is told at its end is to be read
   constexpr char kRestart[] = "\x03\x02\x00\x00\x00\x01";
   constexpr unsigned char kTooSoon = 6;
