@@ -29,37 +29,48 @@ using sdk_testing::Issued;
 int steps_left = -1;
 
 bool power_goes() {
-  return steps_left >= 0 && steps_left-- == 0;
+  if (steps_left < 0) return false;
+  --steps_left;
+  return steps_left < 0;
 }
 
 }  // namespace
 
+// The linker has these called instead of the C library's (--wrap).
 extern "C" {
-ssize_t __real_pwrite(int file, const void* bytes, size_t size, off_t at);
-ssize_t __wrap_pwrite(int file, const void* bytes, size_t size, off_t at) {
+ssize_t real_pwrite(int file, const void* bytes, size_t size, off_t at) __asm__("__real_pwrite");
+ssize_t wrapped_pwrite(int file, const void* bytes, size_t size, off_t at) __asm__("__wrap_pwrite");
+int real_renameat(int from_folder, const char* from, int to_folder,
+                  const char* to) __asm__("__real_renameat");
+int wrapped_renameat(int from_folder, const char* from, int to_folder,
+                     const char* to) __asm__("__wrap_renameat");
+int real_renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                   unsigned how) __asm__("__real_renameat2");
+int wrapped_renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                      unsigned how) __asm__("__wrap_renameat2");
+int real_fsync(int file) __asm__("__real_fsync");
+int wrapped_fsync(int file) __asm__("__wrap_fsync");
+}
+
+ssize_t wrapped_pwrite(int file, const void* bytes, size_t size, off_t at) {
   if (power_goes()) {
-    (void)!__real_pwrite(file, bytes, size / 2, at);
+    (void)!real_pwrite(file, bytes, size / 2, at);
     ::_exit(9);
   }
-  return __real_pwrite(file, bytes, size, at);
+  return real_pwrite(file, bytes, size, at);
 }
-int __real_renameat(int from_folder, const char* from, int to_folder, const char* to);
-int __wrap_renameat(int from_folder, const char* from, int to_folder, const char* to) {
+int wrapped_renameat(int from_folder, const char* from, int to_folder, const char* to) {
   if (power_goes()) ::_exit(9);
-  return __real_renameat(from_folder, from, to_folder, to);
+  return real_renameat(from_folder, from, to_folder, to);
 }
-int __real_renameat2(int from_folder, const char* from, int to_folder, const char* to,
-                     unsigned how);
-int __wrap_renameat2(int from_folder, const char* from, int to_folder, const char* to,
-                     unsigned how) {
+int wrapped_renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                      unsigned how) {
   if (power_goes()) ::_exit(9);
-  return __real_renameat2(from_folder, from, to_folder, to, how);
+  return real_renameat2(from_folder, from, to_folder, to, how);
 }
-int __real_fsync(int file);
-int __wrap_fsync(int file) {
+int wrapped_fsync(int file) {
   if (power_goes()) ::_exit(9);
-  return __real_fsync(file);
-}
+  return real_fsync(file);
 }
 
 namespace {

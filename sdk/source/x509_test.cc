@@ -11,7 +11,6 @@ namespace {
 using sdk_testing::issue;
 using sdk_testing::Issued;
 using sdk_testing::Memory;
-using sdk_testing::Request;
 using Subject = std::vector<std::pair<std::string, std::string>>;
 
 int describe(std::string_view bytes, pavise_certificate& out) {
