@@ -238,9 +238,10 @@ class Converter {
     }
     if (hosts.empty()) return true;
     capabilities_["outgoing_tcp"] = std::move(hosts);
-    note(Fate::better, member,
-         "outgoing_tcp: IPv6, *.NAME, networks and ports can be written, too; add :PORT where one "
-         "port is enough");
+    note(
+        Fate::better, member,
+        "outgoing_tcp: *.NAME, networks and ports can be written, too; add :PORT where one port is "
+        "enough");
     note(Fate::decide, member, "what it reaches by UDP has to stand in outgoing_udp, too");
     return true;
   }
@@ -281,7 +282,8 @@ class Converter {
     capabilities_[found->ours] = true;
     if (found->ours == "network_configuration")
       note(Fate::decide, member,
-           "network_configuration, which is Wi-Fi, addresses and proxy in one");
+           "network_configuration, which is Wi-Fi, addresses and proxy in one; no device offers it "
+           "yet");
     else if (found->ours == "certificate_store")
       note(Fate::maps, member, "certificate_store, which is the app's own: Wi-Fi does not use it");
     else

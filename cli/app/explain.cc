@@ -138,14 +138,16 @@ std::vector<Sentence> explain_capabilities(const Manifest& manifest) {
   // Of these manifests may speak, and no device grants them.
   const std::string later = " (no device offers that yet)";
   const std::string delay = ", not in the first five minutes after its start";
-  out.say_if(c.system_time, "system_time", "set the device's clock" + later);
+  out.say_if(
+      c.system_time, "system_time",
+      "set the device's clock for all apps, not to before what the device knows of the time");
   out.say_if(c.network_configuration, "network_configuration",
              "change the device's network: addresses, name servers, Wi-Fi, proxy" + later);
   out.say_if(c.update_deferral, "update_deferral",
              "have an update of itself wait, ten minutes at most");
   out.say_if(c.power_reboot, "power_control", "restart the device" + delay);
   out.say_if(c.power_down, "power_control", "switch the device off" + delay);
-  out.say_if(c.power_profile, "power_control", "choose between speed and saving power" + later);
+  out.say_if(c.power_profile, "power_control", "choose between speed and saving power");
   out.say_if(c.system_events, "system_events",
              "hear that it is to end, that the device goes down, and of updates of itself");
   out.say_if(c.certificate_store, "certificate_store",

@@ -50,12 +50,12 @@ TEST(Explain, EveryGrantHasItsSentence) {
 /capabilities/adc/0 read the analogue input PROBE
 /capabilities/device_authentication prove to servers that it runs on a device of tenant acme-2, without seeing the key
 /capabilities/app_connections/0 talk to app 6f1c7a52-90f1-4d0c-8f61-0c4f6a6b3e03, which has to list this one too
-/capabilities/system_time set the device's clock (no device offers that yet)
+/capabilities/system_time set the device's clock for all apps, not to before what the device knows of the time
 /capabilities/network_configuration change the device's network: addresses, name servers, Wi-Fi, proxy (no device offers that yet)
 /capabilities/update_deferral have an update of itself wait, ten minutes at most
 /capabilities/power_control restart the device, not in the first five minutes after its start
 /capabilities/power_control switch the device off, not in the first five minutes after its start
-/capabilities/power_control choose between speed and saving power (no device offers that yet)
+/capabilities/power_control choose between speed and saving power
 /capabilities/system_events hear that it is to end, that the device goes down, and of updates of itself
 )");
   EXPECT_EQ(lines(explain_limits(read("everything.json"))),

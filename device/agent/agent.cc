@@ -14,6 +14,9 @@ namespace {
 // The first acknowledgement is news, later ones only now and then.
 constexpr std::uint64_t kLogEveryAcknowledged = 100;
 constexpr std::int64_t kGoodSessionMs = 60'000;
+// How far the clock may be ahead of what the service said: it began its certificate in the past.
+constexpr UnixSeconds kClockAheadMaxS = 3600;
+constexpr std::int64_t kTellTimeEveryMs = 60'000;
 // Methods that came together are served up to these bounds; the rest may call again. Pings and
 // telemetry go out in between.
 constexpr int kMethodsAtATimeMax = 8;
@@ -52,15 +55,24 @@ Agent::Agent(AgentOptions options, AgentPorts ports)
 UnixSeconds Agent::now_s() const {
   const UnixSeconds wall = ports_.clock.now_s();
   if (clock_source() == ClockSource::wall) return wall;
-  return std::max(wall + clock_offset_s_, time_floor_);
+  return vouched_ ? known_s() : std::max(wall, time_floor_);
+}
+
+// It is later.
+UnixSeconds Agent::known_s() const {
+  if (!vouched_) return time_floor_;
+  const std::int64_t since_ms = ports_.clock.steady_ms() - vouched_->steady_ms;
+  return std::max(vouched_->at + since_ms / 1000, time_floor_);
 }
 
 ClockSource Agent::clock_source() const {
   const UnixSeconds wall = ports_.clock.now_s();
-  // A clock that fits the certificate, perhaps set right meanwhile, needs no correction.
+  // A clock that fits, perhaps set right meanwhile, needs no correction.
+  if (vouched_)
+    return wall >= known_s() && wall <= known_s() + kClockAheadMaxS ? ClockSource::wall
+                                                                    : ClockSource::certificate;
   if (certificate_ != nullptr && wall >= certificate_->not_before && wall < certificate_->not_after)
     return ClockSource::wall;
-  if (clock_offset_s_ != 0) return ClockSource::certificate;
   return wall < time_floor_ ? ClockSource::image : ClockSource::wall;
 }
 
@@ -85,6 +97,7 @@ std::int64_t Agent::step() {
   if (!loaded_) load_certificate();
   std::int64_t now_ms = ports_.clock.steady_ms();
   serve_apps(now_ms);
+  tell_time(now_ms);
   if (renewal_due() && now_ms >= attest_at_ms_) {
     attest(now_ms);
     now_ms = ports_.clock.steady_ms();
@@ -116,6 +129,18 @@ void Agent::load_certificate() {
   certificate_ = std::make_unique<const DeviceCertificate>(*std::move(kept));
   // It was issued in the past, so it is later now than its beginning.
   time_floor_ = std::max(time_floor_, certificate_->not_before);
+}
+
+// Apps that may set the clock are held to it. Again and again: a launcher that was started anew
+// knows nothing.
+void Agent::tell_time(std::int64_t now_ms) {
+  if (waits_for_apps_ < kWaitsForAppsMax || now_ms < tell_time_at_ms_) return;
+  tell_time_at_ms_ = now_ms + kTellTimeEveryMs;
+  (void)ports_.apps
+      .tell_time(
+          {.later_than_s = std::min(static_cast<std::uint64_t>(known_s()), apps_ipc::kTimeMaxS),
+           .vouched = vouched_.has_value()})
+      .has_value();
 }
 
 // The launcher answers when it has all apps measured: evidence of before would not name them. One
@@ -176,9 +201,8 @@ void Agent::accept(DeviceCertificate certificate, std::int64_t now_ms) {
   certificate_ = std::make_unique<const DeviceCertificate>(std::move(certificate));
   certificate_proven_ = false;
   time_floor_ = std::max(time_floor_, certificate_->issued_after);
-  const UnixSeconds wall = ports_.clock.now_s();
-  const bool fits = wall >= certificate_->not_before && wall < certificate_->renew_at;
-  clock_offset_s_ = fits ? 0 : certificate_->issued_after + 1 - wall;
+  vouched_ = Vouched{.at = certificate_->issued_after + 1, .steady_ms = now_ms};
+  tell_time_at_ms_ = now_ms;
   if (!kernel_to_certificate_ms_) kernel_to_certificate_ms_ = ports_.system.since_kernel_start_ms();
   ports_.log.line("attested, certificate until " + utc_text(certificate_->not_after));
   if (auto saved = ports_.store.save(*certificate_); !saved)

@@ -52,11 +52,13 @@ class Agent {
 
  private:
   UnixSeconds now_s() const;
+  UnixSeconds known_s() const;
   ClockSource clock_source() const;
   bool certificate_usable() const;
   bool renewal_due() const;
 
   void load_certificate();
+  void tell_time(std::int64_t now_ms);
   bool apps_are_measured(std::int64_t now_ms);
   void attest(std::int64_t now_ms);
   void attest_failed(const Error& error, std::int64_t now_ms);
@@ -90,7 +92,14 @@ class Agent {
   std::int64_t telemetry_at_ms_ = 0;
   std::optional<std::int64_t> kernel_to_certificate_ms_;
   UnixSeconds time_floor_;
-  UnixSeconds clock_offset_s_ = 0;
+  // What the service said, as of then: from there the steady clock counts. An app may set the
+  // other.
+  struct Vouched {
+    UnixSeconds at;
+    std::int64_t steady_ms;
+  };
+  std::optional<Vouched> vouched_;
+  std::int64_t tell_time_at_ms_ = 0;
   int interval_s_;
   std::uint64_t sequence_ = 0;
   std::uint64_t apps_ = 0;           // that the monitor has measured, when it was last asked

@@ -288,6 +288,46 @@ TEST(Agent, AClockSetAheadDoesNotCauseEndlessRenewal) {
   EXPECT_NE(world.hub.telemetry.back().find(R"("clock":"wall")"), std::string::npos);
 }
 
+// An app that may set the clock does not strand the device, nor keep an old certificate alive.
+TEST(Agent, TheServicesWordStandsWhateverTheClockIsSetTo) {
+  World world;
+  Agent agent = world.agent(60);
+  world.run(agent, 10'000);
+  for (const UnixSeconds set : {kNow + 365 * kDay, kNow - 365 * kDay, kNow + 5 * 3600}) {
+    world.service_ahead_s += world.clock.now_s() - set;
+    world.clock.set_wall_ms(set * 1000);
+    world.run(agent, kDay * 1000);
+    EXPECT_TRUE(agent.online());
+    EXPECT_NE(world.hub.telemetry.back().find(R"("clock":"certificate")"), std::string::npos);
+  }
+  // One attestation at first, and one each 16 hours, at what is the time.
+  ASSERT_EQ(world.attested_as_of.size(), 5U);
+  for (std::size_t i = 1; i < world.attested_as_of.size(); ++i)
+    EXPECT_NEAR(static_cast<double>(world.attested_as_of[i] - world.attested_as_of[i - 1]),
+                16.0 * 3600, 120);
+}
+
+TEST(Agent, TellsTheLauncherWhatItKnowsOfTheTime) {
+  World world(1000);
+  world.service_ahead_s = kNow - 1000;
+  world.outcomes.emplace_back(Error(net::kUnreachable));
+  Agent agent = world.agent();
+  agent.step();
+  agent.step();
+  ASSERT_EQ(world.apps.told.size(), 1U);
+  EXPECT_EQ(world.apps.told[0].later_than_s, static_cast<std::uint64_t>(kNow - 1000));
+  EXPECT_FALSE(world.apps.told[0].vouched);
+  world.run(agent, 15'000);
+  ASSERT_EQ(world.apps.told.size(), 2U);
+  EXPECT_NEAR(static_cast<double>(world.apps.told[1].later_than_s), static_cast<double>(kNow), 120);
+  EXPECT_TRUE(world.apps.told[1].vouched);
+  world.clock.set_wall_ms(5'000'000'000'000);
+  world.run(agent, 600'000);
+  EXPECT_NEAR(static_cast<double>(world.apps.told.size()), 12, 2);
+  EXPECT_NEAR(static_cast<double>(world.apps.told.back().later_than_s),
+              static_cast<double>(kNow + 600), 180);
+}
+
 TEST(Agent, AClockSetBackByARestartIsFlooredByTheStoredCertificate) {
   World world(kNow - 20 * kDay);
   world.service_ahead_s = 20 * kDay;

@@ -90,4 +90,9 @@ Result<apps_ipc::Answer<apps_ipc::Exchanged>> LauncherChannel::exchange(
   return ask(request, &apps_ipc::parse_exchanged, timeout_ms_);
 }
 
+Result<apps_ipc::Answer<apps_ipc::TimeHeard>> LauncherChannel::tell_time(
+    const apps_ipc::TellTime& time) {
+  return ask(time, &apps_ipc::parse_time_heard, timeout_ms_);
+}
+
 }  // namespace pavise::agent

@@ -38,6 +38,7 @@ class LauncherChannel final : public AppsPort {
   Result<apps_ipc::Answer<apps_ipc::DebugBegun>> debug(const apps_ipc::Debug& request) override;
   Result<apps_ipc::Answer<apps_ipc::Exchanged>> exchange(
       const apps_ipc::Exchange& request) override;
+  Result<apps_ipc::Answer<apps_ipc::TimeHeard>> tell_time(const apps_ipc::TellTime& time) override;
 
  private:
   template <class T>

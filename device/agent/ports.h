@@ -107,6 +107,8 @@ class AppsPort {
   virtual Result<apps_ipc::Answer<apps_ipc::DebugBegun>> debug(const apps_ipc::Debug& request) = 0;
   virtual Result<apps_ipc::Answer<apps_ipc::Exchanged>> exchange(
       const apps_ipc::Exchange& request) = 0;
+  virtual Result<apps_ipc::Answer<apps_ipc::TimeHeard>> tell_time(
+      const apps_ipc::TellTime& time) = 0;
 };
 
 class LogSink {

@@ -9,6 +9,7 @@
 #include <cctype>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -153,6 +154,11 @@ Result<std::optional<Launcher>> fork_apps_launcher() {
   return std::optional(std::move(launcher));
 }
 
+bool set_system_clock(UnixMillis to_ms) {
+  const timespec to{.tv_sec = to_ms / 1000, .tv_nsec = to_ms % 1000 * 1'000'000};
+  return ::clock_settime(CLOCK_REALTIME, &to) == 0;
+}
+
 // Whether the device is to start again.
 Result<bool> run(const Clock& clock) {
   PAVISE_TRY(mount_rest());
@@ -160,7 +166,7 @@ Result<bool> run(const Clock& clock) {
   print_measurements();
   hand_over_nodes();
   PAVISE_TRY_ASSIGN(Supervisor supervisor,
-                    Supervisor::create(kCgroupRoot, programs(), clock, print));
+                    Supervisor::create(kCgroupRoot, programs(), clock, print, set_system_clock));
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
   PAVISE_TRY_ASSIGN(Launcher launcher,

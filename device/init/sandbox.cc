@@ -7,10 +7,12 @@ namespace pavise::device {
 sandbox::SandboxPolicy init_policy() {
   using enum sandbox::SyscallGroup;
   sandbox::SandboxPolicy policy{.name = "pavise-init"};
-  policy.capabilities_kept = {CAP_KILL, CAP_SYS_BOOT};
+  policy.capabilities_kept = {CAP_KILL, CAP_SYS_BOOT, CAP_SYS_TIME};
   // Sockets and pipes for the programs to come are made here; they are handed to the launcher.
   policy.groups = {inherited_sockets};
-  policy.extra_syscalls = {"socketpair", "pipe2", "wait4", "kill", "reboot", "sync", "pause"};
+  policy.extra_syscalls = {"socketpair", "pipe2", "wait4", "kill", "reboot", "sync", "pause",
+                           // For apps that may (ADR 0038).
+                           "clock_settime"};
   policy.limits.open_files = 64;
   return policy;
 }

@@ -6,8 +6,8 @@
 
 namespace pavise::device {
 
-// PID 1: ends children, reads what they print, asks the launcher, powers off. It opens no file and
-// starts no program.
+// PID 1: ends children, reads what they print, asks the launcher, powers off, sets the clock. It
+// opens no file and starts no program.
 sandbox::SandboxPolicy init_policy();
 
 // The launcher: starts programs as other users. They inherit its filter, so it must leave them what

@@ -11,10 +11,12 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <functional>
 
 namespace pavise::device {
@@ -83,6 +85,18 @@ TEST_F(InitSandbox, PidOneKeepsNoneOfItsChildrensPowers) {
   expect_killed(policy, [] { return ::ioctl(0, 0x4b3a); });
   expect_killed(policy, [] { return static_cast<int>(::syscall(SYS_prctl, PR_CAPBSET_READ, 0)); });
   expect_exit(0, policy, [] { return ::kill(::getpid(), 0); });
+}
+
+// Only PID 1 sets the clock. The time is one that the kernel refuses, so that it stays.
+TEST_F(InitSandbox, PidOneMaySetTheClockAndNoOtherClockCall) {
+  const auto set = [] {
+    const timespec never{.tv_sec = -1, .tv_nsec = 0};
+    return ::clock_settime(CLOCK_REALTIME, &never) == 0 ? 0 : errno;
+  };
+  expect_exit(EINVAL, init_policy(), set);
+  expect_killed(launcher_policy(), set);
+  expect_killed(init_policy(), [] { return ::settimeofday(nullptr, nullptr); });
+  expect_killed(init_policy(), [] { return static_cast<int>(::syscall(SYS_adjtimex, nullptr)); });
 }
 
 TEST_F(InitSandbox, TheLauncherEndsNoProcessOfOthersAndNoMachine) {

@@ -12,8 +12,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "common/base/time_text.h"
 #include "common/ipc/descriptors.h"
-#include "device/init/init_word.h"
+#include "device/init_wire/init_wire.h"
 
 namespace pavise::device {
 namespace {
@@ -37,15 +38,16 @@ std::string describe(int status) {
 }  // namespace
 
 Supervisor::Supervisor(std::string cgroup_root, Programs programs, const Clock& clock, Print print,
-                       UniqueFd signals)
+                       ClockSetter set_clock, UniqueFd signals)
     : cgroup_root_(std::move(cgroup_root)),
       programs_(std::move(programs)),
       clock_(&clock),
       print_(std::move(print)),
+      set_clock_(std::move(set_clock)),
       signals_(std::move(signals)) {}
 
 Result<Supervisor> Supervisor::create(std::string cgroup_root, Programs programs,
-                                      const Clock& clock, Print print) {
+                                      const Clock& clock, Print print, ClockSetter set_clock) {
   sigset_t set;
   ::sigemptyset(&set);
   for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGPWR}) ::sigaddset(&set, signal);
@@ -57,7 +59,7 @@ Result<Supervisor> Supervisor::create(std::string cgroup_root, Programs programs
   PAVISE_TRY(set_budget(cgroup_root, programs.agent));
   if (programs.apps) PAVISE_TRY(set_budget(cgroup_root, *programs.apps));
   return Supervisor(std::move(cgroup_root), std::move(programs), clock, std::move(print),
-                    std::move(signals));
+                    std::move(set_clock), std::move(signals));
 }
 
 void Supervisor::say(const std::string& line) const {
@@ -176,16 +178,29 @@ void Supervisor::poll_once(int timeout_ms) {
 
 // It has more powers than to stop the device, and has judged who asked.
 void Supervisor::read_apps_channel() {
-  std::uint8_t word = 0;
-  const ssize_t size = ::recv(apps_channel_.get(), &word, sizeof word, MSG_DONTWAIT | MSG_TRUNC);
+  std::array<std::byte, kInitWordBytesMax + 1> packet{};
+  const ssize_t size = ::recv(apps_channel_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
   if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
     apps_channel_.reset();  // polling it would spin; the next launcher has another
     return;
   }
-  const bool restart = word == static_cast<std::uint8_t>(InitWord::restart);
-  if (size != 1 || stopping_ ||
-      !(restart || word == static_cast<std::uint8_t>(InitWord::power_off)))
-    return;
+  if (size < 0 || stopping_) return;
+  const auto word = parse_init_word(ByteView(packet).first(static_cast<std::size_t>(size)));
+  if (!word) return say(word.error().message());
+  if (const auto* clock = std::get_if<SetClock>(&*word)) return set_clock(clock->to_ms);
+  go_down(std::holds_alternative<RestartDevice>(*word));
+}
+
+void Supervisor::set_clock(UnixMillis to_ms) const {
+  const std::string change = utc_text(clock_->now_ms()) + " to " + utc_text(to_ms);
+  if (set_clock_ && set_clock_(to_ms))
+    say("apps have the clock set from " + change);
+  else
+    say("the clock cannot be set from " + change + ": " +
+        (set_clock_ ? std::strerror(errno) : "there is none"));
+}
+
+void Supervisor::go_down(bool restart) {
   say(restart ? "apps want a restart" : "apps want the device off");
   stopping_ = true;
   restart_wanted_ = restart;

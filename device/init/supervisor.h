@@ -36,17 +36,21 @@ class Supervisor {
     // the apps' own (docs/formats/app-channels.md).
     ChildSpec agent;
     // 3 init's channel, over which its ends of the other three come, at each start of the pair
-    // (ipc::send_descriptors: monitor's, then agent's 4 and 5). What it may say is in init_word.h.
+    // (ipc::send_descriptors: monitor's, then agent's 4 and 5). What it may say: device/init_wire.
     std::optional<ChildSpec> apps = {};
     std::vector<ChildSpec> pair() const { return {monitor, agent}; }  // for the launcher
   };
 
+  // Sets the wall clock. False: the kernel refuses; errno says why.
+  using ClockSetter = std::function<bool(UnixMillis to_ms)>;
+
   // Blocks SIGCHLD, SIGTERM, SIGINT, SIGPWR for the process and takes them by descriptor.
   // kNoEventSource, kNoBudget.
-  // `clock` must outlive the supervisor; `print` takes whole console lines.
+  // `clock` must outlive the supervisor; `print` takes whole console lines; without `set_clock`
+  // apps cannot have the clock set.
   using Print = std::function<void(std::string_view line)>;
   static Result<Supervisor> create(std::string cgroup_root, Programs programs, const Clock& clock,
-                                   Print print);
+                                   Print print, ClockSetter set_clock = {});
 
   // From now on launchers start the programs, and the end of one asks for ours: `pair` (its specs:
   // monitor, then agent) and, if there are apps, `apps` (its spec: theirs).
@@ -81,7 +85,7 @@ class Supervisor {
     std::int64_t at_ms = -1;  // none is due
   };
   Supervisor(std::string cgroup_root, Programs programs, const Clock& clock, Print print,
-             UniqueFd signals);
+             ClockSetter set_clock, UniqueFd signals);
 
   void say(const std::string& line) const;
   const ChildSpec& spec(std::size_t place) const;
@@ -92,6 +96,8 @@ class Supervisor {
   bool relay(Running& running);  // false when there is nothing more
   void read_signals();
   void read_apps_channel();
+  void go_down(bool restart);
+  void set_clock(UnixMillis to_ms) const;
   void reap();
   void ended(Place place, int status);
   void plan(Restart& restart, const std::string& who);
@@ -106,6 +112,7 @@ class Supervisor {
   Programs programs_;
   const Clock* clock_;
   Print print_;
+  ClockSetter set_clock_;
   UniqueFd signals_;
   std::array<std::unique_ptr<Running>, kPlaces> running_;
   UniqueFd channel_;        // init's end of the monitor's

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace pavise::device {
 namespace {
@@ -256,10 +257,11 @@ TEST_F(SupervisorTest, AppsMayAskForARestartOrTheEnd) {
         {.monitor = script("monitor", "exec sleep 60"),
          .agent = script("agent", "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"),
          // What is no word is nothing: others, longer ones.
-         .apps = script("apps", std::string("exec python3 -c 'import socket, time\n") +
-                                    "s = socket.socket(fileno=3)\n"
-                                    "for word in (b\"\\x00\", b\"\\x03\", b\"\\x01\\x01\", b\"" +
-                                    wanted.said + "\"):\n  s.send(word)\ntime.sleep(60)'")},
+         .apps = script(
+             "apps", std::string("exec python3 -c 'import socket, time\n") +
+                         "s = socket.socket(fileno=3)\n"
+                         "for word in (b\"\\x00\", b\"\\x03\", b\"\\x04\", b\"\\x01\\x01\", b\"" +
+                         wanted.said + "\"):\n  s.send(word)\ntime.sleep(60)'")},
         clock_, [this](std::string_view line) { console_.emplace_back(line); });
     ASSERT_TRUE(supervisor) << supervisor.error().message();
     ASSERT_TRUE(supervisor->start_monitor() && supervisor->start_agent() &&
@@ -269,6 +271,39 @@ TEST_F(SupervisorTest, AppsMayAskForARestartOrTheEnd) {
     EXPECT_EQ(supervisor->restart_wanted(), wanted.restart);
     EXPECT_THAT(console_, Contains("agent: bye\n"));
   }
+}
+
+TEST_F(SupervisorTest, AppsMayHaveTheClockSetToWhatCanBe) {
+  std::vector<UnixMillis> set;
+  bool kernel_lets = true;
+  clock_.set_wall_ms(1'790'000'000'000);
+  auto supervisor = Supervisor::create(
+      folder_,
+      {.monitor = script("monitor", "exec sleep 60"),
+       .agent = script("agent", "exec sleep 60"),
+       // 1970, the end of this release's time and a millisecond, and one with a byte too many.
+       .apps = script("apps",
+                      "exec python3 -c 'import socket, struct, time\n"
+                      "s = socket.socket(fileno=3)\n"
+                      "for ms in (0, 4102444800001, 1800000000123, 1790000000000):\n"
+                      "  s.send(b\"\\x03\" + struct.pack(\"<Q\", ms))\n"
+                      "s.send(b\"\\x03\" + struct.pack(\"<Q\", 1800000000123) + b\"x\")\n"
+                      "print(\"said\", flush=True)\ntime.sleep(60)'")},
+      clock_, [this](std::string_view line) { console_.emplace_back(line); },
+      [&](UnixMillis to_ms) {
+        if (kernel_lets) set.push_back(to_ms);
+        errno = EPERM;
+        return std::exchange(kernel_lets, false);
+      });
+  ASSERT_TRUE(supervisor && supervisor->start_monitor() && supervisor->start_agent() &&
+              supervisor->start_apps());
+  EXPECT_TRUE(turn_until(*supervisor, "PV-INW-001", 3)) << testing::PrintToString(console_);
+  EXPECT_THAT(set, testing::ElementsAre(1'800'000'000'123));
+  EXPECT_THAT(console_, Contains("pavise-init: apps have the clock set from "
+                                 "2026-09-21T14:13:20.000Z to 2027-01-15T08:00:00.123Z\n"));
+  EXPECT_THAT(console_, Contains(HasSubstr("the clock cannot be set from")));
+  EXPECT_FALSE(supervisor->restart_wanted());
+  supervisor->stop();
 }
 
 TEST_F(SupervisorTest, AnAppsLauncherThatHangsUpIsNotPolledInALoop) {

@@ -12,6 +12,7 @@ enum class Type : std::uint8_t {
   connect = 2,
   power = 3,
   defer = 4,
+  set_time = 5,
   answer = 129,
   connection = 130,
   going_down = 131,
@@ -39,17 +40,24 @@ Result<FromApp> parse_connect(std::uint32_t id, ByteReader& reader) {
 
 Result<FromApp> parse_power(std::uint32_t id, ByteReader& reader) {
   const auto action = reader.le<std::uint8_t>();
-  if (!reader.at_end()) return Error(kBadWord, "power: length");
-  if (*action != static_cast<std::uint8_t>(PowerAction::restart) &&
-      *action != static_cast<std::uint8_t>(PowerAction::power_off))
+  if (!action || !reader.at_end()) return Error(kBadWord, "power: length");
+  if (*action < static_cast<std::uint8_t>(PowerAction::restart) ||
+      *action > static_cast<std::uint8_t>(PowerAction::power_saver))
     return Error(kBadWord, "power: action");
   return FromApp(Power{id, static_cast<PowerAction>(*action)});
 }
 
 Result<FromApp> parse_defer(std::uint32_t id, ByteReader& reader) {
   const auto ms = reader.le<std::uint32_t>();
-  if (!reader.at_end()) return Error(kBadWord, "defer: length");
+  if (!ms || !reader.at_end()) return Error(kBadWord, "defer: length");
   return FromApp(Defer{id, *ms});
+}
+
+Result<FromApp> parse_set_time(std::uint32_t id, ByteReader& reader) {
+  const auto unix_ms = reader.le<std::uint64_t>();
+  if (!unix_ms || !reader.at_end()) return Error(kBadWord, "set time: length");
+  if (*unix_ms > kUnixMsMax) return Error(kBadWord, "set time: time");
+  return FromApp(SetTime{id, *unix_ms});
 }
 
 }  // namespace
@@ -72,6 +80,8 @@ Result<FromApp> parse_from_app(ByteView packet) {
       return parse_power(*id, reader);
     case Type::defer:
       return parse_defer(*id, reader);
+    case Type::set_time:
+      return parse_set_time(*id, reader);
     default:
       return FromApp(Unknown{*id});
   }

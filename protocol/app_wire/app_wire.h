@@ -14,6 +14,8 @@ namespace pavise::app_wire {
 
 inline constexpr std::size_t kPeerNameBytesMax = 32;  // manifest::kNameLengthMax
 inline constexpr std::size_t kVersionBytesMax = 32;
+// 9999-12-31T23:59:59.999Z
+inline constexpr std::uint64_t kUnixMsMax = 253'402'300'799'999;
 // From an app: the longest is a request to connect.
 inline constexpr std::size_t kPacketBytesMax = 1 + 4 + 2 + kPeerNameBytesMax;
 
@@ -21,7 +23,16 @@ inline constexpr ErrorInfo kBadWord{
     "PV-AWI-001", Retry::never, "an app sent its launcher what is no packet",
     "Mend the app: docs/formats/app-channels.md says what it may send, and the SDK does."};
 
-enum class PowerAction : std::uint8_t { restart = 1, power_off = 2 };
+enum class PowerAction : std::uint8_t {
+  restart = 1,
+  power_off = 2,
+  high_performance = 3,  // this and the next two are power profiles
+  balanced = 4,
+  power_saver = 5,
+};
+constexpr bool is_profile(PowerAction action) {
+  return action >= PowerAction::high_performance;
+}
 
 struct Well {};
 // Ids are the app's own, from 1.
@@ -37,11 +48,15 @@ struct Defer {
   std::uint32_t id = 0;
   std::uint32_t ms = 0;  // from now on; 0: not any longer
 };
+struct SetTime {
+  std::uint32_t id = 0;
+  std::uint64_t unix_ms = 0;  // up to kUnixMsMax
+};
 // Of a later release: it gets an answer that says so.
 struct Unknown {
   std::uint32_t id = 0;
 };
-using FromApp = std::variant<Well, Connect, Power, Defer, Unknown>;
+using FromApp = std::variant<Well, Connect, Power, Defer, SetTime, Unknown>;
 
 // One whole packet. Pure; thread-safe. kBadWord.
 Result<FromApp> parse_from_app(ByteView packet);
@@ -57,6 +72,7 @@ enum class Outcome : std::uint8_t {
   nothing_waits = 7,  // no update waits
   failed = 8,         // the device could not
   unknown = 9,        // a request that this release does not know
+  implausible = 10,   // a time that cannot be
 };
 
 struct Answer {

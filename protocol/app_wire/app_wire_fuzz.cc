@@ -14,6 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     PAVISE_CHECK(power->id != 0 && size == 6);
   } else if (const auto* defer = std::get_if<app_wire::Defer>(&*parsed)) {
     PAVISE_CHECK(defer->id != 0 && size == 9);
+  } else if (const auto* time = std::get_if<app_wire::SetTime>(&*parsed)) {
+    PAVISE_CHECK(time->id != 0 && time->unix_ms <= app_wire::kUnixMsMax && size == 13);
   }
   return 0;
 }

@@ -24,6 +24,7 @@ std::string connect_to(const std::string& name) {
 }
 
 const std::string kPower = "\x03\x01\x02\x03\x04\x02"s;
+const std::string kTime = "\x05\x01\0\0\0\xc0\x98\xd9\xd0\x9b\x01\0\0"s;
 const std::string kDefer = "\x04\x01\0\0\0\x60\xea\0\0"s;
 
 TEST(AppWire, ReadsWhatAnAppSays) {
@@ -34,12 +35,15 @@ TEST(AppWire, ReadsWhatAnAppSays) {
   EXPECT_EQ(read<Power>(kPower).id, 0x04030201U);
   EXPECT_EQ(read<Power>(kPower).action, PowerAction::power_off);
   EXPECT_EQ(read<Power>("\x03\x01\0\0\0\x01"s).action, PowerAction::restart);
+  for (char action = 3; action <= 5; ++action)
+    EXPECT_EQ(read<Power>("\x03\x01\0\0\0"s + action).action, static_cast<PowerAction>(action));
+  EXPECT_EQ(read<SetTime>(kTime).unix_ms, 1'768'735'480'000U);
   EXPECT_EQ(read<Defer>(kDefer).ms, 60'000U);
   EXPECT_EQ(read<Defer>("\x04\x01\0\0\0\xff\xff\xff\xff"s).ms, UINT32_MAX);
 }
 
 TEST(AppWire, EveryCutAndEveryByteMoreIsRefused) {
-  for (const std::string& whole : {"\x01"s, connect_to("meter"), kPower, kDefer}) {
+  for (const std::string& whole : {"\x01"s, connect_to("meter"), kPower, kDefer, kTime}) {
     EXPECT_EQ(refusal(whole), "accepted");
     for (std::size_t size = 0; size < whole.size(); ++size)
       EXPECT_NE(refusal(whole.substr(0, size)), "accepted") << size;
@@ -49,10 +53,10 @@ TEST(AppWire, EveryCutAndEveryByteMoreIsRefused) {
 
 TEST(AppWire, TypesOfLaterReleasesAreAnswered) {
   for (int type = 0; type < 256; ++type) {
-    if (type >= 1 && type <= 4) continue;
+    if (type >= 1 && type <= 5) continue;
     EXPECT_EQ(read<Unknown>(std::string(1, static_cast<char>(type)) + "\x05\0\0\0rest"s).id, 5U);
   }
-  EXPECT_EQ(refusal("\x05\0\0\0\0"s), "id");
+  EXPECT_EQ(refusal("\x63\0\0\0\0"s), "id");
 }
 
 TEST(AppWire, LimitsHold) {
@@ -61,9 +65,11 @@ TEST(AppWire, LimitsHold) {
   const std::string unknown = "\x63\x01\0\0\0"s;
   EXPECT_EQ(refusal(unknown + std::string(kPacketBytesMax - 5, 'x')), "accepted");
   EXPECT_EQ(refusal(unknown + std::string(kPacketBytesMax - 4, 'x')), "too long");
-  for (const char action : {'\0', '\x03', '\xff'})
+  for (const char action : {'\0', '\x06', '\xff'})
     EXPECT_EQ(refusal("\x03\x01\0\0\0"s + action), "power: action");
   EXPECT_EQ(refusal("\x03\0\0\0\0\x01"s), "id");
+  EXPECT_EQ(read<SetTime>("\x05\x01\0\0\0\xff\xdb\x1f\xd2\x77\xe6\0\0"s).unix_ms, kUnixMsMax);
+  EXPECT_EQ(refusal("\x05\x01\0\0\0\0\xdc\x1f\xd2\x77\xe6\0\0"s), "set time: time");
 }
 
 // A name goes into lines of the log.

@@ -45,6 +45,8 @@ inline constexpr std::size_t kDebugInBytesMax = 2UL * 1024;
 inline constexpr std::size_t kDebugOutBytesMax = 32UL * 1024;
 inline constexpr std::size_t kGrantBytesMax = 256;
 
+inline constexpr std::uint64_t kTimeMaxS = 4'102'444'800;  // 2100-01-01T00:00:00Z
+
 enum class Op : std::uint8_t {
   kList = 1,
   kStart = 2,
@@ -57,6 +59,7 @@ enum class Op : std::uint8_t {
   kGrant = 9,
   kDebug = 10,
   kExchange = 11,
+  kTellTime = 12,
 };
 
 // Text that a person may be shown: UTF-8 without control characters.
@@ -112,8 +115,13 @@ struct Exchange {
   std::uint64_t received = 0;  // bytes that have arrived here, and need not be kept any more
   bool end = false;            // of the session
 };
+// What the agent knows of the time: apps that may set the clock are held to it.
+struct TellTime {
+  std::uint64_t later_than_s = 0;  // Unix seconds, up to kTimeMaxS
+  bool vouched = false;            // the service said so since the device was started
+};
 using Request = std::variant<List, Start, Stop, Restart, Logs, Receive, Install, Remove, GiveGrant,
-                             Debug, Exchange>;
+                             Debug, Exchange, TellTime>;
 
 Op operation(const Request& request);
 // Precondition: good names.
@@ -199,6 +207,10 @@ struct Exchanged {
   bool over = false;        // nothing follows `data`
 };
 
+struct TimeHeard {
+  std::uint64_t later_than_s = 0;  // what the launcher goes by, which never falls
+};
+
 struct Refusal {
   std::string code;    // PV-...
   std::string reason;  // what failed, in words
@@ -218,6 +230,7 @@ Bytes encode(const Removed& removed);
 Bytes encode(const GrantTaken& taken);
 Bytes encode(const DebugBegun& begun);
 Bytes encode(const Exchanged& exchanged);
+Bytes encode(const TimeHeard& heard);
 Bytes encode_refusal(const Error& error);
 
 // The answer to the request of that kind. Errors of protocol/cbor: the message is bent.
@@ -230,5 +243,6 @@ Result<Answer<Removed>> parse_removed(ByteView message);
 Result<Answer<GrantTaken>> parse_grant_taken(ByteView message);
 Result<Answer<DebugBegun>> parse_debug_begun(ByteView message);
 Result<Answer<Exchanged>> parse_exchanged(ByteView message);
+Result<Answer<TimeHeard>> parse_time_heard(ByteView message);
 
 }  // namespace pavise::apps_ipc

@@ -26,7 +26,7 @@ void check_text(pavise::ByteView message) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const pavise::ByteView message = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 11) {
+  switch (data[0] % 12) {
     case 0: {
       const auto request = ipc::parse_request(message);
       if (request) PAVISE_CHECK(pavise::equal(ipc::encode(*request), message));
@@ -58,6 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 10:
       check(ipc::parse_exchanged(message), message);
+      break;
+    case 11:
+      check(ipc::parse_time_heard(message), message);
       break;
     default:
       check_text(message);

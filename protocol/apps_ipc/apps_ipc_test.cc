@@ -119,7 +119,7 @@ TEST(AppsRequest, NamesAreThoseOfManifests) {
 }
 
 TEST(AppsRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
-  for (const std::uint64_t op : {0U, 12U, 255U})
+  for (const std::uint64_t op : {0U, 13U, 255U})
     EXPECT_TRUE(
         parse_request(cbor::Writer().map(1).uint(1).uint(op).take()).error().is(kUnknownOperation));
   EXPECT_FALSE(parse_request(cbor::Writer().map(1).uint(1).uint(256).take()));
@@ -130,6 +130,21 @@ TEST(AppsRequest, UnknownOperationsAndMisplacedArgumentsAreRefused) {
       parse_request(cbor::Writer().map(2).uint(1).uint(5).uint(2).map(1).uint(1).text("a").take()))
       << "logs after what";
   EXPECT_FALSE(parse_request(Bytes(kMessageBytesMax + 1)));
+}
+
+TEST(AppsRequest, TheTimeTravels) {
+  for (const bool vouched : {false, true}) {
+    const auto read = parse_request(encode(TellTime{1'790'000'000, vouched}));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(std::get<TellTime>(*read).later_than_s, 1'790'000'000U);
+    EXPECT_EQ(std::get<TellTime>(*read).vouched, vouched);
+  }
+  EXPECT_TRUE(parse_request(encode(TellTime{kTimeMaxS, true})));
+  EXPECT_FALSE(parse_request(encode(TellTime{kTimeMaxS + 1, true})));
+  const auto heard = parse_time_heard(encode(TimeHeard{kTimeMaxS}));
+  ASSERT_TRUE(heard);
+  EXPECT_EQ(std::get<TimeHeard>(*heard).later_than_s, kTimeMaxS);
+  EXPECT_FALSE(parse_time_heard(encode(TimeHeard{kTimeMaxS + 1})));
 }
 
 TEST(AppsRequest, APartHasALimit) {

@@ -87,6 +87,17 @@ Exchange read_exchange(cbor::Reader& in) {
   return out;
 }
 
+TellTime read_time(cbor::Reader& in) {
+  TellTime out;
+  cbor::MapReader map(in, 2);
+  map.required(1);
+  out.later_than_s = in.uint(kTimeMaxS);
+  map.required(2);
+  out.vouched = in.boolean();
+  map.finish();
+  return out;
+}
+
 }  // namespace
 
 Op operation(const Request& request) {
@@ -97,7 +108,8 @@ Op operation(const Request& request) {
           [](const Logs&) { return Op::kLogs; }, [](const Receive&) { return Op::kReceive; },
           [](const Install&) { return Op::kInstall; }, [](const Remove&) { return Op::kRemove; },
           [](const GiveGrant&) { return Op::kGrant; }, [](const Debug&) { return Op::kDebug; },
-          [](const Exchange&) { return Op::kExchange; }},
+          [](const Exchange&) { return Op::kExchange; },
+          [](const TellTime&) { return Op::kTellTime; }},
       request);
 }
 
@@ -124,6 +136,9 @@ Bytes encode(const Request& request) {
                           out.uint(3).uint(exchange.at).uint(4).bytes(exchange.data);
                           out.uint(5).uint(exchange.received).uint(6).boolean(exchange.end);
                         },
+                        [&](const TellTime& time) {
+                          begin(2).uint(1).uint(time.later_than_s).uint(2).boolean(time.vouched);
+                        },
                         [&](const auto& named) { begin(1).uint(1).text(named.name); }},
              request);
   return out.take();
@@ -136,7 +151,7 @@ Result<Request> parse_request(ByteView message) {
   map.required(1);
   const auto op = static_cast<Op>(in.uint(UINT8_MAX));
   Request out;
-  if (op >= Op::kStart && op <= Op::kExchange) map.required(2);
+  if (op >= Op::kStart && op <= Op::kTellTime) map.required(2);
   switch (op) {
     case Op::kList:
       out = List{};
@@ -170,6 +185,9 @@ Result<Request> parse_request(ByteView message) {
       break;
     case Op::kExchange:
       out = read_exchange(in);
+      break;
+    case Op::kTellTime:
+      out = read_time(in);
       break;
     default:
       in.fail(kUnknownOperation);

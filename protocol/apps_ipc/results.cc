@@ -195,6 +195,12 @@ Bytes encode(const DebugBegun& begun) {
   return out.take();
 }
 
+Bytes encode(const TimeHeard& heard) {
+  cbor::Writer out = accepted(16);
+  out.map(1).uint(1).uint(heard.later_than_s);
+  return out.take();
+}
+
 Bytes encode(const Exchanged& exchanged) {
   PAVISE_CHECK(exchanged.data.size() <= kDebugOutBytesMax);
   cbor::Writer out = accepted(exchanged.data.size() + 32);
@@ -310,6 +316,15 @@ Result<Answer<DebugBegun>> parse_debug_begun(ByteView message) {
     out.session = in.uint();
     map.required(2);
     out.until_s = in.uint(INT64_MAX);
+    map.finish();
+  });
+}
+
+Result<Answer<TimeHeard>> parse_time_heard(ByteView message) {
+  return parse<TimeHeard>(message, [](cbor::Reader& in, TimeHeard& out) {
+    cbor::MapReader map(in, 1);
+    map.required(1);
+    out.later_than_s = in.uint(kTimeMaxS);
     map.finish();
   });
 }

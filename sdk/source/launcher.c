@@ -51,8 +51,8 @@ void launcher_take_text(struct launcher_fields* fields, char* out) {
 }
 
 static int error_of(uint32_t outcome) {
-  static const int errors[] = {0,      -EACCES, -ENOENT, -EPERM, -ECONNREFUSED,
-                               -EBUSY, -EAGAIN, -ENOENT, -EIO,   -ENOSYS};
+  static const int errors[] = {0,       -EACCES, -ENOENT, -EPERM,  -ECONNREFUSED, -EBUSY,
+                               -EAGAIN, -ENOENT, -EIO,    -ENOSYS, -ERANGE};
   return outcome < sizeof errors / sizeof *errors ? errors[outcome] : -EIO;
 }
 

@@ -29,6 +29,7 @@ class App {
     // So that an answer can be one; at most so many wait.
     (void)pavise_peers_connect("meter");
     (void)pavise_power_restart(loop_.get(), nullptr, nullptr);
+    (void)pavise_time_set(loop_.get(), 1'768'735'480'000, nullptr, nullptr);
     launcher_.say(data, size, loop_);
   }
 

@@ -186,12 +186,28 @@ TEST_F(LauncherChannel, AsksForPowerAndHearsWhatBecameOfIt) {
 
 TEST_F(LauncherChannel, OutcomesAreErrorsOfTheSystem) {
   const std::vector<int> errors{0,       -EACCES, -ENOENT, -EPERM,  -ECONNREFUSED, -EBUSY,
-                                -EAGAIN, -ENOENT, -EIO,    -ENOSYS, -EIO,          -EIO};
+                                -EAGAIN, -ENOENT, -EIO,    -ENOSYS, -ERANGE,       -EIO};
   for (size_t outcome = 0; outcome < errors.size(); ++outcome) {
     ASSERT_EQ(pavise_update_defer(loop_.get(), 5000, on_outcome, this), 0);
     send(answer(requested(4, number(5000)), static_cast<char>(outcome), 7));
     EXPECT_EQ(seen_.back(), "outcome " + std::to_string(errors[outcome]) + " 7");
   }
+}
+
+TEST_F(LauncherChannel, AsksForProfilesAndTheTime) {
+  ASSERT_EQ(pavise_power_set_profile(loop_.get(), PAVISE_PROFILE_POWER_SAVER, on_outcome, this), 0);
+  send(answer(requested(3, "\x05"), 2));
+  for (const int none : {2, 6})
+    EXPECT_EQ(pavise_power_set_profile(loop_.get(), static_cast<pavise_power_profile>(none),
+                                       on_outcome, this),
+              -EINVAL);
+  ASSERT_EQ(pavise_time_set(loop_.get(), 1'768'735'480'000, on_outcome, this), 0);
+  send(answer(requested(5, "\xc0\x98\xd9\xd0\x9b\x01\0\0"s), 10));
+  ASSERT_EQ(pavise_time_set(loop_.get(), 253'402'300'799'999, on_outcome, this), 0);
+  send(answer(requested(5, "\xff\xdb\x1f\xd2\x77\xe6\0\0"s), 0));
+  for (const int64_t never : {int64_t{-1}, INT64_MIN, int64_t{253'402'300'800'000}, INT64_MAX})
+    EXPECT_EQ(pavise_time_set(loop_.get(), never, on_outcome, this), -EINVAL);
+  EXPECT_THAT(seen_, ElementsAre("outcome -2 0", "outcome -34 0", "outcome 0 0"));
 }
 
 TEST_F(LauncherChannel, RequestsHaveALimit) {
@@ -342,6 +358,16 @@ TEST_F(LauncherChannel, FunctionsOfCppHearOutcomes) {
   ASSERT_EQ(pavise::defer_update(loop_, 7000, hear), 0);
   send(answer(requested(4, number(7000)), 0, 5000));
   EXPECT_THAT(seen_, ElementsAre("outcome -11 1500", "outcome 0 5000"));
+  seen_.clear();
+  ASSERT_EQ(pavise::set_power_profile(loop_, PAVISE_PROFILE_BALANCED, hear), 0);
+  send(answer(requested(3, "\x04"), 2));
+  const std::chrono::system_clock::time_point noon{std::chrono::milliseconds(1'768'735'480'000)};
+  ASSERT_EQ(pavise::set_clock(loop_, noon, hear), 0);
+  send(answer(requested(5, "\xc0\x98\xd9\xd0\x9b\x01\0\0"s), 10));
+  EXPECT_THAT(seen_, ElementsAre("outcome -2 0", "outcome -34 0"));
+  EXPECT_EQ(
+      pavise::set_clock(loop_, std::chrono::system_clock::time_point(std::chrono::hours(-1)), hear),
+      -EINVAL);
   launcher_ = pavise::Descriptor();
   run();
   EXPECT_EQ(pavise::restart_device(loop_, hear), -ENOTCONN);

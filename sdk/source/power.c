@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <pavise/internal/launcher.h>
 #include <pavise/power.h>
 
@@ -14,4 +15,11 @@ int pavise_power_restart(pavise_event_loop* loop, pavise_outcome_handler handler
 
 int pavise_power_off(pavise_event_loop* loop, pavise_outcome_handler handler, void* context) {
   return ask(loop, kOff, handler, context);
+}
+
+int pavise_power_set_profile(pavise_event_loop* loop, enum pavise_power_profile profile,
+                             pavise_outcome_handler handler, void* context) {
+  if (profile < PAVISE_PROFILE_HIGH_PERFORMANCE || profile > PAVISE_PROFILE_POWER_SAVER)
+    return -EINVAL;
+  return ask(loop, (unsigned char)profile, handler, context);
 }

@@ -127,6 +127,13 @@ def with_certificates(shop):
                        capabilities={"certificate_store": True})]
 
 
+def with_clock(shop):
+    """Two that set the clock and the power profile, of which the manifest of one says so."""
+    grants = {"system_time": True, "power_control": ["power_profile"]}
+    return [shop.build(name, "clock", program=PROBE, budgets={"memory_kib": 4096}, capabilities=may)
+            for name, may in (("sets-clock", grants), ("wants-clock", {}))]
+
+
 def refused(shop, folder):
     """Packages that do not become apps."""
     port = {"listening_tcp": [7000]}
@@ -242,7 +249,8 @@ class AppsTest(WalkedTest):
         self.addClassCleanup(peer.close)
         lingers = self.shop.build("lingers", "linger", HOST, peer.getsockname()[1],
                                   capabilities={"outgoing_tcp": [f"{HOST}:{peer.getsockname()[1]}"]})
-        self.boot("0.2.1", [*keep, *with_lines(self.shop), *talking(self.shop), lingers, *with_certificates(self.shop)],
+        self.boot("0.2.1", [*keep, *with_lines(self.shop), *talking(self.shop), lingers, *with_certificates(self.shop),
+                            *with_clock(self.shop)],
                   VIRTUAL_HARDWARE)
         self.wait(r"event thief-of-line\.pvimage: refused: PV-MAN-021")
         for name in ("lines", "line"):
@@ -332,6 +340,22 @@ class AppsTest(WalkedTest):
         self.wait(r"keeps-none: info: certificates: over$")
         self.assertEqual({line.split(": ")[-1] for line in self.lines_of("keeps-none")[:5]}, {"EACCES"})
         self.wait(rf"wants-key: {ENOENT}$")
+
+    def test_1_the_clock_is_set_where_it_can_be_by_who_may(self):
+        over, time = r"to set the clock to 1970-01-01T00:00:01\.000Z", r"\d{4}-\d\d-\d\dT[\d:.]+Z"
+        for line in ("wants-clock: info: a clock that is over: EACCES", "wants-clock: info: a clock ahead: EACCES",
+                     "wants-clock: info: power profile: EACCES", "sets-clock: info: a clock that is over: ERANGE",
+                     "sets-clock: info: a clock ahead: done", "sets-clock: info: the clock is ahead",
+                     "sets-clock: info: power profile: ENOENT"):  # this kernel scales no frequency
+            with self.subTest(line):
+                self.wait(f"{line}$")
+        for event in (rf"wants-clock: refused: {over}: its manifest does not say so",
+                      r"wants-clock: refused: the power profile saving power: its manifest does not say so",
+                      rf"sets-clock: refused: {over}: by what the device knows",
+                      rf"sets-clock: set the clock from {time} to {time}"):
+            with self.subTest(event):
+                self.wait(f"event {event}")
+        self.device.wait_console_match(rf"pavise-init: apps have the clock set from {time} to {time}", BOOT_TIMEOUT_S)
 
     def test_2_storage_stays_with_an_updated_app_and_goes_with_a_removed_one(self):
         meter, meter_id = self.shop.build_template("meter", "telemetry")

@@ -254,23 +254,36 @@ class Installed final : public Asker {
   RequestState state_;
 };
 
+class FixedTime final : public Timekeeper {
+ public:
+  UnixMillis clock_ms() const override { return 1; }
+  Answer set(UnixMillis to_ms) override {
+    return {to_ms == 2 ? app_wire::Outcome::done : app_wire::Outcome::implausible, 0};
+  }
+};
+
 TEST_F(AppBehindWalls, AnAppTalksToTheLauncherAndToAnother) {
-  Installed probe(
-      "probe", '1',
-      {.peers = {Installed::id_of('2')}, .system_events = true, .update_deferral = true});
+  Installed probe("probe", '1',
+                  {.peers = {Installed::id_of('2')},
+                   .system_events = true,
+                   .update_deferral = true,
+                   .system_time = true});
   Installed meter("meter", '2', {.peers = {Installed::id_of('1')}});
+  FixedTime time;
   Requests requests(
       {.find = [&](std::string_view name) -> Asker* { return name == "meter" ? &meter : nullptr; },
        .installed = [](const auto&) { return true; },
-       .power = [](app_wire::PowerAction) { return Status(); }});
+       .power = [](app_wire::PowerAction) { return Status(); },
+       .set_profile = [](app_wire::PowerAction) { return app_wire::Outcome::done; },
+       .time = time});
   Requests::announce_update(probe, "1.1.0", 0);
   CompartmentSpec talker = spec();
   talker.arguments = {"/app", "peers"};
   talker.descriptors = {probe.descriptor.get()};
   auto app = Compartment::start(talker, *group_);
   ASSERT_TRUE(app) << app.error().message();
-  wait_for(*app, "defer: done\n");
-  for (std::size_t served = 0; served < 4;) {
+  wait_for(*app, "clock: done\n");
+  for (std::size_t served = 0; served < 6;) {
     pollfd polled{probe.words().polled(0), POLLIN, 0};
     ASSERT_EQ(::poll(&polled, 1, kPatienceMs), 1);
     for (const auto& word : probe.words().read(0)) {
@@ -282,6 +295,7 @@ TEST_F(AppBehindWalls, AnAppTalksToTheLauncherAndToAnother) {
   ASSERT_TRUE(connection && connection->descriptors.size() == 2);
   std::array<char, 16> message{};
   wait_for(*app, "info: send: done\n");
+  wait_for(*app, "info: clock: done\ninfo: in 0 ms\n");  // the last of its requests
   EXPECT_EQ(::read(connection->descriptors[0].get(), message.data(), message.size()), 5);
   ASSERT_EQ(::write(connection->descriptors[1].get(), "21.5", 4), 4);
   wait_for(*app, "info: heard 21.5\ninfo: send: done\n");
@@ -296,7 +310,9 @@ TEST_F(AppBehindWalls, AnAppTalksToTheLauncherAndToAnother) {
     said.erase(at, kWell.size());
   EXPECT_THAT(said, HasSubstr("info: event 4 1.1.0\ninfo: connected to meter\n"));
   EXPECT_THAT(said, HasSubstr("info: stranger: EACCES\ninfo: restart: EACCES\ninfo: in 0 ms\n"
-                              "info: defer: done\ninfo: in 5000 ms\n"));
+                              "info: defer: done\ninfo: in 5000 ms\n"
+                              "info: profile: EACCES\ninfo: in 0 ms\n"
+                              "info: clock: done\ninfo: in 0 ms\n"));
   EXPECT_THAT(said, HasSubstr("info: send to who is gone: EPIPE\n"));
   Requests::announce_end(probe, app_wire::Cause::app_stops, 1000);
   wait_for(*app, "info: event 1 \n");

@@ -17,7 +17,8 @@ PARTS = {
                                "protocol/app_measurement"],
     "Launcher of apps (makes the walls)": [
         "device/apps/compartment", "device/apps/control", "device/apps/egress", "device/apps/gpio", "device/apps/hardware",
-        "device/apps/house", "device/apps/housekeeping", "device/apps/installation", "device/apps/lifecycle", "device/apps/measurement",
+        "device/apps/house", "device/apps/housekeeping", "device/apps/installation", "device/apps/lifecycle", "device/apps/machine",
+        "device/apps/measurement",
         "device/apps/packages", "device/apps/policy", "device/apps/powers", "device/apps/program", "device/apps/storage", "device/apps/walls",
         "device/apps/words",
         "device/console", "protocol/app_wire", "protocol/apps_ipc"],
@@ -25,7 +26,7 @@ PARTS = {
     "Package parser (reads what an owner signed)": ["protocol/image", "protocol/erofs", "protocol/manifest",
                                                     "protocol/json"],
     "Sandbox (what all of them confine themselves with)": ["common/sandbox"],
-    "First process and its launcher": ["device/init", "device/boot", "device/devmapper"],
+    "First process and its launcher": ["device/init", "device/init_wire", "device/boot", "device/devmapper"],
 }
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 

@@ -60,6 +60,12 @@ class FakeApps final : public AppsPort {
                                        .over = request.end});
   }
 
+  Result<apps_ipc::Answer<apps_ipc::TimeHeard>> tell_time(const apps_ipc::TellTime& time) override {
+    told.push_back(time);
+    if (fails) return *fails;
+    return apps_ipc::Answer<apps_ipc::TimeHeard>(apps_ipc::TimeHeard{time.later_than_s});
+  }
+
   static apps_ipc::AppStatus blink() {
     apps_ipc::AppStatus out{
         .name = "blink",
@@ -83,7 +89,8 @@ class FakeApps final : public AppsPort {
   std::optional<Error> fails;
   std::optional<apps_ipc::Refusal> refuses;
   std::function<void()> on_call = [] {};
-  std::vector<std::string> called;
+  std::vector<std::string> called;  // without what is told of the time
+  std::vector<apps_ipc::TellTime> told;
 
  private:
   template <class T>

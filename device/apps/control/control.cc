@@ -55,6 +55,9 @@ struct Serve {
   Result<Bytes> operator()(const wire::Exchange& request) const {
     return encoded(control.exchange(request));
   }
+  Result<Bytes> operator()(const wire::TellTime& time) const {
+    return wire::encode(control.hear_time(time));
+  }
 };
 
 Result<Bytes> serve(const Result<Bytes>& packet, AppsControl& control) {

@@ -33,6 +33,8 @@ class AppsControl {
   virtual Result<apps_ipc::GrantTaken> take_grant(ByteView grant) = 0;
   virtual Result<apps_ipc::DebugBegun> debug(std::string_view name) = 0;
   virtual Result<apps_ipc::Exchanged> exchange(const apps_ipc::Exchange& request) = 0;
+  // What the agent knows of the time; what is gone by afterwards.
+  virtual apps_ipc::TimeHeard hear_time(const apps_ipc::TellTime& time) = 0;
 };
 
 // Serves one request and makes the response. Never fails: what cannot be read (kBadRequest) or done

@@ -67,6 +67,12 @@ class FakeControl final : public AppsControl {
     return wire::Exchanged{.taken = request.data.size(), .data = request.data, .over = true};
   }
 
+  wire::TimeHeard hear_time(const wire::TellTime& time) override {
+    called.push_back("time " + std::to_string(time.later_than_s) +
+                     (time.vouched ? " vouched" : ""));
+    return {time.later_than_s + 1};
+  }
+
   std::vector<std::string> called;
   std::optional<Error> fails;
   wire::LogPage page{.oldest = 1, .newest = 2, .lines = {{1, 5, "a"}, {2, 6, "\x1b[2J\xff"}}};
@@ -130,6 +136,13 @@ TEST_F(AppsControlTest, DebuggingTravels) {
        {wire::Request{wire::GiveGrant{Bytes(1)}}, wire::Request{wire::Debug{"blink"}},
         wire::Request{exchange}})
     EXPECT_EQ(refused(wire::encode(request)).substr(0, 10), "PV-TST-001");
+}
+
+TEST_F(AppsControlTest, TheTimeTravels) {
+  const auto heard = wire::parse_time_heard(ask(wire::TellTime{1'790'000'000, true}));
+  ASSERT_TRUE(heard);
+  EXPECT_EQ(std::get<wire::TimeHeard>(*heard).later_than_s, 1'790'000'001U);
+  EXPECT_EQ(control.called, (std::vector<std::string>{"time 1790000000 vouched"}));
 }
 
 TEST_F(AppsControlTest, AllOperations) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "device/apps/machine/known_time.h"
 #include "protocol/erofs/testing/images.h"
 
 namespace pavise::device {
@@ -140,6 +141,32 @@ TEST_F(GrantsTest, WithoutAListOfWhatWasTakenNoneIs) {
   kept = Error(kTakenUnreadable);
   EXPECT_EQ(code_of(grant(60)), "PV-DBG-009");
   EXPECT_FALSE(grants->until(component(7)));
+}
+
+// As the launcher has it: the clock that apps set is not the one that grants go by.
+TEST_F(GrantsTest, AnAppThatSetsTheClockNeitherBringsOneBackNorEndsOne) {
+  KnownTime time{clock};
+  const auto going_by = [this](const Clock& by) {
+    return Grants::Surroundings{.owner_keys = {key.public_key()},
+                                .device = [this] { return said; },
+                                .taken = [this] { return Result<TakenGrants*>(&*kept); },
+                                .clock = by};
+  };
+  Grants held(going_by(time));
+  const Bytes old = grant(60);
+  ASSERT_TRUE(held.take(old));
+  time.hear(kNow, true);
+  clock.set_wall_ms((kNow + 86'400) * 1000);
+  EXPECT_TRUE(held.until(component(7)));
+  clock.advance_ms(60'000);
+  clock.set_wall_ms(kNow * 1000);
+  EXPECT_FALSE(held.until(component(7)));
+  EXPECT_TRUE(held.take(old).error().is(dev_grant::kExpired));
+  // Nor after a restart of the launcher, when the agent has spoken.
+  KnownTime again{clock};
+  again.hear(kNow + 60, false);
+  Grants later(going_by(again));
+  EXPECT_TRUE(later.take(old).error().is(dev_grant::kExpired));
 }
 
 TEST_F(GrantsTest, ADeviceWhoseClockIsNotSetTakesNone) {

@@ -38,12 +38,17 @@ class House {
     Introduce introduce;
     // An app that may asked for the device to go down: asks init. Never waits.
     std::function<Status(app_wire::PowerAction action)> power;
+    // What else apps change of the machine (device/apps/machine).
+    std::function<app_wire::Outcome(app_wire::PowerAction profile)> set_profile;
+    Timekeeper& time;
   };
   explicit House(Surroundings around)
       : around_(std::move(around)),
         requests_({.find = [this](std::string_view name) { return find(name); },
                    .installed = [this](const auto& component) { return has(component); },
-                   .power = around_.power}) {}
+                   .power = around_.power,
+                   .set_profile = around_.set_profile,
+                   .time = around_.time}) {}
   House(const House&) = delete;
   House& operator=(const House&) = delete;
 

@@ -32,6 +32,7 @@ class HouseTest : public ::testing::Test {
   erofs::testing::Folder folder;
   ManualClock clock{0};
   testing::PaperGround ground;
+  testing::PaperMachine machine;
   std::vector<std::string> lines;
   Status measured, introduced, powered;
   std::vector<app_wire::PowerAction> asked;
@@ -48,7 +49,9 @@ class HouseTest : public ::testing::Test {
                    [this](app_wire::PowerAction action) {
                      asked.push_back(action);
                      return powered;
-                   }}};
+                   },
+               .set_profile = machine.set_profile(),
+               .time = machine}};
 };
 
 TEST_F(HouseTest, AnAppIsMeasuredBeforeItStartsAndItsWallsStandThroughItsRuns) {
@@ -200,6 +203,23 @@ TEST_F(HouseTest, AnAppThatMayHasTheDeviceRestartedOnceItHasRunLongEnough) {
   ground.say("blink", restart);
   pass(100);
   EXPECT_THAT(asked, ElementsAre(app_wire::PowerAction::restart));
+}
+
+TEST_F(HouseTest, TheMachinesClockAndProfileAreSetByWhoMay) {
+  RunningApp& blink =
+      move_in({.capabilities = R"({"system_time":true,"power_control":["power_profile"]})"});
+  move_in({.name = "other", .number = 2});
+  for (const auto& app : house.apps()) house.start(*app);
+  for (const char* name : {"blink", "other"}) {
+    ground.say(name, {"\5\1\0\0\0\xc0\x98\xd9\xd0\x9b\1\0\0", 13});
+    ground.say(name, {"\3\2\0\0\0\5", 6});
+  }
+  pass(100);
+  EXPECT_THAT(machine.times, ElementsAre(1'768'735'480'000));
+  EXPECT_THAT(machine.profiles, ElementsAre(app_wire::PowerAction::power_saver));
+  EXPECT_EQ(blink.last_event(), "set the power profile saving power");
+  EXPECT_THAT(lines, Contains(HasSubstr("event blink: set the clock from ")));
+  EXPECT_THAT(lines, Contains(HasSubstr("event other: refused: to set the clock to ")));
 }
 
 TEST_F(HouseTest, AtTheEndAllAreAskedAtOnce) {

@@ -112,6 +112,7 @@ class DeployingTest : public ::testing::Test {
   fs::path image = folder / "image";
   ManualClock clock{0};
   testing::PaperGround ground;
+  testing::PaperMachine machine;
   std::vector<std::string> lines;
   std::map<std::string, int> unmeasured;  // how often, by "NAME VERSION"
   bool stays_up = true;
@@ -131,7 +132,9 @@ class DeployingTest : public ::testing::Test {
        .tell = tell,
        .measure = [this](const InstalledApp& app, const Digest256&) { return measure(app); },
        .introduce = [](const std::string&, int) { return Status(); },
-       .power = [](app_wire::PowerAction) { return Status(); }}};
+       .power = [](app_wire::PowerAction) { return Status(); },
+       .set_profile = machine.set_profile(),
+       .time = machine}};
   Deploying deploying{{.house = house,
                        .store = store,
                        .storage = storage,

@@ -5,13 +5,15 @@
 #include "device/apps/debugging/debugging.h"
 #include "device/apps/house/house.h"
 #include "device/apps/housekeeping/deploying.h"
+#include "device/apps/machine/known_time.h"
 
 namespace pavise::device {
 
-// Not thread-safe; `house`, `debugging` and what deploys outlive it.
+// Not thread-safe: all and what deploys outlive it.
 class HouseControl final : public AppsControl {
  public:
-  HouseControl(House& house, Debugging& debugging) : house_(house), debugging_(debugging) {}
+  HouseControl(House& house, Debugging& debugging, KnownTime& time)
+      : house_(house), debugging_(debugging), time_(time) {}
   // Until then, and without a data partition, nothing is deployed.
   void set_deploying(Deploying* deploying) { deploying_ = deploying; }
 
@@ -32,12 +34,17 @@ class HouseControl final : public AppsControl {
   Result<apps_ipc::Exchanged> exchange(const apps_ipc::Exchange& request) override {
     return debugging_.exchange(request);
   }
+  apps_ipc::TimeHeard hear_time(const apps_ipc::TellTime& time) override {
+    return {static_cast<std::uint64_t>(
+        time_.hear(static_cast<UnixSeconds>(time.later_than_s), time.vouched))};
+  }
 
  private:
   Result<apps_ipc::AppState> act(std::string_view name, void (House::*what)(RunningApp&));
 
   House& house_;
   Debugging& debugging_;
+  KnownTime& time_;
   Deploying* deploying_ = nullptr;
 };
 

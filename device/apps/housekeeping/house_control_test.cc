@@ -33,13 +33,16 @@ class HouseControlTest : public ::testing::Test {
   erofs::testing::Folder folder;
   ManualClock clock{0};
   testing::PaperGround ground;
+  testing::PaperMachine machine;
   Tell tell = [](const std::string&) {};
   House house{{.put_up = ground.put_up(),
                .clock = clock,
                .tell = tell,
                .measure = [](const InstalledApp&, const Digest256&) { return Status(); },
                .introduce = [](const std::string&, int) { return Status(); },
-               .power = [](app_wire::PowerAction) { return Status(); }}};
+               .power = [](app_wire::PowerAction) { return Status(); },
+               .set_profile = machine.set_profile(),
+               .time = machine}};
   HouseDebuggees debuggees{house};
   TakenGrants taken = TakenGrants::open(folder / "taken").value();
   Debugging debugging{
@@ -49,7 +52,8 @@ class HouseControlTest : public ::testing::Test {
               .taken = [this] { return Result<TakenGrants*>(&taken); },
               .clock = clock}),
       clock, 0};
-  HouseControl control{house, debugging};
+  KnownTime time{clock};
+  HouseControl control{house, debugging, time};
 };
 
 TEST_F(HouseControlTest, ListsWhatThereIsAndHowItIs) {
@@ -96,6 +100,16 @@ TEST_F(HouseControlTest, NobodyOfThatNameIsAnError) {
   EXPECT_EQ(code(control.logs("nobody", 0)), "PV-AIP-003");
   EXPECT_EQ(code(control.debug("nobody")), "PV-AIP-003");
   EXPECT_THAT(ground.done, IsEmpty());
+}
+
+TEST_F(HouseControlTest, WhatTheAgentKnowsOfTheTimeIsGoneBy) {
+  clock.advance_ms(kWaitForServiceMs);
+  EXPECT_EQ(time.judge(1'795'000'000'000).outcome, app_wire::Outcome::too_soon);
+  EXPECT_EQ(control.hear_time({.later_than_s = 1'795'000'000, .vouched = false}).later_than_s,
+            1'795'000'000U);
+  EXPECT_EQ(control.hear_time({.later_than_s = 1'794'000'000, .vouched = true}).later_than_s,
+            1'795'000'000U);
+  EXPECT_EQ(time.judge(1'795'000'000'000).outcome, app_wire::Outcome::done);
 }
 
 TEST_F(HouseControlTest, LogsAreThoseBehindANumber) {

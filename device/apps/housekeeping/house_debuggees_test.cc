@@ -39,6 +39,7 @@ class HouseDebuggeesTest : public ::testing::Test {
   erofs::testing::Folder folder;
   ManualClock clock{0};
   testing::PaperGround ground;
+  testing::PaperMachine machine;
   std::vector<Digest256> measured;
   Status measurable;
   House house{{.put_up = ground.put_up(),
@@ -50,7 +51,9 @@ class HouseDebuggeesTest : public ::testing::Test {
                      return measurable;
                    },
                .introduce = [](const std::string&, int) { return Status(); },
-               .power = [](app_wire::PowerAction) { return Status(); }}};
+               .power = [](app_wire::PowerAction) { return Status(); },
+               .set_profile = machine.set_profile(),
+               .time = machine}};
   HouseDebuggees debuggees{house};
   RunningApp& blink = house.move_in(testing::installed(folder.path(), {}), 1000);
   UniqueFd ours, its;

@@ -125,8 +125,8 @@ void add_network(const AppPolicy& policy, Transcript& out) {
 void add_grants(const AppGrants& grants, Transcript& out) {
   out.add(grants.peers.size());
   for (const manifest::ComponentId& peer : grants.peers) out.add(ByteView(peer.bytes()));
-  for (const bool granted :
-       {grants.system_events, grants.update_deferral, grants.restart, grants.power_off})
+  for (const bool granted : {grants.system_events, grants.update_deferral, grants.restart,
+                             grants.power_off, grants.power_profile, grants.system_time})
     out.add(granted ? 1 : 0);
 }
 
@@ -215,7 +215,9 @@ Result<AppPolicy> make_app_policy(const manifest::Manifest& manifest,
                 .system_events = may.system_events,
                 .update_deferral = may.update_deferral,
                 .restart = may.power_reboot,
-                .power_off = may.power_down};
+                .power_off = may.power_down,
+                .power_profile = may.power_profile,
+                .system_time = may.system_time};
   out.digest = digest_of(manifest, out);
   return out;
 }

@@ -56,7 +56,8 @@ TEST(AppPolicy, AnAppWithoutCapabilitiesHasNothing) {
   EXPECT_EQ(policy->life.health_interval_ms, 0);
   EXPECT_THAT(policy->grants.peers, IsEmpty());
   EXPECT_FALSE(policy->grants.system_events || policy->grants.update_deferral ||
-               policy->grants.restart || policy->grants.power_off);
+               policy->grants.restart || policy->grants.power_off || policy->grants.power_profile ||
+               policy->grants.system_time);
 }
 
 TEST(AppPolicy, EveryCapabilityFindsItsWall) {
@@ -91,7 +92,8 @@ TEST(AppPolicy, EveryCapabilityFindsItsWall) {
   EXPECT_EQ(policy->life.health_interval_ms, 60'000);
   EXPECT_THAT(policy->grants.peers, testing::SizeIs(1));
   EXPECT_TRUE(policy->grants.system_events && policy->grants.update_deferral &&
-              policy->grants.restart && policy->grants.power_off);
+              policy->grants.restart && policy->grants.power_off && policy->grants.power_profile &&
+              policy->grants.system_time);
 }
 
 TEST(AppPolicy, AStoreOfCertificatesIsGrantedByItself) {
@@ -166,6 +168,8 @@ TEST(AppPolicy, TheDigestStandsForAllOfIt) {
   EXPECT_NE(changed([](auto& m) { m.capabilities.update_deferral = false; }), first);
   EXPECT_NE(changed([](auto& m) { m.capabilities.power_reboot = false; }), first);
   EXPECT_NE(changed([](auto& m) { m.capabilities.power_down = false; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.power_profile = false; }), first);
+  EXPECT_NE(changed([](auto& m) { m.capabilities.system_time = false; }), first);
 }
 
 // What is measured of an app under a debugger is not what is measured of the app.

@@ -20,9 +20,11 @@
 #include "device/apps/house/house_names.h"
 #include "device/apps/housekeeping/house_control.h"
 #include "device/apps/housekeeping/house_debuggees.h"
+#include "device/apps/machine/known_time.h"
+#include "device/apps/machine/power_profile.h"
 #include "device/apps/measurement/app_measurements.h"
 #include "device/apps/walls/app_walls.h"
-#include "device/init/init_word.h"
+#include "device/init_wire/init_wire.h"
 
 namespace pavise::device {
 namespace {
@@ -40,13 +42,34 @@ void print(const std::string& line) {
 }
 
 // Init ends everything in order: also us, by SIGTERM.
-Status ask_init(app_wire::PowerAction action) {
-  const auto word = static_cast<std::uint8_t>(
-      action == app_wire::PowerAction::restart ? InitWord::restart : InitWord::power_off);
-  if (::send(kInitChannel, &word, sizeof word, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof word)
+Status ask_init(const InitWord& word) {
+  const Bytes packet = encode(word);
+  if (::send(kInitChannel, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
     return Error(kNoGround, std::string("init: ") + std::strerror(errno));
   return {};
 }
+
+Status ask_for_power(app_wire::PowerAction action) {
+  return action == app_wire::PowerAction::restart ? ask_init(RestartDevice{})
+                                                  : ask_init(PowerOffDevice{});
+}
+
+// By init, and where it can be.
+class InitsTime final : public Timekeeper {
+ public:
+  InitsTime(KnownTime& known, const Clock& clock) : known_(known), clock_(clock) {}
+  UnixMillis clock_ms() const override { return clock_.now_ms(); }
+  Answer set(UnixMillis to_ms) override {
+    const KnownTime::Verdict verdict = known_.judge(to_ms);
+    if (verdict.outcome != app_wire::Outcome::done) return {verdict.outcome, verdict.wait_ms};
+    const Status asked = ask_init(SetClock{to_ms});
+    return {asked ? app_wire::Outcome::done : app_wire::Outcome::failed, 0};
+  }
+
+ private:
+  KnownTime& known_;
+  const Clock& clock_;
+};
 
 class LauncherOfApps {
  public:
@@ -67,12 +90,15 @@ class LauncherOfApps {
                                   const Digest256& policy) { return measure(app, policy); },
                 .introduce = [this](const std::string& packet,
                                     int end) { return introduce(packet, end); },
-                .power = ask_init}),
+                .power = ask_for_power,
+                .set_profile =
+                    [](app_wire::PowerAction profile) { return set_power_profile(profile); },
+                .time = time_}),
         debugging_(debuggees_,
                    Grants({.owner_keys = rules_.owner.keys,
                            .device = [this] { return which_device(); },
                            .taken = [this] { return taken_grants(); },
-                           .clock = clock}),
+                           .clock = known_time_}),
                    clock, session) {}
 
   void live() {
@@ -259,12 +285,14 @@ class LauncherOfApps {
   std::unique_ptr<AppStorage> storage_;  // null: the data partition is closed
   std::unique_ptr<PackageStore> store_;  // as storage_
   Result<TakenGrants> taken_ = Error(kTakenNotKept, "the data partition is closed");
+  KnownTime known_time_{clock_};
+  InitsTime time_{known_time_, clock_};
   HouseNames names_;
   House house_;
   std::optional<Deploying> deploying_;
   HouseDebuggees debuggees_{house_};
   Debugging debugging_;
-  HouseControl control_{house_, debugging_};
+  HouseControl control_{house_, debugging_, known_time_};
 };
 
 }  // namespace

@@ -13,6 +13,8 @@ struct AppGrants {
   bool update_deferral = false;
   bool restart = false;
   bool power_off = false;
+  bool power_profile = false;
+  bool system_time = false;
 };
 
 }  // namespace pavise::device

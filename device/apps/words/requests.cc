@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/time_text.h"
+
 namespace pavise::device {
 namespace {
 
@@ -40,6 +42,17 @@ std::string_view words_of(Outcome outcome) {
   }
 }
 
+std::string_view name_of(PowerAction profile) {
+  switch (profile) {
+    case PowerAction::high_performance:
+      return "high performance";
+    case PowerAction::balanced:
+      return "balanced";
+    default:
+      return "saving power";
+  }
+}
+
 // False: it did not get it, and nobody has its end any more.
 bool hand_over(Asker& app, std::uint32_t id, const std::string& peer, Connections::End end) {
   return app.words().send(app_wire::encode(app_wire::Connection{id, peer}),
@@ -58,7 +71,10 @@ void Requests::take(Asker& app, const app_wire::FromApp& request, std::int64_t n
     answer = connect(app, *wanted, now_ms);
     if (answer.outcome == Outcome::done) return;  // it came with the connection
   } else if (const auto* action = std::get_if<app_wire::Power>(&request)) {
-    answer = power(app, *action, now_ms);
+    answer = app_wire::is_profile(action->action) ? profile(app, *action, now_ms)
+                                                  : power(app, *action, now_ms);
+  } else if (const auto* time = std::get_if<app_wire::SetTime>(&request)) {
+    answer = set_time(app, *time, now_ms);
   } else if (const auto* wait = std::get_if<app_wire::Defer>(&request)) {
     answer = defer(app, *wait, now_ms);
   } else if (const auto* other = std::get_if<app_wire::Unknown>(&request)) {
@@ -124,6 +140,45 @@ Answer Requests::power(Asker& app, const app_wire::Power& request, std::int64_t 
   cause_ = restart ? Cause::device_restarts : Cause::device_goes_off;
   app.tell("asked " + what);
   return {request.id, Outcome::done, 0};
+}
+
+Answer Requests::profile(Asker& app, const app_wire::Power& request, std::int64_t now_ms) {
+  const std::string what = "the power profile " + std::string(name_of(request.action));
+  if (!app.grants().power_profile) {
+    tell(app, "refused: " + what + ": its manifest does not say so", now_ms);
+    return {request.id, Outcome::not_granted, 0};
+  }
+  Allowance& allowed = app.requests().profiles;
+  if (!allowed.take(now_ms))
+    return {request.id, Outcome::too_soon, remaining(allowed.next_ms(), now_ms)};
+  const Outcome outcome = around_.set_profile(request.action);
+  if (outcome == Outcome::done)
+    tell(app, "set " + what, now_ms);
+  else if (outcome == Outcome::failed)
+    tell(app, "refused: " + what + ": some processor does not take it", now_ms);
+  return {request.id, outcome, 0};
+}
+
+// Each time that the clock is set is an event, with both times.
+Answer Requests::set_time(Asker& app, const app_wire::SetTime& request, std::int64_t now_ms) {
+  const auto to_ms = static_cast<UnixMillis>(request.unix_ms);
+  const std::string what = "to set the clock to " + utc_text(to_ms);
+  if (!app.grants().system_time) {
+    tell(app, "refused: " + what + ": its manifest does not say so", now_ms);
+    return {request.id, Outcome::not_granted, 0};
+  }
+  Allowance& allowed = app.requests().times;
+  if (!allowed.take(now_ms))
+    return {request.id, Outcome::too_soon, remaining(allowed.next_ms(), now_ms)};
+  const UnixMillis before_ms = around_.time.clock_ms();
+  const Timekeeper::Answer answer = around_.time.set(to_ms);
+  if (answer.outcome == Outcome::done)
+    app.tell("set the clock from " + utc_text(before_ms) + " to " + utc_text(to_ms));
+  else if (answer.outcome == Outcome::implausible)
+    tell(app, "refused: " + what + ": by what the device knows it is not that time", now_ms);
+  else if (answer.outcome == Outcome::failed)
+    tell(app, "refused: " + what + ": init does not listen", now_ms);
+  return {request.id, answer.outcome, answer.wait_ms};
 }
 
 Answer Requests::defer(Asker& app, const app_wire::Defer& request, std::int64_t now_ms) {

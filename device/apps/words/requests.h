@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "device/apps/words/allowance.h"
 #include "device/apps/words/connections.h"
 #include "device/apps/words/grants.h"
@@ -26,10 +27,18 @@ inline constexpr std::int64_t kConnectEveryMs = 10'000;
 inline constexpr std::int64_t kToldAtOnce = 8;
 inline constexpr std::int64_t kToldEveryMs = 10'000;
 
+// Likewise how often one app may set the clock, or the power profile.
+inline constexpr std::int64_t kTimesAtOnce = 4;
+inline constexpr std::int64_t kTimeEveryMs = 60'000;
+inline constexpr std::int64_t kProfilesAtOnce = 8;
+inline constexpr std::int64_t kProfileEveryMs = 10'000;
+
 // What is kept for an app between its requests.
 struct RequestState {
   Allowance connects{kConnectsAtOnce, kConnectEveryMs};
   Allowance told{kToldAtOnce, kToldEveryMs};
+  Allowance times{kTimesAtOnce, kTimeEveryMs};
+  Allowance profiles{kProfilesAtOnce, kProfileEveryMs};
   std::optional<UpdateWait> update;  // one waits
 };
 
@@ -46,6 +55,19 @@ class Asker {
   virtual void tell(const std::string& what) = 0;
 };
 
+// The device's clock, as far as apps may set it. No call waits.
+class Timekeeper {
+ public:
+  virtual ~Timekeeper() = default;
+  virtual UnixMillis clock_ms() const = 0;
+  // done: it is about to be set; too_soon, and how long to wait; implausible; failed.
+  struct Answer {
+    app_wire::Outcome outcome = app_wire::Outcome::failed;
+    std::uint32_t wait_ms = 0;
+  };
+  virtual Answer set(UnixMillis to_ms) = 0;
+};
+
 // Not thread-safe. No call waits.
 class Requests {
  public:
@@ -54,6 +76,9 @@ class Requests {
     std::function<bool(const manifest::ComponentId& component)> installed;
     // Has all of the device end in order; returns at once.
     std::function<Status(app_wire::PowerAction action)> power;
+    // Of all processors: done, absent, failed.
+    std::function<app_wire::Outcome(app_wire::PowerAction profile)> set_profile;
+    Timekeeper& time;
   };
   explicit Requests(Surroundings around) : around_(std::move(around)) {}
 
@@ -82,6 +107,8 @@ class Requests {
   Answer connect(Asker& app, const app_wire::Connect& request, std::int64_t now_ms);
   app_wire::Outcome judge(Asker& app, Asker* peer, std::int64_t now_ms);
   Answer power(Asker& app, const app_wire::Power& request, std::int64_t now_ms);
+  Answer profile(Asker& app, const app_wire::Power& request, std::int64_t now_ms);
+  Answer set_time(Asker& app, const app_wire::SetTime& request, std::int64_t now_ms);
   static Answer defer(Asker& app, const app_wire::Defer& request, std::int64_t now_ms);
   static void tell(Asker& app, const std::string& what, std::int64_t now_ms);
 

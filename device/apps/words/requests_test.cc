@@ -17,8 +17,10 @@ using namespace std::string_literals;
 using app_wire::Cause;
 using app_wire::Connect;
 using app_wire::Defer;
+using app_wire::Outcome;
 using app_wire::Power;
 using app_wire::PowerAction;
+using app_wire::SetTime;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -75,6 +77,17 @@ std::string answer(char id, char outcome, const std::string& value = "\0\0\0\0"s
   return "\x81"s + id + "\0\0\0"s + outcome + value;
 }
 
+class FakeTime final : public Timekeeper {
+ public:
+  UnixMillis clock_ms() const override { return 1'795'000'000'000; }
+  Answer set(UnixMillis to_ms) override {
+    asked.push_back(to_ms);
+    return answer;
+  }
+  std::vector<UnixMillis> asked;
+  Answer answer{Outcome::done, 0};
+};
+
 class RequestsTest : public testing::Test {
  protected:
   RequestsTest() {
@@ -88,6 +101,9 @@ class RequestsTest : public testing::Test {
   App meter{"meter", '1'}, display{"display", '2'}, other{"other", '3'};
   std::vector<PowerAction> powered;
   Status power_answer;
+  std::vector<PowerAction> profiles;
+  Outcome profile_answer = Outcome::done;
+  FakeTime time;
   Requests requests{{
       .find = [this](std::string_view name) -> Asker* {
         for (App* app : {&meter, &display, &other})
@@ -103,6 +119,12 @@ class RequestsTest : public testing::Test {
             if (power_answer) powered.push_back(action);
             return power_answer;
           },
+      .set_profile =
+          [this](PowerAction profile) {
+            profiles.push_back(profile);
+            return profile_answer;
+          },
+      .time = time,
   }};
 };
 
@@ -251,6 +273,86 @@ TEST_F(RequestsTest, ADeviceThatWasJustStartedStays) {
   requests.take(meter, Power{3, PowerAction::power_off}, kPowerAfterMs);
   EXPECT_EQ(meter.answer(), answer(3, 0));
   EXPECT_THAT(powered, ElementsAre(PowerAction::power_off));
+}
+
+TEST_F(RequestsTest, AProfileIsAGrantOfItsOwn) {
+  meter.may.restart = meter.may.power_off = true;
+  requests.take(meter, Power{1, PowerAction::balanced}, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 1));
+  EXPECT_THAT(profiles, IsEmpty());
+  meter.may = {};
+  meter.may.power_profile = true;
+  // At once, unlike restarts.
+  requests.take(meter, Power{2, PowerAction::power_saver}, 0);
+  EXPECT_EQ(meter.answer(), answer(2, 0));
+  profile_answer = Outcome::absent;
+  requests.take(meter, Power{3, PowerAction::high_performance}, 0);
+  EXPECT_EQ(meter.answer(), answer(3, 2));
+  profile_answer = Outcome::failed;
+  requests.take(meter, Power{4, PowerAction::balanced}, 0);
+  EXPECT_EQ(meter.answer(), answer(4, 8));
+  requests.take(meter, Power{5, PowerAction::restart}, kPowerAfterMs);
+  EXPECT_EQ(meter.answer(), answer(5, 1));
+  EXPECT_THAT(profiles, ElementsAre(PowerAction::power_saver, PowerAction::high_performance,
+                                    PowerAction::balanced));
+  EXPECT_THAT(powered, IsEmpty());
+  EXPECT_THAT(meter.events,
+              ElementsAre("refused: the power profile balanced: its manifest does not say so",
+                          "set the power profile saving power",
+                          "refused: the power profile balanced: some processor does not take it",
+                          "refused: to restart the device: its manifest does not say so"));
+}
+
+TEST_F(RequestsTest, ProfilesAreNotSetWithoutEnd) {
+  meter.may.power_profile = true;
+  for (std::int64_t i = 0; i < kProfilesAtOnce; ++i) {
+    requests.take(meter, Power{1, PowerAction::balanced}, 1000);
+    EXPECT_EQ(meter.answer(), answer(1, 0));
+  }
+  requests.take(meter, Power{1, PowerAction::balanced}, 1000);
+  EXPECT_EQ(meter.answer(), answer(1, 6, "\x10\x27\0\0"s));
+  requests.take(meter, Power{1, PowerAction::balanced}, 1000 + kProfileEveryMs);
+  EXPECT_EQ(meter.answer(), answer(1, 0));
+}
+
+TEST_F(RequestsTest, TheClockIsSetByWhoMayAndBothTimesAreTold) {
+  const SetTime wanted{1, 1'795'000'060'000};
+  requests.take(meter, wanted, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 1));
+  EXPECT_THAT(time.asked, IsEmpty());
+  meter.may.system_time = true;
+  requests.take(meter, wanted, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 0));
+  EXPECT_THAT(time.asked, ElementsAre(1'795'000'060'000));
+  time.answer = {Outcome::implausible, 0};
+  requests.take(meter, wanted, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 10));
+  time.answer = {Outcome::failed, 0};
+  requests.take(meter, wanted, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 8));
+  time.answer = {Outcome::too_soon, 60'000};
+  requests.take(meter, wanted, 0);
+  EXPECT_EQ(meter.answer(), answer(1, 6, "\x60\xea\0\0"s));
+  const std::string refused = "refused: to set the clock to 2026-11-18T11:07:40.000Z: ";
+  EXPECT_THAT(meter.events,
+              ElementsAre(refused + "its manifest does not say so",
+                          "set the clock from 2026-11-18T11:06:40.000Z to 2026-11-18T11:07:40.000Z",
+                          refused + "by what the device knows it is not that time",
+                          refused + "init does not listen"));
+}
+
+TEST_F(RequestsTest, TheClockIsNotSetWithoutEnd) {
+  meter.may.system_time = true;
+  for (std::int64_t i = 0; i < kTimesAtOnce; ++i) {
+    requests.take(meter, SetTime{1, 1}, 1000);
+    EXPECT_EQ(meter.answer(), answer(1, 0));
+  }
+  requests.take(meter, SetTime{1, 1}, 1000);
+  EXPECT_EQ(meter.answer(), answer(1, 6, "\x60\xea\0\0"s));
+  requests.take(meter, SetTime{1, 1}, 1000 + kTimeEveryMs);
+  EXPECT_EQ(meter.answer(), answer(1, 0));
+  // Each was told: none is hidden by what else the app says.
+  EXPECT_EQ(meter.events.size(), static_cast<std::size_t>(kTimesAtOnce) + 1);
 }
 
 TEST_F(RequestsTest, AnUpdateWaitsForWhoMaySo) {

@@ -1,10 +1,11 @@
 // What an app hears from the device and asks of it, for C++: other apps, system events, power,
-// updates that wait. As <pavise/peers.h>, <pavise/system_events.h> and <pavise/power.h>, whose
-// rules hold, with functions as handlers: for the thread of the loop, negative errno. For C++17 and
-// later.
+// the clock, updates that wait. As <pavise/peers.h>, <pavise/system_events.h>, <pavise/power.h> and
+// <pavise/time.h>, whose rules hold, with functions as handlers: for the thread of the loop,
+// negative errno. For C++17 and later.
 #ifndef PAVISE_DEVICE_HPP
 #define PAVISE_DEVICE_HPP
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +46,23 @@ inline int switch_device_off(EventLoop& loop, OutcomeHandler handler = {}) {
                                 [&](pavise_outcome_handler function, void* context) {
                                   return pavise_power_off(loop.get(), function, context);
                                 });
+}
+inline int set_power_profile(EventLoop& loop, pavise_power_profile profile,
+                             OutcomeHandler handler = {}) {
+  return internal::with_outcome(
+      std::move(handler), [&](pavise_outcome_handler function, void* context) {
+        return pavise_power_set_profile(loop.get(), profile, function, context);
+      });
+}
+// As pavise_time_set() of <pavise/time.h>; what is below milliseconds is cut off.
+inline int set_clock(EventLoop& loop, std::chrono::system_clock::time_point to,
+                     OutcomeHandler handler = {}) {
+  const auto since_1970 =
+      std::chrono::duration_cast<std::chrono::milliseconds>(to.time_since_epoch());
+  return internal::with_outcome(
+      std::move(handler), [&](pavise_outcome_handler function, void* context) {
+        return pavise_time_set(loop.get(), since_1970.count(), function, context);
+      });
 }
 inline int defer_update(EventLoop& loop, std::uint32_t ms, OutcomeHandler handler = {}) {
   return internal::with_outcome(std::move(handler),

@@ -18,6 +18,7 @@
 #include <pavise/spi.h>
 #include <pavise/storage.h>
 #include <pavise/system_events.h>
+#include <pavise/time.h>
 #include <pavise/uart.h>
 #include <unistd.h>
 

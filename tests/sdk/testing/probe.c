@@ -1,7 +1,8 @@
 /* An app that uses each part of the SDK once, says in its log what came of it, and then serves the
  * hub until it is asked to end. Its arguments: a host and a port that it
  * tries to reach; or "peers": it talks to the launcher and to another app instead; or
- * "certificates": it tries the store of those, and waits for its end. */
+ * "certificates": it tries the store of those, and waits for its end; or "clock": it sets
+ * the clock. */
 #include "tests/sdk/testing/probe.h"
 
 #include <errno.h>
@@ -18,10 +19,12 @@
 #include <pavise/power.h>
 #include <pavise/storage.h>
 #include <pavise/system_events.h>
+#include <pavise/time.h>
 #include <pavise/uart.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static pavise_hub* hub;
@@ -159,8 +162,64 @@ static int talk(pavise_event_loop* loop) {
   say("connect", pavise_peers_connect("stranger"));
   say("restart", pavise_power_restart(loop, on_outcome, "restart"));
   say("defer", pavise_update_defer(loop, 5000, on_outcome, "defer"));
+  say("profile", pavise_power_set_profile(loop, PAVISE_PROFILE_BALANCED, on_outcome, "profile"));
+  say("clock", pavise_time_set(loop, 2, on_outcome, "clock"));
   pavise_event_loop_run(loop, -1);
   pavise_log(PAVISE_LOG_INFO, "asked to end");
+  return 0;
+}
+
+/* "clock": first to a time that is over, then five minutes ahead, and waits until it is so. What is
+ * too soon is asked again. */
+static struct {
+  pavise_event_loop* loop;
+  int64_t to_ms; /* 0: what is over */
+} clock_try;
+enum { kClockOverMs = 1000, kClockAheadMs = 300000, kClockAgainMs = 15000, kClockLookMs = 200 };
+
+static int64_t clock_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_look(void* context) {
+  if (clock_ms() >= clock_try.to_ms)
+    pavise_log(PAVISE_LOG_INFO, "the clock is ahead");
+  else
+    pavise_event_loop_add_timer(clock_try.loop, kClockLookMs, 0, on_look, context, NULL);
+}
+
+static void on_clock(void* context, int outcome, uint32_t value_ms);
+
+static void try_clock(void* context) {
+  (void)context;
+  const int asked = pavise_time_set(
+      clock_try.loop, clock_try.to_ms ? clock_try.to_ms : kClockOverMs, on_clock, NULL);
+  if (asked != 0) say("clock", asked);
+}
+
+static void on_clock(void* context, int outcome, uint32_t value_ms) {
+  if (outcome == -EAGAIN) {
+    const uint32_t wait_ms = value_ms < kClockAgainMs ? value_ms + 1 : kClockAgainMs;
+    pavise_event_loop_add_timer(clock_try.loop, wait_ms, 0, try_clock, context, NULL);
+    return;
+  }
+  say(clock_try.to_ms ? "a clock ahead" : "a clock that is over", outcome);
+  if (clock_try.to_ms) {
+    if (outcome == 0) on_look(context);
+    return;
+  }
+  clock_try.to_ms = clock_ms() + kClockAheadMs;
+  try_clock(context);
+}
+
+static int set_clock(pavise_event_loop* loop) {
+  clock_try.loop = loop;
+  say("profile",
+      pavise_power_set_profile(loop, PAVISE_PROFILE_POWER_SAVER, on_outcome, "power profile"));
+  try_clock(NULL);
+  pavise_event_loop_run(loop, -1);
   return 0;
 }
 
@@ -175,6 +234,7 @@ int main(int count, char** words) {
     pavise_event_loop_run(loop, -1);
     return 0;
   }
+  if (count == 2 && strcmp(words[1], "clock") == 0) return set_clock(loop);
   if (count == 2) return talk(loop);
   try_storage();
   try_uart();

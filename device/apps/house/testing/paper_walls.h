@@ -8,16 +8,36 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "device/apps/house/walls.h"
+#include "device/apps/words/requests.h"
 
 namespace pavise::device::testing {
 
 inline constexpr ErrorInfo kPaperTore{"PV-TST-001", Retry::later, "paper tore", "Take another."};
+
+// The machine's clock and power profile: what apps had set.
+class PaperMachine final : public Timekeeper {
+ public:
+  UnixMillis clock_ms() const override { return 0; }
+  Answer set(UnixMillis to_ms) override {
+    times.push_back(to_ms);
+    return {app_wire::Outcome::done, 0};
+  }
+  std::function<app_wire::Outcome(app_wire::PowerAction)> set_profile() {
+    return [this](app_wire::PowerAction profile) {
+      profiles.push_back(profile);
+      return app_wire::Outcome::done;
+    };
+  }
+  std::vector<UnixMillis> times;
+  std::vector<app_wire::PowerAction> profiles;
+};
 
 // Outlives its walls and programs.
 class PaperGround {

@@ -12,6 +12,7 @@ enum launcher_type {
   kLauncherConnect = 2,
   kLauncherPower = 3,
   kLauncherDefer = 4,
+  kLauncherSetTime = 5,
   kLauncherAnswer = 129,
   kLauncherConnection = 130,
   kLauncherGoingDown = 131,
