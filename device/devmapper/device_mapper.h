@@ -48,8 +48,8 @@ class DeviceMapper {
     std::string name;
     std::string node;
   };
-  // The same under the first of `stem`-1, `stem`-2, ... that nobody has: whoever uses an earlier one
-  // still keeps it. kBadMapping, kMapperRefused (also: all up to kDmNumberMax are there).
+  // The same under the first of `stem`-1, `stem`-2, ... that nobody has: whoever uses an earlier
+  // one still keeps it. kBadMapping, kMapperRefused (also: all up to kDmNumberMax are there).
   Result<Numbered> create_numbered(const std::string& stem, const DmTable& table, bool read_only);
   // kMapperRefused if it does not exist or is in use.
   Status remove(const std::string& name);

@@ -79,8 +79,9 @@ Result<ContentMount> ContentMount::mount(const PackageFile& package, const std::
   PAVISE_TRY_ASSIGN(const LoopDevice tree,
                     attach_loop(file, header.tree_offset(), header.tree_bytes()));
   PAVISE_TRY_ASSIGN(DeviceMapper mapper, DeviceMapper::open());
-  PAVISE_TRY_ASSIGN(const DeviceMapper::Numbered made,
-                    mapper.create_numbered(name, verity_table(target_of(header, data, tree)), true));
+  PAVISE_TRY_ASSIGN(
+      const DeviceMapper::Numbered made,
+      mapper.create_numbered(name, verity_table(target_of(header, data, tree)), true));
   const bool mounted = ::mount(made.node.c_str(), folder.c_str(), "erofs",
                                MS_RDONLY | MS_NODEV | MS_NOSUID, nullptr) == 0;
   const Error why = failed(folder);
