@@ -164,6 +164,20 @@ static int keep_spare(int folder) {
   return clear_spare(folder);
 }
 
+/* For who changes something. What a power cut has left in the spare is overwritten first: it may be
+ * the key of an entry that is gone. */
+static int open_for_change(void) {
+  static const struct certificate_file zeros;
+  const int folder = open_store(LOCK_EX);
+  if (folder < 0) return folder;
+  struct certificate_file left;
+  size_t size = 0;
+  if (read_file(folder, spare, &left, &size) == 0 && memcmp(&left, &zeros, size) != 0)
+    clear_spare(folder);
+  explicit_bzero(&left, sizeof left);
+  return folder;
+}
+
 static int add_file(int folder, const char* id, const struct certificate_file* content) {
   int outcome = keep_spare(folder);
   if (outcome == 0) outcome = write_file(folder, new_file, content);
@@ -210,7 +224,7 @@ static int install(const char* id, enum pavise_certificate_kind kind, const void
   struct pavise_certificate described;
   int outcome = x509_describe(certificate, certificate_size, &described);
   if (outcome != 0) return outcome;
-  const int folder = open_store(LOCK_EX);
+  const int folder = open_for_change();
   if (folder < 0) return folder;
   struct certificate_file content;
   certificate_file_make(&content, kind, certificate, certificate_size, key, key_size);
@@ -231,7 +245,7 @@ int pavise_certificates_install_client(const char* id, const void* certificate,
 
 int pavise_certificates_delete(const char* id) {
   if (!good_id(id)) return -EINVAL;
-  const int folder = open_store(LOCK_EX);
+  const int folder = open_for_change();
   if (folder < 0) return folder;
   /* It becomes the spare, and is overwritten as such. */
   int outcome = renameat(folder, id, folder, spare) == 0 ? 0 : error_of(errno);
@@ -242,15 +256,22 @@ int pavise_certificates_delete(const char* id) {
 
 int pavise_certificates_move(const char* from, const char* to) {
   if (!good_id(from) || !good_id(to) || strcmp(from, to) == 0) return -EINVAL;
-  const int folder = open_store(LOCK_EX);
+  const int folder = open_for_change();
   if (folder < 0) return folder;
   struct pavise_credential credential;
   enum pavise_certificate_kind kind = PAVISE_ROOT_CA;
   int outcome = load(folder, from, &kind, &credential);
   pavise_credential_wipe(&credential);
   if (outcome == 0) outcome = check_kind(folder, to, kind);
+  const int replaced =
+      openat(folder, to, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* -1: nothing */
   if (outcome == 0 && renameat(folder, from, folder, to) != 0) outcome = error_of(errno);
   if (outcome == 0) outcome = sync_it(folder);
+  if (replaced >= 0) {
+    static const struct certificate_file zeros;
+    if (outcome == 0 && write_all(replaced, &zeros) == 0) (void)sync_it(replaced);
+    close(replaced);
+  }
   return close_store(folder, outcome);
 }
 

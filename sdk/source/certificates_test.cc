@@ -387,6 +387,26 @@ TEST_F(SdkCertificates, WhatWasDeletedOrReplacedIsOverwritten) {
   ASSERT_EQ(install("own", client("pump").pem(), key), 0);
   ASSERT_EQ(pavise_certificates_delete("own"), 0);
   EXPECT_FALSE(anywhere());
+  // Also what a power cut left there: at the next change, whichever it is, and however it ends.
+  for (const auto& change : {+[] { return install("other", client("pump")); },
+                             +[] { return pavise_certificates_delete("own"); },
+                             +[] { return pavise_certificates_move("own", "older"); }}) {
+    ASSERT_EQ(install("own", client("pump").pem(), key), 0);
+    fs::rename(folder_ / "own", folder_ / ".spare");
+    EXPECT_TRUE(anywhere());
+    (void)change();
+    EXPECT_FALSE(anywhere());
+  }
+}
+
+TEST_F(SdkCertificates, WhatAMoveReplacesIsOverwritten) {
+  const std::string key = "the-first-key";
+  ASSERT_EQ(install("own", client("pump").pem(), key), 0);
+  fs::create_hard_link(folder_ / "own", folder_ / ".seen");  // to look at it afterwards
+  ASSERT_EQ(install("next", client("pump")), 0);
+  ASSERT_EQ(pavise_certificates_move("next", "own"), 0);
+  EXPECT_FALSE(bytes_of(folder_ / ".seen").contains(key));
+  EXPECT_EQ(subject("own"), "CN=pump");
 }
 
 // Each of them sees a certificate with its own key, whatever the others do.

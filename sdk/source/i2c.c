@@ -4,6 +4,7 @@
 #include <linux/i2c.h>
 #include <pavise/i2c.h>
 #include <pavise/internal/node.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -37,6 +38,8 @@ static int free_transfer(int bus, uint8_t address, const struct transfer* what) 
     messages[count++] = (struct i2c_msg){
         .addr = address, .flags = I2C_M_RD, .len = (uint16_t)what->in_size, .buf = what->in};
   struct i2c_rdwr_ioctl_data all = {.msgs = messages, .nmsgs = count};
+  /* Messages have their own address; this asks whether a driver has it. */
+  if (ioctl(bus, I2C_SLAVE, (unsigned long)address) < 0) return -errno;
   const int done = ioctl(bus, I2C_RDWR, &all);
   if (done < 0) return -errno;
   return done == (int)count ? 0 : -EIO;
@@ -61,12 +64,23 @@ static uint32_t smbus_size(const struct transfer* what, unsigned long* needs) {
   return I2C_SMBUS_I2C_BLOCK_DATA;
 }
 
+/* Of SMBus the address is a state of the descriptor. */
+static int locked_smbus(int bus, uint8_t address, struct i2c_smbus_ioctl_data* request) {
+  static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&one_at_a_time);
+  const int outcome =
+      ioctl(bus, I2C_SLAVE, (unsigned long)address) < 0 || ioctl(bus, I2C_SMBUS, request) < 0
+          ? -errno
+          : 0;
+  pthread_mutex_unlock(&one_at_a_time);
+  return outcome;
+}
+
 static int smbus_transfer(int bus, uint8_t address, const struct transfer* what,
                           unsigned long functions) {
   unsigned long needs = 0;
   const uint32_t size = smbus_size(what, &needs);
   if (size == 0 || (functions & needs) != needs) return -EOPNOTSUPP;
-  if (ioctl(bus, I2C_SLAVE, (unsigned long)address) < 0) return -errno;
   union i2c_smbus_data data;
   memset(&data, 0, sizeof data);
   struct i2c_smbus_ioctl_data request = {
@@ -81,8 +95,8 @@ static int smbus_transfer(int bus, uint8_t address, const struct transfer* what,
   } else if (written) {
     data.byte = what->out[1];
   }
-  if (ioctl(bus, I2C_SMBUS, &request) < 0) return -errno;
-  if (what->in_size == 0) return 0;
+  const int outcome = locked_smbus(bus, address, &request);
+  if (outcome != 0 || what->in_size == 0) return outcome;
   if (size != I2C_SMBUS_I2C_BLOCK_DATA) {
     *what->in = data.byte;
     return 0;

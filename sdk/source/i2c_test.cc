@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <mutex>
 #include <pavise/pavise.hpp>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "sdk/source/testing/played.h"
@@ -28,6 +30,8 @@ class FakeBus : public sdk_testing::Played {
   }
   bool is_mine(int descriptor) const override { return sdk_testing::is_null_node(descriptor); }
   int answer(unsigned long request, void* argument) override {
+    if (request == I2C_SMBUS) std::this_thread::yield();  // another thread, if it may
+    const std::lock_guard one_at_a_time(mutex_);          // as in the kernel
     switch (request) {
       case I2C_FUNCS:
         *static_cast<unsigned long*>(argument) = functions;
@@ -85,6 +89,7 @@ class FakeBus : public sdk_testing::Played {
     return 0;
   }
 
+  std::mutex mutex_;
   std::uint8_t address_ = 0;
   std::uint8_t at_ = 0;
 };
@@ -129,6 +134,25 @@ TEST_P(SdkI2c, RegistersAreReadAndWritten) {
   std::uint8_t byte = 0;
   EXPECT_EQ(pavise_i2c_read(bus_.get(), kChip, &byte, 1), 0);
   EXPECT_EQ(byte, 200 ^ 0xa5);
+}
+
+TEST_P(SdkI2c, WhatADriverHasIsItsOwn) {
+  fake_.busy = true;
+  EXPECT_EQ(write({9, 1}), -EBUSY);
+  EXPECT_EQ(fake_.registers[9], 9 ^ 0xa5);
+  EXPECT_EQ(fake_.transfers, 0);
+}
+
+// One descriptor, two chips: whoever is told to write to the one writes there.
+TEST_P(SdkI2c, ThreadsDoNotMix) {
+  const auto write_often = [&](std::uint8_t address, int expected) {
+    const std::array<std::uint8_t, 2> bytes{9, 1};
+    for (int i = 0; i < 1000; ++i)
+      EXPECT_EQ(pavise_i2c_write(bus_.get(), address, bytes.data(), bytes.size()), expected);
+  };
+  std::thread other(write_often, std::uint8_t{kChip + 1}, -ENXIO);
+  write_often(kChip, 0);
+  other.join();
 }
 
 TEST_P(SdkI2c, ErrorsAreTold) {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <pavise/device.hpp>
 #include <string>
@@ -381,7 +382,8 @@ TEST_F(LauncherChannel, ObjectsOfCppHearEventsAndPeers) {
     const pavise::SystemEvents events(
         loop_, [&](const pavise_system_event& event) { heard += std::to_string(event.ms) + ';'; });
     EXPECT_EQ(events.error(), 0);
-    EXPECT_EQ(pavise::SystemEvents(loop_, {}).error(), -EEXIST);
+    EXPECT_EQ(pavise::SystemEvents(loop_, [](const auto&) {}).error(), -EEXIST);
+    EXPECT_EQ(pavise::SystemEvents(loop_, {}).error(), -EINVAL);
     pavise::Peers peers(
         loop_, {.connected = [&](pavise_peer* peer, bool) { meter = peer; },
                 .refused = [&](const char* name, int outcome,
@@ -406,6 +408,21 @@ TEST_F(LauncherChannel, ObjectsOfCppHearEventsAndPeers) {
   }
   EXPECT_EQ(heard, "stranger-2;word;9;closed");
   EXPECT_EQ(pavise_peers_connect("meter"), -ENOTCONN) << "they end with the object";
+}
+
+TEST_F(LauncherChannel, WhoHearsAnEventMayStopListening) {
+  std::unique_ptr<pavise::SystemEvents> events;
+  const std::string kept(100, 'k');
+  std::string heard;
+  events = std::make_unique<pavise::SystemEvents>(
+      loop_, [&heard, &events, kept](const pavise_system_event&) {
+        events.reset();
+        heard += kept;
+      });
+  ASSERT_EQ(events->error(), 0);
+  send("\x83\x01" + number(5000));
+  EXPECT_EQ(heard, kept);
+  open_events();
 }
 
 TEST_F(LauncherChannel, OneLoopReadsIt) {

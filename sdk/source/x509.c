@@ -358,8 +358,9 @@ int x509_describe(const void* bytes, size_t size, struct pavise_certificate* out
   if (size == 0) return -EBADMSG;
   if (size > PAVISE_CERTIFICATE_BYTES_MAX) return -E2BIG;
   const unsigned char* const at = bytes;
-  const int outcome =
-      at[0] == kSequence ? describe_der((struct der){at, size}, out) : describe_pem(at, size, out);
+  int outcome = describe_der((struct der){at, size}, out);
+  /* Text in front of PEM may begin with a digit that is DER's first byte as well. */
+  if (outcome == -EBADMSG) outcome = describe_pem(at, size, out);
   if (outcome != 0) out->issuer[0] = out->subject[0] = '\0';
   return outcome;
 }

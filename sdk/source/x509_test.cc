@@ -157,8 +157,8 @@ TEST(X509, PemIsReadAsTlsLibrariesWriteIt) {
   const Issued leaf = issue({.subject = {{"CN", "leaf"}}}, &ca);
   pavise_certificate out{};
   const std::string pem = leaf.pem();
-  for (const std::string& text :
-       {pem, pem + ca.pem(), "words before it\n" + pem, pem.substr(0, pem.size() - 1)}) {
+  for (const std::string& text : {pem, pem + ca.pem(), "words before it\n" + pem,
+                                  "0: Certificate\n" + pem, pem.substr(0, pem.size() - 1)}) {
     ASSERT_EQ(describe(text, out), 0) << text;
     EXPECT_STREQ(out.subject, "CN=leaf");
   }

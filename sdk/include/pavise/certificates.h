@@ -9,10 +9,10 @@
  * library to say. A key is whatever bytes the TLS library reads; nobody looks into it.
  *
  * Each change is whole when it returned 0, also after a power cut, and before that it is not there
- * at all. All of these block on the disk; any thread, any process of the app;
- * they need 64 KiB of stack. Errors are negative
- * errno, of these first: -EACCES: the manifest does not grant it; -ENOSPC: there are
- * PAVISE_CERTIFICATES_MAX, or the quota that the app's files have in common is used up. */
+ * at all; after -EIO, which is the disk's, it may be either. All of these block on the disk; any
+ * thread, any process of the app; they need 64 KiB of stack. Errors are negative errno, of these
+ * first: -EACCES: the manifest does not grant it; -ENOSPC: there are PAVISE_CERTIFICATES_MAX, or
+ * the quota that the app's files have in common is used up. */
 #ifndef PAVISE_CERTIFICATES_H
 #define PAVISE_CERTIFICATES_H
 

@@ -5,6 +5,7 @@
 #ifndef PAVISE_DEVICE_HPP
 #define PAVISE_DEVICE_HPP
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -71,17 +72,12 @@ inline int defer_update(EventLoop& loop, std::uint32_t ms, OutcomeHandler handle
                                 });
 }
 
-// Hears the device's events as long as it lives. One per app.
+// Hears the device's events as long as it lives, which may end in the handler. One per app.
 class SystemEvents {
  public:
   SystemEvents(EventLoop& loop, std::function<void(const pavise_system_event&)> handler)
       : handler_(std::move(handler)),
-        error_(pavise_system_events_open(
-            loop.get(),
-            [](void* context, const pavise_system_event* event) {
-              static_cast<SystemEvents*>(context)->handler_(*event);
-            },
-            this)) {}
+        error_(handler_ ? pavise_system_events_open(loop.get(), hear, this) : -EINVAL) {}
   ~SystemEvents() {
     if (error_ == 0) pavise_system_events_close();
   }
@@ -90,6 +86,11 @@ class SystemEvents {
   int error() const { return error_; }  // 0, or why it hears nothing
 
  private:
+  static void hear(void* context, const pavise_system_event* event) {
+    const auto handler = static_cast<SystemEvents*>(context)->handler_;
+    handler(*event);
+  }
+
   std::function<void(const pavise_system_event&)> handler_;
   int error_;
 };

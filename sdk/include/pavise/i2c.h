@@ -3,10 +3,11 @@
  *
  * Each call is one transfer and blocks until its end, usually below a millisecond; if the bus hangs
  * until the controller gives up, a second or so. Any thread; transfers of several threads do not
- * mix. Errors are negative errno. Of a transfer: -EINVAL: an address outside of 0x08 to 0x77, no
- * byte at all, or more than PAVISE_I2C_BYTES_MAX; -ENXIO, -EREMOTEIO or -EIO, as the controller
- * tells it: nobody answers at this address; -ETIMEDOUT: the bus hangs; -EBUSY: the kernel itself
- * drives that device; -EOPNOTSUPP: not on this controller, see below.
+ * mix, those of several processes need a descriptor each. Errors are negative errno. Of a transfer:
+ * -EINVAL: an address outside of 0x08 to 0x77, no byte at all, or more than PAVISE_I2C_BYTES_MAX;
+ * -ENXIO, -EREMOTEIO or -EIO, as the controller tells it: nobody answers at this address;
+ * -ETIMEDOUT: the bus hangs; -EBUSY: the kernel itself drives that device; -EOPNOTSUPP: not on this
+ * controller, see below.
  *
  * SMBus controllers, as PCs have them, know no free transfers. There these work: to write one to 33
  * bytes; to read one; to write one byte and then read 1 to 32. */

@@ -89,13 +89,15 @@ class Credential {
     out.error_ = pavise_certificates_load(id, out.content_.get());
     return out;
   }
-  explicit operator bool() const { return error_ == 0; }
+  explicit operator bool() const { return content_ != nullptr && error_ == 0; }
   int error() const { return error_; }  // 0, or why there is nothing
-  // A zero byte stands behind each.
+  // A zero byte stands behind each. Empty after an error, and of one that was moved from.
   std::string_view certificate() const {
-    return text(content_->certificate, content_->certificate_size);
+    return content_ ? text(content_->certificate, content_->certificate_size) : std::string_view();
   }
-  std::string_view key() const { return text(content_->key, content_->key_size); }
+  std::string_view key() const {
+    return content_ ? text(content_->key, content_->key_size) : std::string_view();
+  }
 
  private:
   struct Wipe {
