@@ -526,8 +526,8 @@ Result<std::vector<sock_filter>> make_launcher_filter() {
 
 Result<std::vector<sock_filter>> make_warden_filter() {
   Rules rules(SCMP_ACT_KILL_PROCESS);
-  rules.add(SCMP_ACT_ALLOW, {"wait4", "rt_sigtimedwait", "kill", "write", "close", "exit_group",
-                             "rt_sigreturn", "poll"});
+  rules.add(SCMP_ACT_ALLOW, {"wait4", "rt_sigtimedwait", "kill", "read", "write", "close",
+                             "exit_group", "rt_sigreturn", "poll"});
   rules.allow("prctl", {low_word(0, PR_SET_PDEATHSIG)});
 #if __has_feature(address_sanitizer)
   // Its run-time probes memory and has stacks of its own.

@@ -134,6 +134,17 @@ Status leave_old_root() {
   return {};
 }
 
+// Where something is mounted, or may be written because something usually is, has to be a folder of
+// the image: through a link it would be elsewhere.
+Status require_folders() {
+  for (const char* path : {"dev", "proc", "tmp", "data", "certificates"}) {
+    struct stat info{};
+    if (::lstat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+      return Error(kRootNotBuilt, std::string(path) + " is no folder");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status enter_app_root(const AppRootSpec& spec, uid_t user) {
@@ -142,6 +153,7 @@ Status enter_app_root(const AppRootSpec& spec, uid_t user) {
   // Devices of the nodes are resolved before the root changes, the storage's path as well.
   PAVISE_TRY(bind(spec.image, spec.image, MS_RDONLY | MS_NOSUID | MS_NODEV));
   if (::chdir(spec.image.c_str()) != 0) return failed(spec.image);
+  PAVISE_TRY(require_folders());
   PAVISE_TRY(build_dev(spec, user));
   PAVISE_TRY(mount_new("proc", "proc", kLocked, "hidepid=invisible,subset=pid"));
   PAVISE_TRY(give_resolver(spec.resolver));

@@ -152,22 +152,19 @@ constexpr char kTurn = 't';
 // own stack (the address sanitizer's state is one for both, too).
 #define PAVISE_OUT_OF_TURN [[clang::no_sanitize("address"), clang::noinline]]
 
-// For the warden: false, if the app's process has ended.
-PAVISE_OUT_OF_TURN bool pass_turn_until_exec(int turns) {
-  if (::write(turns, &kTurn, sizeof kTurn) != sizeof kTurn) return false;
-  pollfd other_side{turns, 0, 0};  // exec closes it, and so does the end
-  while (::poll(&other_side, 1, -1) <= 0) {
-  }
-  return true;
-}
-
-// For the app's process: false, if there is no warden.
+// False: nobody is on the other side any more.
 PAVISE_OUT_OF_TURN bool wait_for_turn(int turns) {
   char word = 0;
   ssize_t size = 0;
   do size = ::read(turns, &word, sizeof word);
   while (size < 0);  // by a signal
   return size == sizeof word;
+}
+
+// Comes back when the program runs, or its process has ended: both close the other side. No limit
+// that the app sets its warden matters to a read.
+PAVISE_OUT_OF_TURN void pass_turn_until_exec(int turns) {
+  if (::write(turns, &kTurn, sizeof kTurn) == sizeof kTurn) (void)wait_for_turn(turns);
 }
 
 // Comes back only if there is no program to be: with the process's exit code.
@@ -236,7 +233,8 @@ ChildEnds keep_only(const ChildEnds& ends, int turns) {
   // process does nothing before its warden is behind walls.
   const ChildEnds kept = keep_only(ends, turns[0]);
   require(sandbox::apply(plan.warden), kept);
-  (void)pass_turn_until_exec(kept.turns);  // if it has ended, it has said why
+  require(end_with_launcher(kept.report), kept, "the launcher");
+  pass_turn_until_exec(kept.turns);
   ::close(kept.turns);
   ::close(kept.setup);
   guard_app(app, kept.report);

@@ -572,6 +572,20 @@ TEST_F(CompartmentTest, SaysWhyItDidNotStart) {
   EXPECT_FALSE(std::getline(processes, left)) << left;
 }
 
+// Landlock lets an app write below /data: through a link that would be anywhere.
+TEST_F(CompartmentTest, WhereSomethingIsMountedNoLinkLeads) {
+  for (const char* name : {"data", "certificates", "tmp"}) {
+    const fs::path path = folder_ / "image" / name;
+    fs::remove(path);
+    fs::create_symlink(".", path);
+    EXPECT_THAT(run({"nothing"}), HasSubstr(std::string(name) + " is no folder"));
+    fs::remove(path);
+    fs::create_directory(path);
+  }
+  run({"nothing"});
+  EXPECT_EQ(ending_.code, 0);
+}
+
 TEST_F(CompartmentTest, TheRestOfTheMachineKeepsItsMounts) {
   run({"nothing"});
   EXPECT_FALSE(fs::exists(folder_ / "image/dev/null"));

@@ -22,11 +22,13 @@ sandbox::SandboxPolicy warden_policy(uid_t user, std::span<const sock_filter> fi
   return policy;
 }
 
-void guard_app(pid_t app, int report) {
-  // Without the launcher nobody would hold the app to its budgets and its owner's word. It may have
-  // ended just before: then nobody reads the report any more.
+bool end_with_launcher(int report) {
+  // It may have ended just before: then nobody reads the report any more.
   pollfd reader{report, 0, 0};
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::poll(&reader, 1, 0) != 0) ::_exit(1);
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::poll(&reader, 1, 0) == 0;
+}
+
+void guard_app(pid_t app, int report) {
   sigset_t heard;
   ::sigemptyset(&heard);
   ::sigaddset(&heard, SIGTERM);

@@ -43,7 +43,12 @@ Result<dev_grant::Terms> Grants::take(ByteView bytes) {
   forget_expired();
   const auto same = std::ranges::find(held_, terms.component,
                                       [](const Held& held) { return held.terms.component; });
-  if (same != held_.end() && same->terms.not_after >= terms.not_after) return same->terms;
+  if (same != held_.end() && same->terms.not_after >= terms.not_after) {
+    // Its time passes, too, while the longer one holds.
+    PAVISE_TRY_ASSIGN(TakenGrants* const taken, around_.taken());
+    PAVISE_TRY(taken->take(terms, now_ms / 1000));
+    return same->terms;
+  }
   if (same == held_.end() && held_.size() == kGrantsHeldMax) return kTooManyGrants;
   PAVISE_TRY_ASSIGN(TakenGrants* const taken, around_.taken());
   PAVISE_TRY_ASSIGN(const UnixSeconds seen, taken->take(terms, now_ms / 1000));

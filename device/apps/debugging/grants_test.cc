@@ -207,6 +207,23 @@ TEST_F(GrantsTest, OfTwoForOneAppTheLongerHolds) {
   EXPECT_EQ(grants->until(component(7)), kNow + 90);
 }
 
+// What another grant stood for is over as well, whenever it was handed over.
+TEST_F(GrantsTest, WhatALongerOneReplacedOrCoveredIsNotTakenAgain) {
+  for (const bool shorter_first : {true, false}) {
+    const unsigned app = shorter_first ? 1 : 2;
+    const Bytes shorter = grant(60, app);
+    const Bytes longer = grant(90, app);
+    EXPECT_EQ(code_of(shorter_first ? shorter : longer), "taken");
+    EXPECT_EQ(code_of(shorter_first ? longer : shorter), "taken");
+    clock.advance_ms(90'000);
+    grants->on_time();
+    clock.set_wall_ms(kNow * 1000);
+    start_again();
+    EXPECT_EQ(code_of(shorter), "PV-DBG-008") << shorter_first;
+    EXPECT_EQ(code_of(longer), "PV-DBG-008") << shorter_first;
+  }
+}
+
 TEST_F(GrantsTest, NumberAtNAndNPlusOne) {
   for (unsigned i = 1; i <= kGrantsHeldMax; ++i) EXPECT_EQ(code_of(grant(60, i)), "taken");
   EXPECT_EQ(code_of(grant(60, 100)), "PV-DBG-001");

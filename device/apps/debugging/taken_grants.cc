@@ -96,6 +96,8 @@ Result<TakenGrants> TakenGrants::open(std::string path) {
   if (!file && errno == ENOENT) return TakenGrants(std::move(path), {});
   std::string content(kTakenListBytesMax + 1, '\0');
   const ssize_t size = file ? ::read(file.get(), content.data(), content.size()) : -1;
+  if (size < 0 && (errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+    return not_kept(path);
   if (size < 0) return Error(kTakenUnreadable, path + ": " + std::strerror(errno));
   content.resize(static_cast<std::size_t>(size));
   PAVISE_TRY_ASSIGN(TakenList list, parse_taken_list(as_bytes(content)));
@@ -135,9 +137,10 @@ Result<UnixSeconds> TakenGrants::take(const dev_grant::Terms& terms, UnixSeconds
 }
 
 Status TakenGrants::see(const dev_grant::Terms& terms, UnixSeconds now_s) {
-  TakenGrant* const taken = find(terms);
-  if (taken == nullptr) return {};
-  taken->seen = std::max(taken->seen, std::min(now_s, terms.not_after));
+  if (find(terms) == nullptr) return {};
+  for (TakenGrant& taken : list_.grants)
+    if (taken.component == terms.component)
+      taken.seen = std::max(taken.seen, std::min(now_s, taken.not_after));
   return write();
 }
 

@@ -51,14 +51,15 @@ std::string text_of(const TakenList& list);
 class TakenGrants {
  public:
   // No file is an empty list. Only its owner can write into the folder of `path`.
-  // kTakenUnreadable.
+  // kTakenUnreadable; kTakenNotKept: it could not be read now.
   static Result<TakenGrants> open(std::string path);
 
   // The grant is taken at `now_s`, or later by what was seen of it: that second is what its rest is
   // counted from. It is on the disk afterwards. kGrantSpent, kTakenNotKept.
   Result<UnixSeconds> take(const dev_grant::Terms& terms, UnixSeconds now_s);
-  // It was as late as this while the grant was held, or it has ended. Nothing for one that was not
-  // taken. kTakenNotKept; the next call writes it.
+  // It was as late as this while the grant was held, or it has ended: also for the others of that
+  // app, which it stood for. Nothing for one that was not taken. kTakenNotKept; the next call
+  // writes it.
   Status see(const dev_grant::Terms& terms, UnixSeconds now_s);
 
  private:

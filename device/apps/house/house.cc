@@ -15,11 +15,13 @@ std::int64_t now_ms(const Clock& clock) {
 
 }  // namespace
 
-std::uint8_t House::free_number() const {
-  std::uint8_t number = 1;
-  while (std::ranges::any_of(apps_, [&](const auto& app) { return app->number() == number; }))
-    ++number;
-  return number;
+// Not one that was just given back: somebody else may still be at its address.
+std::uint8_t House::free_number() {
+  constexpr std::uint8_t kNumbers = 2 * kAppsMax;
+  do last_number_ = static_cast<std::uint8_t>(last_number_ % kNumbers + 1);
+  while (
+      std::ranges::any_of(apps_, [&](const auto& app) { return app->number() == last_number_; }));
+  return last_number_;
 }
 
 RunningApp& House::move_in(InstalledApp app, uid_t user) {

@@ -96,12 +96,13 @@ class House {
   void on_time();
   std::int64_t next_wake_ms() const;
   bool any_running() const;
-  std::uint8_t free_number() const;
+  std::uint8_t free_number();
   bool has(const manifest::ComponentId& component) const;
   void hear(RunningApp& app);
 
   Surroundings around_;
   std::vector<std::unique_ptr<RunningApp>> apps_;
+  std::uint8_t last_number_ = 0;
   std::deque<std::string> to_start_;  // names
   std::int64_t refused_at_ms_ = 0;
   Requests requests_;

@@ -59,8 +59,8 @@ Status Deploying::hear_out(RunningApp& app, const std::string& version) {
 }
 
 // Its manifest says how long it may take, at most kUpdateStopMs; then it is killed, which takes
-// effect at once but for what hangs in the kernel.
-House::MovedOut Deploying::end(RunningApp& app) {
+// effect at once but for what hangs in the kernel: nobody waits for that.
+Status Deploying::end(RunningApp& app) {
   const Clock& clock = around_.clock;
   const auto runs_until = [&](std::int64_t end_ms) {
     while (app.running() && clock.steady_ms() < end_ms && wait_until(end_ms)) {
@@ -71,7 +71,9 @@ House::MovedOut Deploying::end(RunningApp& app) {
   runs_until(end_ms);
   app.kill();
   runs_until(end_ms + kKillMs);
-  return around_.house.move_out(app);
+  // When the device goes down there is nothing else to do than to wait, and init does not.
+  if (!app.running() || goes_down_) return {};
+  return Error(kAppHangs, app.name());
 }
 
 Result<InstalledApp> Deploying::judge(const std::string& path) const {
@@ -105,7 +107,11 @@ Result<apps_ipc::Installed> Deploying::install(std::uint64_t size, const Digest2
     out.replaced = old->app().manifest().version.text();
     starts = wanted(*old);
     old->tell("ends for version " + out.version);
-    before = end(*old);
+    if (const Status ended = end(*old); !ended) {
+      if (starts && !goes_down_) around_.house.start(*old);
+      return ended.error();
+    }
+    before = around_.house.move_out(*old);
   }
   const auto moved = put_in_place(std::move(app), user);
   if (!moved) {
@@ -150,7 +156,8 @@ Result<apps_ipc::AppSource> Deploying::remove(std::string_view name) {
   PAVISE_TRY(around_.store.raise_floor(component, app->app().header().security_epoch));
   PAVISE_TRY(around_.store.erase(component));
   app->tell("is removed");
-  (void)end(*app);
+  PAVISE_TRY(end(*app));
+  (void)around_.house.move_out(*app);
   const Status erased = around_.storage.erase(component);
   const bool is_back = bring_image_version(component);
   if (!erased) return erased.error();

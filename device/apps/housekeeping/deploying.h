@@ -24,6 +24,10 @@ inline constexpr ErrorInfo kUpdateWaits{"PV-DEP-006", Retry::later, "the app has
 
 inline constexpr ErrorInfo kGoesDown{"PV-DEP-007", Retry::later, "the device goes down",
                                      "Deploy again when it is back."};
+inline constexpr ErrorInfo kAppHangs{"PV-DEP-008", Retry::later,
+                                     "the version before was killed and has not ended",
+                                     "It waits in the kernel for its hardware; try again when it "
+                                     "has ended, or start the device again."};
 
 // How long the version before may take to end, whatever its manifest says.
 inline constexpr std::int64_t kUpdateStopMs = 10'000;
@@ -56,12 +60,12 @@ class Deploying {
   // Checks what was received, puts it in the place of the app's version before, keeps it and starts
   // it. What the check refuses is not there any more. After an error that version goes on, or is
   // started again like any app that ended; when the device goes down it is what the next start
-  // finds. kUpdateWaits, kGoesDown; errors of PackageStore, judge_deployed(), `measure` and
-  // PutUpWalls.
+  // finds. kUpdateWaits, kGoesDown, kAppHangs; errors of PackageStore, judge_deployed(), `measure`
+  // and PutUpWalls.
   Result<apps_ipc::Installed> install(std::uint64_t size, const Digest256& sha256);
   // Ends the app; its package and storage are gone. The image's version, if there is one, is back.
-  // That is so as well if the storage cannot be erased, which is an error. kUnknownApp,
-  // kPartOfImage, errors of PackageStore and AppStorage.
+  // That is so as well if the storage cannot be erased, which is an error. kAppHangs: the device's
+  // next start does what is left. kUnknownApp, kPartOfImage, errors of PackageStore and AppStorage.
   Result<apps_ipc::AppSource> remove(std::string_view name);
 
  private:
@@ -72,7 +76,7 @@ class Deploying {
   Status hear_out(RunningApp& app, const std::string& version);
   bool wait_until(std::int64_t steady_ms);
   bool wanted(const RunningApp& app) const;
-  House::MovedOut end(RunningApp& app);
+  Status end(RunningApp& app);
   Result<RunningApp*> put_in_place(InstalledApp app, uid_t user);
   void bring_back(House::MovedOut before, uid_t user, bool wanted);
   Result<std::optional<InstalledApp>> version_of_image(const manifest::ComponentId& app);

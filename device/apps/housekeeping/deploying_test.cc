@@ -174,7 +174,7 @@ TEST_F(DeployingTest, TheVersionBeforeEndsOnlyWhenTheNewOneIsMeasured) {
   EXPECT_THAT(kept(), ElementsAre("blink 1.1.0", "other 1.0.0"));
   EXPECT_EQ(floor_of(1), 5U);
   // It has the user, and so the storage, of the version before, and its log goes on.
-  EXPECT_EQ(ground.numbers.at("blink 1.1.0"), ground.numbers.at("blink 1.0.0"));
+  EXPECT_EQ(ground.numbers.at("blink 1.1.0").first, ground.numbers.at("blink 1.0.0").first);
   std::vector<std::string> log;
   for (const AppLogLine& line : house.find("blink")->log().after(0)) log.push_back(line.text);
   EXPECT_THAT(log, ElementsAre("installed, version 1.0.0", "started, version 1.0.0",
@@ -265,8 +265,24 @@ TEST_F(DeployingTest, WhoHangsInTheKernelHoldsNobodyUpForLonger) {
   ASSERT_EQ(deploy(AppWish{.lifecycle = R"({"stop_timeout_ms":60000})"}), "ok");
   ground.ends_when_asked = ground.ends_when_killed = false;
   const std::int64_t begin_ms = clock.steady_ms();
-  ASSERT_EQ(deploy({.version = "1.1.0"}), "ok");
+  EXPECT_EQ(deploy({.version = "1.1.0"}), "PV-DEP-008");
   EXPECT_EQ(tenths_since(begin_ms), (kUpdateStopMs + kKillMs) / 100);
+  EXPECT_THAT(kept(), ElementsAre("blink 1.0.0"));
+  EXPECT_EQ(remove("blink"), "PV-DEP-008");
+  EXPECT_THAT(kept(), IsEmpty()) << "the next start of the device has none";
+  ground.ends_when_killed = true;
+  ground.end("blink");
+}
+
+TEST_F(DeployingTest, WhoHungAndEndedAfterAllIsStartedAgain) {
+  ASSERT_EQ(deploy(AppWish{}), "ok");
+  ground.ends_when_asked = ground.ends_when_killed = false;
+  EXPECT_EQ(deploy({.version = "1.1.0"}), "PV-DEP-008");
+  ground.ends_when_asked = ground.ends_when_killed = true;
+  ground.end("blink");
+  pass(200);
+  EXPECT_THAT(apps(), ElementsAre("blink 1.0.0 running"));
+  ASSERT_EQ(deploy({.version = "1.1.0"}), "ok");
   EXPECT_THAT(apps(), ElementsAre("blink 1.1.0 running"));
 }
 

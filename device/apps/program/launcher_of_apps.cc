@@ -255,6 +255,8 @@ class LauncherOfApps {
   }
 
   Result<TakenGrants*> taken_grants() {
+    if (storage_ && !taken_ && taken_.error().is(kTakenNotKept))
+      taken_ = TakenGrants::open(paths_.taken_grants);
     if (!taken_) return taken_.error();
     return &*taken_;
   }

@@ -99,6 +99,7 @@ class PaperGround {
       ground_.running[name_] = this;
     }
     ~PaperProgram() override {
+      if (!ended_yet_ && !ground_.ends_when_killed) ADD_FAILURE() << "here the launcher would hang";
       ground_.running.erase(name_);
       ground_.done.push_back("gone " + who_);
     }
@@ -115,6 +116,7 @@ class PaperGround {
     Result<Ending> wait() override { return ending_; }
     void end(Ending ending) {
       ending_ = ending;
+      ended_yet_ = true;
       output_in.reset();
       ::eventfd_write(ended_.get(), 1);
     }
@@ -127,6 +129,7 @@ class PaperGround {
     UniqueFd output_;
     UniqueFd ended_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     Ending ending_;
+    bool ended_yet_ = false;
   };
 
   class PaperWalls final : public Walls {
