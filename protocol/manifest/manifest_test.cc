@@ -34,7 +34,7 @@ std::string with_capability(const std::string& member) {
 std::string list_of(std::size_t count, const std::string& before, const std::string& after) {
   std::string out = "[";
   for (std::size_t i = 0; i < count; ++i)
-    out += (i != 0 ? "," : "") + before + std::to_string(i + 10) + after;
+    out.append(i != 0 ? "," : "").append(before).append(std::to_string(i + 10)).append(after);
   return out + "]";
 }
 

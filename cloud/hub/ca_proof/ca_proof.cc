@@ -85,7 +85,9 @@ Result<CaFacts> read_ca_certificate(ByteView der, UnixMillis now_ms) {
   }
   if (EVP_PKEY_get_security_bits(key) < kSecurityBitsMin) return kCaTooWeak;
   PAVISE_TRY(check_time(ca.get(), now_ms));
-  return CaFacts{subject_of(ca.get()), *crypto::unix_time(X509_get0_notAfter(ca.get())) * 1000};
+  const auto not_after = crypto::unix_time(X509_get0_notAfter(ca.get()));
+  if (!not_after) return kNotACertificate;
+  return CaFacts{subject_of(ca.get()), *not_after * 1000};
 }
 
 Result<std::string> new_verification_code() {
