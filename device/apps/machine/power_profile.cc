@@ -21,10 +21,12 @@ namespace fs = std::filesystem;
 using app_wire::Outcome;
 using app_wire::PowerAction;
 
-// Where the processor chooses by itself, its governors are performance and powersave, and the
-// preference says how it chooses; elsewhere powersave is its lowest frequency.
+// Where the processor chooses by itself, its governors are performance and powersave alone, and the
+// preference says how it chooses; elsewhere powersave is its lowest frequency, also where there is
+// a preference (intel_pstate, passive).
 constexpr std::array<std::string_view, 1> kFast{"performance"};
-constexpr std::array<std::string_view, 3> kBalanced{"schedutil", "ondemand", "conservative"};
+constexpr std::array<std::string_view, 4> kBalanced{"schedutil", "ondemand", "conservative",
+                                                    "powersave"};
 constexpr std::array<std::string_view, 1> kSaving{"powersave"};
 
 struct Profile {
@@ -37,7 +39,7 @@ Profile profile_of(PowerAction action, bool has_preference) {
     case PowerAction::high_performance:
       return {kFast, "performance"};
     case PowerAction::balanced:
-      return {has_preference ? std::span<const std::string_view>(kSaving) : kBalanced,
+      return {std::span(kBalanced).first(kBalanced.size() - (has_preference ? 0 : 1)),
               "balance_performance"};
     default:
       return {kSaving, "power"};

@@ -74,6 +74,19 @@ TEST_F(PowerProfile, AProcessorThatChoosesByItselfIsToldHow) {
   EXPECT_TRUE(says(get(preference), "power"));
 }
 
+// intel_pstate in passive mode: powersave would be the lowest frequency.
+TEST_F(PowerProfile, BalancedIsPowersaveOnlyWhereThereIsNothingBetween) {
+  const fs::path passive = policy("policy0", "conservative schedutil powersave performance\n");
+  put(passive / "energy_performance_preference", "default");
+  EXPECT_EQ(set(PowerAction::balanced), Outcome::done);
+  EXPECT_TRUE(says(get(passive / "scaling_governor"), "schedutil"));
+  EXPECT_TRUE(says(get(passive / "energy_performance_preference"), "balance_performance"));
+  fs::remove_all(passive);
+  const fs::path plain = policy("policy0", "powersave performance\n");
+  EXPECT_EQ(set(PowerAction::balanced), Outcome::absent);
+  EXPECT_EQ(get(plain / "scaling_governor"), "as it was");
+}
+
 TEST_F(PowerProfile, WhereTheKernelScalesNothingThereIsNone) {
   EXPECT_EQ(set(PowerAction::balanced), Outcome::absent);
   fs::create_directories(folder_ / "cpufreq");
