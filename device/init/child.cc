@@ -75,7 +75,9 @@ const char* become_program(const std::string& group, const ChildSpec& spec,
   if (!write_file(group + "/cgroup.procs", "0")) return "budget";
   if (!place_descriptors(sockets, output)) return "descriptors";
   if (!drop_powers(spec)) return "powers";
-  const std::array<const char*, 2> arguments{spec.program.c_str(), nullptr};
+  std::vector<const char*> arguments{spec.program.c_str()};
+  for (const std::string& argument : spec.arguments) arguments.push_back(argument.c_str());
+  arguments.push_back(nullptr);
   const std::array<const char*, 1> environment{nullptr};
   ::execve(spec.program.c_str(), const_cast<char* const*>(arguments.data()),
            const_cast<char* const*>(environment.data()));

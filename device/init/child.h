@@ -22,7 +22,8 @@ inline constexpr ErrorInfo kNoBudget{"PV-INI-004", Retry::never,
 struct ChildSpec {
   std::string name;  // also the name of its control group
   std::string program;
-  uid_t uid = 0;  // and gid
+  std::vector<std::string> arguments = {};  // after the program's name
+  uid_t uid = 0;                            // and gid
   std::uint64_t memory_bytes_max = 0;
   std::uint32_t processes_max = 1;  // threads count
   std::uint32_t open_files_max = 32;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -186,9 +187,21 @@ void Supervisor::read_apps_channel() {
   }
   if (size < 0 || stopping_) return;
   const auto word = parse_init_word(ByteView(packet).first(static_cast<std::size_t>(size)));
+  const SetClock* const clock = word ? std::get_if<SetClock>(&*word) : nullptr;
+  if ((!word || clock != nullptr) && !hears_a_word()) return;
   if (!word) return say(word.error().message());
-  if (const auto* clock = std::get_if<SetClock>(&*word)) return set_clock(clock->to_ms);
+  if (clock != nullptr) return set_clock(clock->to_ms);
   go_down(std::holds_alternative<RestartDevice>(*word));
+}
+
+bool Supervisor::hears_a_word() {
+  const std::int64_t now_ms = clock_->steady_ms();
+  const std::int64_t more = (now_ms - words_counted_ms_) / kInitWordEveryMs;
+  words_counted_ms_ += more * kInitWordEveryMs;
+  words_left_ = static_cast<int>(std::min<std::int64_t>(words_left_ + more, kInitWordsAtOnce));
+  if (words_left_ == 0) return false;
+  --words_left_;
+  return true;
 }
 
 void Supervisor::set_clock(UnixMillis to_ms) const {

@@ -28,6 +28,12 @@ inline constexpr ErrorInfo kNoEventSource{"PV-INI-007", Retry::never, "init cann
 // Lines a minute of all apps together; each has a limit of its own (device/apps/house).
 inline constexpr int kAppLinesPerMinute = 1200;
 
+// Words of the apps' launcher that are heard at once, and one more each so often: each is a line on
+// the console. The rest is dropped, but for a restart and the end. It lets apps set the clock four
+// times in a row, then once a minute.
+inline constexpr int kInitWordsAtOnce = 8;
+inline constexpr std::int64_t kInitWordEveryMs = 10'000;
+
 class Supervisor {
  public:
   struct Programs {
@@ -96,6 +102,7 @@ class Supervisor {
   bool relay(Running& running);  // false when there is nothing more
   void read_signals();
   void read_apps_channel();
+  bool hears_a_word();
   void go_down(bool restart);
   void set_clock(UnixMillis to_ms) const;
   void reap();
@@ -120,6 +127,8 @@ class Supervisor {
   // Init's copies, so that apps' launcher can be started again beside the same pair.
   UniqueFd apps_channel_;              // init's end
   std::array<UniqueFd, 3> apps_ends_;  // of the monitor's channel and of both of the agent's
+  int words_left_ = kInitWordsAtOnce;
+  std::int64_t words_counted_ms_ = 0;  // up to then
   Restart pair_restart_;
   Restart apps_restart_;
   std::optional<Launcher> launcher_;

@@ -133,6 +133,25 @@ TEST_F(SupervisorTest, WhenOneEndsBothStartAgainAfterTheDelay) {
   supervisor.stop();
 }
 
+// What init knows of its own start it says at each of theirs, directly and through a launcher.
+TEST_F(SupervisorTest, ArgumentsAreTheSameAtEachStart) {
+  Supervisor::Programs programs{script("monitor", "sleep 60"),
+                                script("agent", "echo told $# $1 $2; exit 9")};
+  programs.agent.arguments = {"--clock-ahead-ms", "17 *"};
+  auto supervisor = Supervisor::create(
+      folder_, programs, clock_, [this](std::string_view line) { console_.emplace_back(line); });
+  ASSERT_TRUE(supervisor && supervisor->start_monitor());
+  ASSERT_TRUE(supervisor->start_agent());
+  auto launcher = Launcher::fork(folder_, programs.pair(), [] { return Status{}; });
+  ASSERT_TRUE(launcher) << launcher.error().message();
+  supervisor->start_through(std::move(*launcher), std::nullopt);
+  EXPECT_TRUE(turn_until(*supervisor, "monitor ended by signal 9"));
+  clock_.advance_ms(kRestartFirstMs);
+  EXPECT_TRUE(turn_until(*supervisor, "agent: told 2 --clock-ahead-ms 17 ", 2))
+      << testing::PrintToString(console_);
+  supervisor->stop();
+}
+
 TEST_F(SupervisorTest, AgentIsRestartedWhenTheMonitorEnds) {
   auto supervisor = supervise("exit 3", "echo agent here; sleep 60");
   EXPECT_TRUE(turn_until(supervisor, "monitor ended with exit code 3"));
@@ -303,6 +322,48 @@ TEST_F(SupervisorTest, AppsMayHaveTheClockSetToWhatCanBe) {
                                  "2026-09-21T14:13:20.000Z to 2027-01-15T08:00:00.123Z\n"));
   EXPECT_THAT(console_, Contains(HasSubstr("the clock cannot be set from")));
   EXPECT_FALSE(supervisor->restart_wanted());
+  supervisor->stop();
+}
+
+// Somebody who took the launcher over speaks on the console as its own child, within its limit of
+// lines, and not in init's name without end.
+TEST_F(SupervisorTest, WordsToInitAreCounted) {
+  int set = 0;
+  auto supervisor = Supervisor::create(
+      folder_,
+      {.monitor = script("monitor", "echo child $$; exec sleep 60"),
+       .agent = script("agent", "exec sleep 60"),
+       // As many bad words as there are good ones; at a sign the same again, then a restart.
+       .apps = script("apps",
+                      "exec python3 -c 'import socket, struct, time\n"
+                      "s = socket.socket(fileno=3)\n"
+                      "s.recv(1)\n"
+                      "for turn in (1, 2):\n"
+                      "  for i in range(6):\n"
+                      "    s.send(b\"\\x03\" + struct.pack(\"<Q\", 1800000000000))\n"
+                      "    s.send(b\"\\x00\")\n"
+                      "  if turn == 1: print(\"all\", flush=True)\n"
+                      "  if turn == 1: s.recv(1)\n"
+                      "s.send(b\"\\x01\")\ntime.sleep(60)'")},
+      clock_, [this](std::string_view line) { console_.emplace_back(line); },
+      [&](UnixMillis) { return ++set > 0; });
+  ASSERT_TRUE(supervisor && supervisor->start_monitor() && supervisor->start_agent() &&
+              supervisor->start_apps());
+  const auto bad = [this] {
+    return std::ranges::count_if(
+        console_, [](const std::string& line) { return line.contains("PV-INW-001"); });
+  };
+  EXPECT_TRUE(turn_until(*supervisor, "apps: all"));
+  for (int i = 0; i < 13; ++i) supervisor->step(0);  // what is still in the socket
+  EXPECT_EQ(set + bad(), kInitWordsAtOnce);
+  clock_.advance_ms(2 * kInitWordEveryMs + kInitWordEveryMs / 2);
+  // The pair starts anew, of which the launcher hears.
+  ::kill(pid_said_by("monitor: child "), SIGKILL);
+  EXPECT_TRUE(turn_until(*supervisor, "start again in"));
+  clock_.advance_ms(kRestartFirstMs);
+  EXPECT_TRUE(turn_until(*supervisor, "apps want a restart")) << testing::PrintToString(console_);
+  EXPECT_EQ(set + bad(), kInitWordsAtOnce + 2);
+  EXPECT_TRUE(supervisor->restart_wanted());
   supervisor->stop();
 }
 
