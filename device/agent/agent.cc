@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "common/base/clock_ahead.h"
 #include "device/agent/errors.h"
 #include "device/agent/methods.h"
 #include "device/agent/twin.h"
@@ -48,12 +49,19 @@ Agent::Agent(AgentOptions options, AgentPorts ports)
       attest_backoff_(ports_.random),
       hub_backoff_(ports_.random),
       time_floor_(options_.time_floor),
+      clock_ahead_ms_(options_.clock_ahead_ms.value_or(pavise::clock_ahead_ms(ports_.clock))),
       interval_s_(options_.telemetry_interval_s) {
   attest_at_ms_ = connect_at_ms_ = telemetry_at_ms_ = ports_.clock.steady_ms();
 }
 
+// Before the service's word as no app has set it: one that an app put far ahead would end the
+// certificates, ours and the service's.
+UnixSeconds Agent::wall_s() const {
+  return vouched_ ? ports_.clock.now_s() : (clock_ahead_ms_ + ports_.clock.steady_ms()) / 1000;
+}
+
 UnixSeconds Agent::now_s() const {
-  const UnixSeconds wall = ports_.clock.now_s();
+  const UnixSeconds wall = wall_s();
   if (clock_source() == ClockSource::wall) return wall;
   return vouched_ ? known_s() : std::max(wall, time_floor_);
 }
@@ -66,7 +74,7 @@ UnixSeconds Agent::known_s() const {
 }
 
 ClockSource Agent::clock_source() const {
-  const UnixSeconds wall = ports_.clock.now_s();
+  const UnixSeconds wall = wall_s();
   // A clock that fits, perhaps set right meanwhile, needs no correction.
   if (vouched_)
     return wall >= known_s() && wall <= known_s() + kClockAheadMaxS ? ClockSource::wall
@@ -110,10 +118,11 @@ std::int64_t Agent::step() {
     connect(now_ms);
     return 0;
   }
-  const std::int64_t due_ms =
+  std::int64_t due_ms =
       certificate_usable() && !renewal_due()
           ? connect_at_ms_
           : (certificate_usable() ? std::min(connect_at_ms_, attest_at_ms_) : attest_at_ms_);
+  due_ms = std::min(due_ms, tell_time_due_ms());
   return std::max<std::int64_t>(0, due_ms - ports_.clock.steady_ms());
 }
 
@@ -134,13 +143,17 @@ void Agent::load_certificate() {
 // Apps that may set the clock are held to it. Again and again: a launcher that was started anew
 // knows nothing.
 void Agent::tell_time(std::int64_t now_ms) {
-  if (waits_for_apps_ < kWaitsForAppsMax || now_ms < tell_time_at_ms_) return;
+  if (now_ms < tell_time_due_ms()) return;
   tell_time_at_ms_ = now_ms + kTellTimeEveryMs;
   (void)ports_.apps
       .tell_time(
           {.later_than_s = std::min(static_cast<std::uint64_t>(known_s()), apps_ipc::kTimeMaxS),
            .vouched = vouched_.has_value()})
       .has_value();
+}
+
+std::int64_t Agent::tell_time_due_ms() const {
+  return waits_for_apps_ < kWaitsForAppsMax ? INT64_MAX : tell_time_at_ms_;
 }
 
 // The launcher answers when it has all apps measured: evidence of before would not name them. One
@@ -201,7 +214,8 @@ void Agent::accept(DeviceCertificate certificate, std::int64_t now_ms) {
   certificate_ = std::make_unique<const DeviceCertificate>(std::move(certificate));
   certificate_proven_ = false;
   time_floor_ = std::max(time_floor_, certificate_->issued_after);
-  vouched_ = Vouched{.at = certificate_->issued_after + 1, .steady_ms = now_ms};
+  // As of now, not of when it was asked: it is later for certain.
+  vouched_ = Vouched{.at = certificate_->issued_after + 1, .steady_ms = ports_.clock.steady_ms()};
   tell_time_at_ms_ = now_ms;
   if (!kernel_to_certificate_ms_) kernel_to_certificate_ms_ = ports_.system.since_kernel_start_ms();
   ports_.log.line("attested, certificate until " + utc_text(certificate_->not_after));
@@ -271,7 +285,7 @@ Status Agent::exchange(std::int64_t now_ms) {
   std::int64_t wake_ms = session_->next_wake_ms();
   if (session_->connected()) wake_ms = std::min(wake_ms, telemetry_at_ms_);
   if (renewal_due()) wake_ms = std::min(wake_ms, attest_at_ms_);
-  wake_ms = std::min(wake_ms, ports_.app_traffic.next_wake_ms());
+  wake_ms = std::min({wake_ms, tell_time_due_ms(), ports_.app_traffic.next_wake_ms()});
   std::array<std::byte, 4096> buffer;
   const std::int64_t timeout_ms = std::max<std::int64_t>(0, wake_ms - ports_.clock.steady_ms());
   PAVISE_TRY_ASSIGN(const std::size_t size,

@@ -21,6 +21,8 @@ struct AgentOptions {
   std::string version;
   int telemetry_interval_s = 30;
   UnixSeconds time_floor = 0;  // the time is never taken to be earlier
+  // common/base/clock_ahead.h; none: as it is when the agent is made.
+  std::optional<std::int64_t> clock_ahead_ms = {};
 };
 
 // All outlive the agent.
@@ -52,6 +54,7 @@ class Agent {
 
  private:
   UnixSeconds now_s() const;
+  UnixSeconds wall_s() const;
   UnixSeconds known_s() const;
   ClockSource clock_source() const;
   bool certificate_usable() const;
@@ -59,6 +62,7 @@ class Agent {
 
   void load_certificate();
   void tell_time(std::int64_t now_ms);
+  std::int64_t tell_time_due_ms() const;
   bool apps_are_measured(std::int64_t now_ms);
   void attest(std::int64_t now_ms);
   void attest_failed(const Error& error, std::int64_t now_ms);
@@ -92,6 +96,7 @@ class Agent {
   std::int64_t telemetry_at_ms_ = 0;
   std::optional<std::int64_t> kernel_to_certificate_ms_;
   UnixSeconds time_floor_;
+  std::int64_t clock_ahead_ms_;  // of the steady clock, before an app could set it
   // What the service said, as of then: from there the steady clock counts. An app may set the
   // other.
   struct Vouched {

@@ -307,6 +307,83 @@ TEST(Agent, TheServicesWordStandsWhateverTheClockIsSetTo) {
                 16.0 * 3600, 120);
 }
 
+// Without the service an app may set the clock years ahead. The certificate that is kept serves on,
+// the service is found as soon as it is there, and ends what has ended.
+TEST(Agent, BeforeTheServicesWordNoAppsClockEndsCertificates) {
+  World world;
+  world.stored = world.certificate();
+  world.stored->renew_at = kNow + kDay / 2;
+  for (int i = 0; i < 1000; ++i) world.outcomes.emplace_back(Error(net::kUnreachable));
+  Agent agent = world.agent(60);
+  world.run(agent, 300'000);
+  EXPECT_TRUE(agent.online());
+  const std::size_t asked = world.attested_as_of.size();
+  ASSERT_GT(asked, 0U);
+  world.service_ahead_s = -20 * 365 * kDay;
+  world.clock.set_wall_ms((kNow + 300 + 20 * 365 * kDay) * 1000);
+  world.run(agent, 3600'000);
+  EXPECT_TRUE(agent.online());
+  EXPECT_EQ(world.hub.connects, 1);
+  ASSERT_GT(world.attested_as_of.size(), asked);
+  EXPECT_NEAR(static_cast<double>(world.attested_as_of.back()), static_cast<double>(kNow + 3900),
+              1800);
+  world.outcomes.clear();
+  world.run(agent, 3600'000);
+  EXPECT_TRUE(agent.online());
+  EXPECT_TRUE(world.apps.told.back().vouched);
+}
+
+TEST(Agent, WithoutTheServiceACertificateEndsThoughAnAppSetsTheClockBack) {
+  World world;
+  world.stored = world.certificate();
+  for (int i = 0; i < 100'000; ++i) world.outcomes.emplace_back(Error(net::kUnreachable));
+  Agent agent = world.agent(600);
+  world.run(agent, kDay * 1000 / 2);
+  EXPECT_TRUE(agent.online());
+  world.clock.set_wall_ms(kNow * 1000);
+  world.run(agent, kDay * 1000 / 2 + 60'000);
+  EXPECT_FALSE(agent.online());
+}
+
+// The clock was set before this start of the agent, not before the one of the device.
+TEST(Agent, AnAgentThatIsStartedAnewGoesByTheClockThatInitSays) {
+  World world(kNow + 20 * 365 * kDay);
+  world.service_ahead_s = -20 * 365 * kDay;
+  world.clock_ahead_ms = kNow * 1000;
+  Agent agent = world.agent(60);
+  world.run(agent, 10'000);
+  EXPECT_TRUE(agent.online());
+  ASSERT_EQ(world.attested_as_of.size(), 1U);
+  EXPECT_EQ(world.attested_as_of[0], kNow);
+}
+
+// The word is later than the question: it counts from when it was heard.
+TEST(Agent, ASlowAttestationDoesNotPutTheTimeAhead) {
+  World world;
+  world.outcomes.emplace_back(AttestOutcome(world.certificate()));
+  world.during_attestation = [&] { world.clock.advance_ms(600'000); };
+  Agent agent = world.agent(60);
+  const auto issued = static_cast<std::uint64_t>(kNow - 60);
+  while (world.apps.told.empty() || !world.apps.told.back().vouched)
+    world.clock.advance_ms(agent.step());
+  EXPECT_GT(world.apps.told.back().later_than_s, issued);
+  EXPECT_LT(world.apps.told.back().later_than_s, issued + 60);
+}
+
+TEST(Agent, TellsTheLauncherEachMinuteThoughNothingElseIsDue) {
+  World world;
+  for (int i = 0; i < 1000; ++i) world.outcomes.emplace_back(Error(net::kUnreachable));
+  Agent offline = world.agent(3600);
+  world.run(offline, 3600'000);
+  EXPECT_NEAR(static_cast<double>(world.apps.told.size()), 60, 2);
+  world.apps.told.clear();
+  world.outcomes.clear();
+  Agent online = world.agent(3600);
+  world.run(online, 3600'000);
+  EXPECT_TRUE(online.online());
+  EXPECT_NEAR(static_cast<double>(world.apps.told.size()), 60, 3);
+}
+
 TEST(Agent, TellsTheLauncherWhatItKnowsOfTheTime) {
   World world(1000);
   world.service_ahead_s = kNow - 1000;

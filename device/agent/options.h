@@ -1,6 +1,8 @@
 // The command line of pavise-agent.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,8 +15,9 @@ struct Options {
   std::string service_ca_file = "/etc/pavise/service-ca.pem";
   std::string data_folder = "/data/agent";
   int monitor_fd = 3;
-  int apps_fd = 4;          // nothing needs to be there
-  int app_channels_fd = 5;  // nor there
+  int apps_fd = 4;                                  // nothing needs to be there
+  int app_channels_fd = 5;                          // nor there
+  std::optional<std::int64_t> clock_ahead_ms = {};  // common/base/clock_ahead.h
   bool help = false;
 
   // Arguments after the program's name. kUsage names what is wrong.

@@ -17,6 +17,16 @@ TEST(AgentOptions, AreThoseOfTheDeviceByDefault) {
   EXPECT_EQ(options->data_folder, "/data/agent");
   EXPECT_EQ(options->monitor_fd, 3);
   EXPECT_EQ(options->apps_fd, 4);
+  EXPECT_FALSE(options->clock_ahead_ms);
+}
+
+TEST(AgentOptions, TheClockThatInitSaysHasBounds) {
+  EXPECT_EQ(parse({"--clock-ahead-ms", "0"})->clock_ahead_ms, 0);
+  EXPECT_EQ(parse({"--clock-ahead-ms", "253402300799999"})->clock_ahead_ms, 253'402'300'799'999);
+  for (const char* bad :
+       {"253402300800000", "-1", "-0", "+1", " 1", "1x", "x", "", "99999999999999999999999999"})
+    EXPECT_FALSE(parse({"--clock-ahead-ms", bad})) << bad;
+  EXPECT_FALSE(parse({"--clock-ahead-ms"}));
 }
 
 TEST(AgentOptions, AreReadStrictly) {

@@ -12,8 +12,10 @@
 #include <ctime>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/clock_ahead.h"
 #include "device/apps/powers/powers.h"
 #include "device/boot/boot_parameters.h"
 #include "device/boot/mount_point.h"
@@ -107,18 +109,22 @@ Result<BootParameters> read_parameters() {
   return BootParameters::parse({text.data(), static_cast<std::size_t>(size)});
 }
 
+// For programs that need a clock which no app sets (common/base/clock_ahead.h).
+using Arguments = std::vector<std::string>;
+
 // An image without a key of an owner has no apps, and nothing that could start some.
-std::optional<ChildSpec> apps_program() {
+std::optional<ChildSpec> apps_program(const Arguments& clock) {
   if (::access(kAppOwnerKeys, R_OK) != 0) return std::nullopt;
   return ChildSpec{.name = "apps",
                    .program = "/usr/bin/pavise-apps",
+                   .arguments = clock,
                    .memory_bytes_max = 32 * kMiB,
                    .processes_max = 8,
                    .open_files_max = 1024,
                    .keeps_powers = true};
 }
 
-Supervisor::Programs programs() {
+Supervisor::Programs programs_of_device(const Arguments& clock) {
   return {.monitor = {.name = "monitor",
                       .program = "/usr/bin/pavise-monitor",
                       .uid = kMonitorUid,
@@ -127,11 +133,12 @@ Supervisor::Programs programs() {
                       .open_files_max = 32},
           .agent = {.name = "agent",
                     .program = "/usr/bin/pavise-agent",
+                    .arguments = clock,
                     .uid = kAgentUid,
                     .memory_bytes_max = 32 * kMiB,
                     .processes_max = 8,
                     .open_files_max = 64},
-          .apps = apps_program()};
+          .apps = apps_program(clock)};
 }
 
 Status confine_launcher() {
@@ -147,8 +154,7 @@ Status confine_apps_launcher() {
   return {};
 }
 
-Result<std::optional<Launcher>> fork_apps_launcher() {
-  const std::optional<ChildSpec> apps = apps_program();
+Result<std::optional<Launcher>> fork_apps_launcher(const std::optional<ChildSpec>& apps) {
   if (!apps) return std::optional<Launcher>();
   PAVISE_TRY_ASSIGN(Launcher launcher, Launcher::fork(kCgroupRoot, {*apps}, confine_apps_launcher));
   return std::optional(std::move(launcher));
@@ -161,17 +167,20 @@ bool set_system_clock(UnixMillis to_ms) {
 
 // Whether the device is to start again.
 Result<bool> run(const Clock& clock) {
+  // Before any app, and once: the launchers keep it for each start of a program.
+  const Supervisor::Programs programs =
+      programs_of_device({kClockAheadOption, std::to_string(clock_ahead_ms(clock))});
   PAVISE_TRY(mount_rest());
   PAVISE_TRY_ASSIGN(const BootParameters parameters, read_parameters());
   print_measurements();
   hand_over_nodes();
   PAVISE_TRY_ASSIGN(Supervisor supervisor,
-                    Supervisor::create(kCgroupRoot, programs(), clock, print, set_system_clock));
+                    Supervisor::create(kCgroupRoot, programs, clock, print, set_system_clock));
   PAVISE_TRY_ASSIGN(const int channel, supervisor.start_monitor());
   PAVISE_TRY(provide_data(parameters, channel));
   PAVISE_TRY_ASSIGN(Launcher launcher,
-                    Launcher::fork(kCgroupRoot, programs().pair(), confine_launcher));
-  PAVISE_TRY_ASSIGN(std::optional<Launcher> apps_launcher, fork_apps_launcher());
+                    Launcher::fork(kCgroupRoot, programs.pair(), confine_launcher));
+  PAVISE_TRY_ASSIGN(std::optional<Launcher> apps_launcher, fork_apps_launcher(programs.apps));
   auto note = MemoryNote::create(kMemoryNote, {"self", std::to_string(launcher.pid())});
   if (!note) say(note.error().message());
   supervisor.start_through(std::move(launcher), std::move(apps_launcher));

@@ -4,6 +4,7 @@ import socket
 import threading
 
 LIST, START, STOP, RESTART, LOGS = range(1, 6)
+TIME = 12
 STATES = {START: 2, STOP: 4, RESTART: 5}  # right after: starting, ending, killing
 
 
@@ -31,7 +32,7 @@ def encoded(value):
 
 
 def decoded(data, at=0):
-    """What begins at `at` (maps, numbers and texts only), and where it ends."""
+    """What begins at `at` (maps, numbers, texts, true and false only), and where it ends."""
     major, number = data[at] >> 5, data[at] & 31
     at += 1
     if number >= 24:
@@ -42,6 +43,8 @@ def decoded(data, at=0):
         return number, at
     if major == 3:
         return data[at:at + number].decode(), at + number
+    if major == 7 and number in (20, 21):
+        return number == 21, at
     assert major == 5, major
     out = {}
     for _ in range(number):
@@ -55,7 +58,7 @@ class AppsPeer:
 
     def __init__(self):
         self.end, self.agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.state, self.asked, self.silent = 3, [], False
+        self.state, self.asked, self.times, self.silent = 3, [], [], False
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -66,6 +69,9 @@ class AppsPeer:
 
     def answer(self, request):
         operation, arguments = request[1], request.get(2, {})
+        if operation == TIME:  # said each minute, asked by nobody
+            self.times.append(arguments)
+            return {1: True, 2: {1: arguments[1]}}
         self.asked.append((operation, *arguments.values()))
         if operation != LIST and arguments[1] != "blink":
             return {1: False, 2: "PV-AIP-003", 3: "the device has no app of this name", 4: "See the names."}

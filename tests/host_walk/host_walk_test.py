@@ -41,10 +41,12 @@ class HostWalkTest(unittest.TestCase):
         self.assertIn("blink  running  4.0 MiB  8.0 MiB  50 %", house.cli("app", "stats", device[:8]))
         self.assertEqual(house.cli("app", "logs", device[:8], "blink", "--since", "2"), "     3 [     3.000] line 3\n")
         self.assertEqual(house.cli("app", "stop", device[:8], "blink"), "blink: ending\n")
+        # The agent has told it the time, with the service's word.
+        self.assertTrue(launcher.times[-1][2])
         # The first one is the agent's, before its first evidence.
         self.assertEqual(launcher.asked, [(LIST,), (LIST,), (LIST,), (LOGS, "blink", 2), (STOP, "blink")])
         self.assert_refused(house, 3, "PV-AIP-003", "app", "restart", device, "other")
-        self.assert_refused(house, 1, "PV-AGT-021", "app", "restart", device, "../init")
+        self.assert_refused(house, 3, "PV-CLI-017", "app", "restart", device, "../init")
 
         # A launcher that hangs costs its answers, and not the device's connection.
         launcher.silent = True

@@ -190,7 +190,8 @@ class World : public Attester,
     return Agent({.device = *DeviceId::parse(id),
                   .version = "0.1",
                   .telemetry_interval_s = interval_s,
-                  .time_floor = kNow - 1000},
+                  .time_floor = kNow - 1000,
+                  .clock_ahead_ms = clock_ahead_ms},
                  {.clock = clock,
                   .attester = *this,
                   .connector = *this,
@@ -224,6 +225,7 @@ class World : public Attester,
   AppTraffic app_traffic{starter.agents_end(), *this};
   std::deque<Result<AttestOutcome>> outcomes;
   std::function<void()> during_attestation;
+  std::optional<std::int64_t> clock_ahead_ms;  // that init says
   std::optional<DeviceCertificate> stored;
   std::optional<std::uint64_t> apps_measured = 0;
   std::vector<std::int64_t> attested_at_ms;

@@ -3,31 +3,34 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "common/base/clock.h"
+#include "common/base/clock_ahead.h"
 #include "protocol/app_wire/app_wire.h"
 
 namespace pavise::device {
 
-// Ahead of what the service said, counted on since: an agent that is started anew reads the wall
-// clock until it has asked, and the service's certificate should reach so far.
+// Ahead of what the service said, counted on since: the other apps' TLS goes by what is set.
 inline constexpr std::int64_t kAheadOfServiceMaxMs = 24LL * 3600 * 1000;
 // Ahead of the time that only an image or an old certificate says, when no service was heard since
 // the device was started: it may have been without one for so long.
 inline constexpr std::int64_t kAheadOfImageMaxMs = 20LL * 365 * 24 * 3600 * 1000;
-// The service is waited for so long: a wrong clock would keep the device from it.
+// The service is waited for so long: with its word there is a day, not years.
 inline constexpr std::int64_t kWaitForServiceMs = 5LL * 60 * 1000;
 // The agent speaks about as often.
 inline constexpr std::int64_t kAgentSpeaksEveryMs = 60'000;
 
-// As a clock it goes on from the launcher's start, or from what the agent says if that is later,
+// As a clock it goes on from the device's start, or from what the agent says if that is later,
 // whatever the wall clock is set to since: no app brings back what has expired, nor ends what
 // holds. Not thread-safe.
 class KnownTime final : public Clock {
  public:
-  // `system` outlives it, and its steady time counts from the start of the device.
-  explicit KnownTime(const Clock& system)
-      : system_(system), start_{.at_ms = system.now_ms(), .steady_ms = system.steady_ms()} {}
+  // `system` outlives it, and its steady time counts from the start of the device. Without
+  // `ahead_ms` (common/base/clock_ahead.h) the wall clock is taken as it is now.
+  explicit KnownTime(const Clock& system, std::optional<std::int64_t> ahead_ms = {})
+      : system_(system),
+        start_{.at_ms = ahead_ms.value_or(clock_ahead_ms(system)), .steady_ms = 0} {}
 
   // The agent's word: it is later than that. Vouched: the service said so since the device was
   // started, and it is not much later. Returns what is gone by now, which never falls.
@@ -53,7 +56,7 @@ class KnownTime final : public Clock {
   }
 
   const Clock& system_;
-  Point start_;  // of the launcher, by the wall clock of then
+  Point start_;  // of the device, by a wall clock that no app had set
   Point floor_;  // it is later
   bool heard_ = false;
   bool vouched_ = false;

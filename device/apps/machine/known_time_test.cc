@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "device/init_wire/init_wire.h"
 
 namespace pavise::device {
@@ -11,6 +13,7 @@ using app_wire::Outcome;
 
 constexpr UnixSeconds kNowS = 1'795'000'000;
 constexpr UnixMillis kNowMs = kNowS * 1000;
+constexpr UnixMillis kDayMs = 86'400'000;
 
 class KnownTimeTest : public ::testing::Test {
  protected:
@@ -88,6 +91,27 @@ TEST_F(KnownTimeTest, ItsClockGoesOnWhateverTheOtherIsSetTo) {
   time.hear(kNowS + 3600, false);
   clock.advance_ms(7);
   EXPECT_EQ(time.now_ms(), kNowMs + 3'600'007);
+}
+
+// The clock was set before this start of the launcher, not before the one of the device.
+TEST_F(KnownTimeTest, ALauncherThatIsStartedAnewGoesOnAsInitSays) {
+  const std::int64_t ahead_ms = clock_ahead_ms(clock);
+  clock.advance_ms(10'000);
+  for (const UnixMillis set : {kNowMs - kDayMs, kNowMs + 20 * 365 * kDayMs}) {
+    clock.set_wall_ms(set);
+    EXPECT_EQ(KnownTime(clock, ahead_ms).now_ms(), kNowMs + 10'000);
+    EXPECT_EQ(KnownTime(clock).now_ms(), set) << "nobody said it";
+  }
+}
+
+TEST(ClockAhead, IsInItsBounds) {
+  EXPECT_EQ(clock_ahead_ms(ManualClock(kNowMs)), kNowMs);
+  EXPECT_EQ(clock_ahead_ms(ManualClock(-1)), 0);
+  EXPECT_EQ(clock_ahead_ms(ManualClock(kClockAheadMsMax + 1)), kClockAheadMsMax);
+  EXPECT_EQ(parse_clock_ahead_ms(std::to_string(kClockAheadMsMax)), kClockAheadMsMax);
+  EXPECT_FALSE(parse_clock_ahead_ms(std::to_string(kClockAheadMsMax + 1)));
+  for (const char* bad : {"", "-1", "-0", "+1", "1 ", "0x1"})
+    EXPECT_FALSE(parse_clock_ahead_ms(bad)) << bad;
 }
 
 // A device without a clock learns from the agent what time it is.

@@ -74,12 +74,14 @@ class InitsTime final : public Timekeeper {
 class LauncherOfApps {
  public:
   LauncherOfApps(const AppPaths& paths, Owner owner, const Clock& clock, UniqueFd signals,
-                 AppMeasurements measured, std::uint64_t session)
+                 AppMeasurements measured, std::uint64_t session,
+                 std::optional<std::int64_t> clock_ahead_ms)
       : paths_(paths),
         clock_(clock),
         signals_(std::move(signals)),
         rules_{.owner = std::move(owner), .hardware = read_hardware(), .inspector = kInspectorUid},
         measured_(std::move(measured)),
+        known_time_(clock, clock_ahead_ms),
         names_({.program = paths.resolver, .user = kNamesUid, .upstream = read_name_server(paths)},
                clock, print),
         house_({.put_up = [this](const InstalledApp& app, uid_t user,
@@ -287,7 +289,7 @@ class LauncherOfApps {
   std::unique_ptr<AppStorage> storage_;  // null: the data partition is closed
   std::unique_ptr<PackageStore> store_;  // as storage_
   Result<TakenGrants> taken_ = Error(kTakenNotKept, "the data partition is closed");
-  KnownTime known_time_{clock_};
+  KnownTime known_time_;
   InitsTime time_{known_time_, clock_};
   HouseNames names_;
   House house_;
@@ -299,7 +301,8 @@ class LauncherOfApps {
 
 }  // namespace
 
-Status launch_apps(const AppPaths& paths, const Clock& clock) {
+Status launch_apps(const AppPaths& paths, const Clock& clock,
+                   std::optional<std::int64_t> clock_ahead_ms) {
   sigset_t heard;
   ::sigemptyset(&heard);
   ::sigaddset(&heard, SIGTERM);
@@ -311,7 +314,7 @@ Status launch_apps(const AppPaths& paths, const Clock& clock) {
   std::array<std::byte, 8> session{};
   PAVISE_TRY(crypto::random_fill(std::span(session).first(kSessionBytes)));
   LauncherOfApps launcher(paths, std::move(owner), clock, std::move(signals), std::move(measured),
-                          ByteReader(session).le<std::uint64_t>().value_or(0));
+                          ByteReader(session).le<std::uint64_t>().value_or(0), clock_ahead_ms);
   launcher.live();
   return {};
 }
