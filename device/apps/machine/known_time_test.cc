@@ -97,7 +97,7 @@ TEST_F(KnownTimeTest, ItsClockGoesOnWhateverTheOtherIsSetTo) {
 TEST_F(KnownTimeTest, ALauncherThatIsStartedAnewGoesOnAsInitSays) {
   const std::int64_t ahead_ms = clock_ahead_ms(clock);
   clock.advance_ms(10'000);
-  for (const UnixMillis set : {kNowMs - kDayMs, kNowMs + 20 * 365 * kDayMs}) {
+  for (const UnixMillis set : {kNowMs - kDayMs, kNowMs + 365 * kDayMs}) {
     clock.set_wall_ms(set);
     EXPECT_EQ(KnownTime(clock, ahead_ms).now_ms(), kNowMs + 10'000);
     EXPECT_EQ(KnownTime(clock).now_ms(), set) << "nobody said it";
